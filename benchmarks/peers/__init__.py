@@ -1,0 +1,1 @@
+"""Other translation toolkits, each run in a virtual environment of its own."""

@@ -1,0 +1,42 @@
+"""Make a corpus to train on: per split two text files, whose lines translate each other."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from data_prep import multi30k, tsv
+from data_prep.miniature import command as miniature
+from seq2seq.errors import Seq2SeqError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, one subparser per verb."""
+    parser = argparse.ArgumentParser(prog="python -m data_prep", description=__doc__)
+    subparsers = parser.add_subparsers(required=True, metavar="VERB")
+    for verb in (miniature, multi30k, tsv):
+        verb.add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb; its result goes to standard output, all else to standard error.
+
+    Returns:
+        0 when done, 1 after the user's mistake, 130 when interrupted; wrong usage exits with 2.
+    """
+    options = build_parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    try:
+        print(options.run(options))
+    except Seq2SeqError as error:
+        print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

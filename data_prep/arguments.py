@@ -1,0 +1,39 @@
+"""Checks on command-line values: what fails here is wrong usage and exits with 2."""
+
+import argparse
+import re
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text) if re.fullmatch(r"[0-9]{1,12}", text) else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return number
+
+
+def language(text: str) -> str:
+    """What stands after the dot of a file name, such as "en" or "pt-BR"."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot end a file name; use letters, digits, - and _, such as en or pt-BR"
+        )
+    return text
+
+
+def columns(text: str) -> tuple[int, int]:
+    """Two different columns, counted from 1: "1,2"."""
+    match = re.fullmatch(r"([0-9]{1,9}),([0-9]{1,9})", text)
+    source, target = (int(match[1]), int(match[2])) if match else (0, 0)
+    if min(source, target) < 1 or source == target:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not two different columns counted from 1, such as 1,2"
+        )
+    return source, target
+
+
+def check_languages(options: argparse.Namespace) -> tuple[str, str]:
+    """Source and target language, which must differ as they name files in one folder."""
+    if options.source == options.target:
+        options.parser.error(f"--source and --target are both {options.source!r}; they must differ")
+    return options.source, options.target

@@ -1,0 +1,38 @@
+"""The `seq2seq` command: runs one verb and turns mistakes into one line and an exit code."""
+
+import argparse
+import logging
+import os
+import sys
+
+from seq2seq.cli import evaluate, info, show, train, translate
+from seq2seq.errors import Seq2SeqError
+
+VERBS = (train, translate, evaluate, show, info)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Exits with 0: done; 1: the user's mistake; 2: wrong usage; 130: interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="seq2seq", description="LSTM translators: train, translate, evaluate, look inside."
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for verb in VERBS:
+        verb.add_parser(verbs)
+    parsed = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("seq2seq").setLevel(logging.INFO)
+    try:
+        parsed.run_verb(parsed)
+        sys.stdout.flush()
+    except Seq2SeqError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output went away, e.g. `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:  # no permission, no space left, a folder for a file
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

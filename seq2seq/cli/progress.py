@@ -1,0 +1,107 @@
+"""What a person sees of a training: a live line, and a few lines after each validation."""
+
+import logging
+import math
+import time
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from seq2seq.workflows import progress as training_progress
+from seq2seq.workflows.validation import Validated
+
+SMOOTHING = 0.98  # of the loss and the rate that the live line shows
+
+
+def log_through(console: Console) -> None:
+    """Sends log messages to the console, so that they do not break its live line."""
+    root = logging.getLogger()
+    root.handlers = [
+        RichHandler(console=console, show_time=False, show_path=False, show_level=False)
+    ]
+
+
+class LiveReporter:
+    """A `Reporter` for a terminal; elsewhere the live line stays away."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=20),
+            TextColumn("loss {task.fields[loss]:.3f}  {task.fields[rate]:,.0f} target tokens/s"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]} left"),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._live.add_task("", total=None, epoch=0, loss=0.0, rate=0.0, left="?")
+        self._loss = math.nan
+        self._tokens = self._seconds = 0.0
+        self._before = time.monotonic()
+
+    def __enter__(self) -> "LiveReporter":
+        """Shows the live line."""
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Takes the live line away."""
+        self._live.stop()
+
+    def started(self, message: str) -> None:
+        """Before the first step."""
+        self._console.print(message, highlight=False)
+        self._before = time.monotonic()
+
+    def stepped(
+        self, progress: training_progress.Progress, loss: float, tokens: int, learning_rate: float
+    ) -> None:
+        """After every step."""
+        now = time.monotonic()
+        self._loss = (
+            loss if math.isnan(self._loss) else SMOOTHING * self._loss + (1 - SMOOTHING) * loss
+        )
+        self._tokens = SMOOTHING * self._tokens + tokens
+        self._seconds = SMOOTHING * self._seconds + now - self._before
+        self._before = now
+        a_step = progress.seconds / max(1, progress.step)
+        self._live.update(
+            self._task,
+            total=progress.total_steps,
+            completed=progress.step,
+            epoch=progress.epoch + 1,
+            loss=self._loss,
+            rate=self._tokens / max(1e-9, self._seconds),
+            left=_clock(a_step * (progress.total_steps - progress.step)),
+        )
+
+    def validated(
+        self, progress: training_progress.Progress, result: Validated, best: bool
+    ) -> None:
+        """After every validation."""
+        row = progress.history[-1]
+        self._console.print(
+            f"epoch {row['epoch']}, step {row['step']}, {_clock(progress.seconds)}: "
+            f"loss {row['training_loss']:.3f}, "
+            f"{row['target_tokens_per_second']:,} target tokens/s, "
+            f"validation perplexity {result.perplexity:.2f}, BLEU {result.bleu:.2f} (greedy)"
+            f"{', best so far' if best else ''}",
+            highlight=False,
+        )
+        for source, reference, translation in result.samples:
+            self._console.print(f"    source       {escape(source)}", highlight=False, style="dim")
+            self._console.print(
+                f"    reference    {escape(reference)}", highlight=False, style="dim"
+            )
+            self._console.print(f"    translation  {escape(translation)}", highlight=False)
+        self._before = time.monotonic()
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

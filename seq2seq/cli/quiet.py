@@ -1,0 +1,26 @@
+"""Loads TensorFlow without the start-up notes that nothing can turn off in time."""
+
+import os
+import sys
+import tempfile
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow and tensorflow-text; if that fails, what they wrote is shown after all."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            import tensorflow
+            import tensorflow_text  # noqa: F401
+
+            tensorflow.constant(0)  # the last notes come with the first operation
+        except BaseException:
+            notes.seek(0)
+            os.write(terminal, notes.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)

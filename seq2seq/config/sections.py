@@ -1,0 +1,115 @@
+"""Every setting there is: typed, ranged, frozen; an unknown name is refused.
+
+The sections are plain dataclasses checked by pydantic when they are made, in code and from YAML
+alike.
+"""
+
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, PositiveInt
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid")
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class DataConfig:
+    """The parallel text: a sentence a line, plain or .gz; paths from the working directory."""
+
+    train_source: Path
+    train_target: Path
+    validation_source: Path
+    validation_target: Path
+    test_source: Path | None = None  # scored once, after training
+    test_target: Path | None = None
+    longest: Annotated[int, Field(ge=2, le=1000)] = (
+        100  # subwords a side; longer pairs are left out
+    )
+    shuffle_buffer: PositiveInt = 100_000  # pairs held in memory while shuffling
+    batch_tokens: Annotated[int, Field(ge=16)] = 1024  # target subwords a batch, padding counted
+
+    def __post_init__(self) -> None:
+        """Test files come in pairs."""
+        if (self.test_source is None) != (self.test_target is None):
+            raise ValueError("test_source and test_target are given together or not at all")
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SubwordConfig:
+    """How text becomes ids; one vocabulary for both languages, fixed once training has started."""
+
+    kind: Literal["unigram", "bpe", "word", "character"] = "unigram"
+    vocabulary_size: Annotated[int, Field(ge=261)] = 8000  # 4 special and 256 byte pieces included
+    sampling: Share = 0.0  # share of training words that are segmented at random (unigram only)
+    sampling_smoothness: Annotated[float, Field(gt=0, le=1)] = 0.2  # Kudo's alpha: small = varied
+
+    def __post_init__(self) -> None:
+        """Only the unigram kind knows more than one segmentation of a word."""
+        if self.sampling and self.kind != "unigram":
+            raise ValueError(
+                f"sampling needs kind: unigram (got kind: {self.kind}, sampling: {self.sampling})"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ModelConfig:
+    """Architecture; fixed once training has started."""
+
+    embedding_size: PositiveInt = 256
+    units: Annotated[int, Field(ge=2, multiple_of=2)] = (
+        512  # of a decoder layer; half in each encoder direction
+    )
+    encoder_layers: Annotated[int, Field(ge=1, le=16)] = 1  # bidirectional
+    decoder_layers: Annotated[int, Field(ge=1, le=16)] = 1
+    attention: Literal["none", "dot", "general", "additive"] = "general"
+    tied_embeddings: Literal["none", "target", "all"] = (
+        "target"  # target = output; all = source too
+    )
+    dropout: Share = 0.2  # on embeddings, between layers, and before the output layer
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TrainingConfig:
+    """How the weights are found."""
+
+    epochs: PositiveInt = 20
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.002  # Adam; at the peak of the schedule
+    schedule: Literal["cosine", "inverse_sqrt", "plateau", "constant"] = "cosine"
+    warmup_steps: Annotated[int, Field(ge=0)] = 200
+    clip_norm: Annotated[float, Field(gt=0, le=1e9)] = 1.0  # global norm of a batch's gradients
+    label_smoothing: Share = 0.1
+    averaging: Share = 0.0  # decay of the averaged (EMA) weights a step; 0 = none
+    word_dropout: Share = 0.0  # share of embedded subwords, source and target, that is zeroed
+    precision: Literal["float32", "bfloat16"] = "float32"  # of matrix products while training
+    validate_every: PositiveInt | None = None  # steps; none: once an epoch
+    save_every: PositiveInt = 500  # steps between saves of the state that a killed run resumes from
+    patience: PositiveInt | None = None  # validations without a better result before stopping
+    keep_best_by: Literal["bleu", "perplexity"] = "bleu"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class DecodingConfig:
+    """How outputs are searched; `seq2seq train` on a finished run takes changes over."""
+
+    beam_width: Annotated[int, Field(ge=1, le=100)] = 5  # 1 = greedy
+    length_penalty: Annotated[float, Field(ge=0, le=5)] = 1.0  # GNMT's alpha; 0 = plain sums
+    # Output subwords at most: longest_factor * source subwords + longest_extra, EOS counted.
+    longest_factor: Annotated[float, Field(gt=0, le=100)] = 2.0
+    longest_extra: Annotated[int, Field(ge=1)] = 10
+    batch_tokens: Annotated[int, Field(ge=16)] = 2048  # source subwords a batch, padding counted
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RunConfig:
+    """Everything a run is made from."""
+
+    data: DataConfig
+    subwords: SubwordConfig = field(default_factory=SubwordConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)

@@ -1,0 +1,127 @@
+r"""Text files read and written line by line: plain or .gz, UTF-8, lines end at "\n" alone.
+
+`str.splitlines` would also split at U+2028, U+0085 and the form feed, and shift every line after
+them.
+"""
+
+import gzip
+import logging
+import os
+import shutil
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from seq2seq.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
+    r"""Lines of a binary stream without their "\n" or "\r\n" and a leading byte order mark.
+
+    Bytes that are not UTF-8 become U+FFFD; how many lines had some is logged as a warning at the
+    end.
+    """
+    repaired = 0
+    for number, line in enumerate(stream):
+        if number == 0:
+            line = line.removeprefix(BYTE_ORDER_MARK)
+        line = line.removesuffix(b"\n").removesuffix(b"\r")
+        try:
+            yield line.decode("utf-8")
+        except UnicodeDecodeError:
+            repaired += 1
+            yield line.decode("utf-8", errors="replace")
+    if repaired:
+        logger.warning(
+            "%s: %d lines held bytes that are not UTF-8, replaced by U+FFFD", name, repaired
+        )
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """Lines of a text file, one at a time; a name ending in .gz is read compressed.
+
+    Raises:
+        DataError: the file is missing, unreadable, or not the gzip file that its name says.
+    """
+    try:
+        with _open(path) as stream:
+            yield from decode_lines(stream, str(path))
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; check the path") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def read_pairs(source_path: Path, target_path: Path) -> Iterator[tuple[str, str]]:
+    """Line pairs of two parallel files, one at a time.
+
+    Raises:
+        DataError: one file ends before the other; the message holds both line counts.
+    """
+    sources, targets = read_lines(source_path), read_lines(target_path)
+    source_lines = target_lines = 0
+    missing = object()
+    while True:
+        source, target = next(sources, missing), next(targets, missing)
+        source_lines += source is not missing
+        target_lines += target is not missing
+        if source is missing or target is missing:
+            break
+        yield cast(str, source), cast(str, target)
+    source_lines += sum(1 for _ in sources)
+    target_lines += sum(1 for _ in targets)
+    if source_lines != target_lines:
+        raise DataError(
+            f"{source_path} has {source_lines} lines but {target_path} has {target_lines}; "
+            "parallel files need equal counts"
+        )
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Opens a temporary file beside `path` that takes its name when the block ends well.
+
+    A reader, or a run after a crash, sees the old file or the whole new one. A name ending in .gz
+    is written compressed.
+    """
+    path = Path(os.path.realpath(path))  # a link stays a link
+    if path.exists() and not path.is_file():  # a device or a pipe: nothing to keep
+        with open(path, "wb") as stream:
+            yield stream
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as raw:
+            if path.suffix == ".gz":
+                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
+                    yield cast(BinaryIO, stream)
+            else:
+                yield raw
+            raw.flush()
+            os.fsync(raw.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> int:
+    r"""Writes lines atomically, each ended by "\n"; returns their number. .gz is compressed."""
+    count = 0
+    with write_atomically(path) as stream:
+        for line in lines:
+            stream.write(line.encode("utf-8") + b"\n")
+            count += 1
+    return count
+
+
+def _open(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb"))

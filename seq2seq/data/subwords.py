@@ -1,0 +1,149 @@
+"""Subwords: one SentencePiece model for both languages, trained and used here.
+
+Byte fallback is always on, so any text can be encoded and decoded again (up to NFKC normalisation);
+the normaliser is part of the model file.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sentencepiece
+
+from seq2seq.config.sections import SubwordConfig
+from seq2seq.errors import ConfigError, DataError
+
+PAD, UNKNOWN, BOS, EOS = 0, 1, 2, 3
+LINE_BREAKS = tuple(4 + byte for byte in b"\0\n\r")  # byte pieces follow the special ids
+WORD_START = (
+    "\u2581"  # SentencePiece's visible space; comes back as bytes where a whole word was unknown
+)
+LONGEST_TRAINING_LINE = 1_000_000  # bytes; SentencePiece leaves longer lines out of its training
+MOST_TRAINING_LINES = 2_000_000  # sampled from a larger corpus, which bounds memory
+
+
+@dataclass(frozen=True)
+class SpecialIds:
+    """Ids that every vocabulary starts with."""
+
+    pad: int = PAD
+    unknown: int = UNKNOWN
+    bos: int = BOS
+    eos: int = EOS
+
+
+class Subwords:
+    """Text to ids and back, outside the graph.
+
+    Args:
+        model: contents of a SentencePiece .model file.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        self.model = model
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        self.size: int = self._processor.get_piece_size()
+
+    @classmethod
+    def load(cls, path: Path) -> "Subwords":
+        """Reads a .model file."""
+        return cls(path.read_bytes())
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text, without BOS and EOS."""
+        return self._processor.encode(text)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of ids; PAD, BOS and EOS are left out, broken byte sequences become U+FFFD."""
+        text = self._processor.decode([int(i) for i in ids])
+        return text.replace(WORD_START, " ").strip(" ")
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """The written form of each id, e.g. "▁dog"."""
+        return [self._processor.id_to_piece(int(i)) for i in ids]
+
+    def normalize(self, text: str) -> str:
+        """The text that is segmented: NFKC, one space between words."""
+        return self._processor.normalize(text)
+
+    def segmentations(self, text: str, most: int) -> list[tuple[list[int], float]]:
+        """The `most` likeliest segmentations of a text, best first, with their log-probabilities.
+
+        Only models of the unigram kind have more than one.
+        """
+        found = self._processor.nbest_encode(text, nbest_size=most, return_type="proto")
+        return [([piece.id for piece in each.pieces], each.score) for each in found.nbests]
+
+
+def train_subwords(lines: Iterable[str], config: SubwordConfig) -> Subwords:
+    """Learns a vocabulary from the lines of both languages.
+
+    Raises:
+        ConfigError: the corpus does not allow `vocabulary_size`.
+        DataError: there is no text.
+    """
+    model, failures = io.BytesIO(), []
+
+    def readable() -> Iterator[str]:
+        try:
+            yield from _with_text(lines)
+        except BaseException as failure:  # SentencePiece would make a text of it
+            failures.append(failure)
+            raise
+
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=readable(),
+            model_writer=model,
+            model_type="char" if config.kind == "character" else config.kind,
+            vocab_size=config.vocabulary_size,
+            hard_vocab_limit=config.kind
+            in ("unigram", "bpe"),  # words and characters: as many as there are
+            byte_fallback=True,
+            character_coverage=0.9999,  # the rarest characters are left to the bytes
+            normalization_rule_name="nmt_nfkc",
+            pad_id=PAD,
+            unk_id=UNKNOWN,
+            bos_id=BOS,
+            eos_id=EOS,
+            input_sentence_size=MOST_TRAINING_LINES,
+            shuffle_input_sentence=True,
+            max_sentence_length=LONGEST_TRAINING_LINE,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        if failures:
+            raise failures[0] from None
+        raise ConfigError(_explain(str(error), config)) from None
+    return Subwords(model.getvalue())
+
+
+def _with_text(lines: Iterable[str]) -> Iterator[str]:
+    """Lines that hold something; SentencePiece's trainer reads a NUL as the end of the line."""
+    empty = True
+    for line in lines:
+        line = line.replace("\0", " ").strip()
+        if line:
+            empty = False
+            yield line
+    if empty:
+        raise DataError("the training files hold no text; give files with a sentence a line")
+
+
+def _explain(message: str, config: SubwordConfig) -> str:
+    """SentencePiece's complaint in terms of the setting."""
+    size = config.vocabulary_size
+    if highest := re.search(r"value <= (\d+)", message):
+        return (
+            f"subwords.vocabulary_size: {size} is more than this corpus allows; "
+            f"set it to {highest[1]} or less"
+        )
+    if lowest := re.search(r"required_chars\. \d+ vs (\d+)", message):
+        return (
+            f"subwords.vocabulary_size: {size} is too small for this corpus's characters; "
+            f"set it to more than {lowest[1]}"
+        )
+    reason = " ".join(message.split())
+    return f"subwords: SentencePiece cannot train with vocabulary_size {size}: {reason}"

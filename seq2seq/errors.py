@@ -1,0 +1,17 @@
+"""The mistakes a user can make; `seq2seq.cli` prints them as one line and exits with 1."""
+
+
+class Seq2SeqError(Exception):
+    """A mistake of the user's: the message says what, where, which value and what to do."""
+
+
+class ConfigError(Seq2SeqError):
+    """A settings file or an override that cannot be used."""
+
+
+class DataError(Seq2SeqError):
+    """A text file or corpus that cannot be used."""
+
+
+class RunError(Seq2SeqError):
+    """A run folder that is missing, altered, or cannot do what was asked."""

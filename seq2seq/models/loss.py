@@ -1,0 +1,88 @@
+"""Label-smoothed cross-entropy from the vectors before the output layer, without a one-hot target.
+
+Label smoothing: Szegedy et al. 2016, https://arxiv.org/abs/1512.00567, section 7. The gradient of
+the logits is their softmax minus the target distribution, so output layer and loss are written as
+one: the logits are turned into their own gradient in place, in three passes over the (N, V) numbers
+that dominate a step.
+
+Shape suffixes: N target tokens, R readout units, V vocabulary.
+"""
+
+from keras import ops
+
+from seq2seq.models.products import Tensor, upstream_gradients
+
+
+def cross_entropy(
+    readout_NR: Tensor,
+    kernel_VR: Tensor,
+    bias_V: Tensor,
+    target_ids_N: Tensor,
+    smoothing: float,
+    precision: str,
+) -> Tensor:
+    """Cross-entropy of every token (N,), in nats, of the logits `readout kernel' + bias`.
+
+    Args:
+        readout_NR: vectors of real target tokens only; leave padding out before.
+        kernel_VR: output weights.
+        bias_V: output bias.
+        target_ids_N: the right token of each row.
+        smoothing: share of the target distribution that is spread evenly over the vocabulary.
+        precision: of logits and products, "float32" or "bfloat16".
+    """
+
+    @ops.custom_gradient
+    def run(readout: Tensor, kernel: Tensor, bias: Tensor) -> tuple:
+        narrow_kernel, narrow_readout = ops.cast(kernel, precision), ops.cast(readout, precision)
+        logits_NV = ops.matmul(narrow_readout, ops.transpose(narrow_kernel))
+        logits_NV = logits_NV + ops.cast(bias, precision)
+        softmax_NV = ops.softmax(logits_NV)
+        losses_N = _losses(logits_NV, softmax_NV, readout, kernel, bias, target_ids_N, smoothing)
+
+        def backward(*args: Tensor, upstream: tuple | None = None) -> tuple:
+            (up_N,) = upstream_gradients(args, upstream)
+            d_logits_NV = _subtract_target(softmax_NV, target_ids_N, 1 - smoothing)
+            uniform = smoothing / kernel.shape[0]
+            d_readout = ops.cast(ops.matmul(d_logits_NV, narrow_kernel), "float32")
+            d_readout = (d_readout - uniform * ops.sum(kernel, axis=0)) * up_N[:, None]
+            scaled_NR = readout * up_N[:, None]
+            d_kernel = ops.matmul(ops.transpose(d_logits_NV), ops.cast(scaled_NR, precision))
+            d_kernel = ops.cast(d_kernel, "float32") - uniform * ops.sum(scaled_NR, axis=0)
+            d_bias = ops.matmul(ops.cast(up_N, precision)[None], d_logits_NV)[0]
+            d_bias = ops.cast(d_bias, "float32") - uniform * ops.sum(up_N)
+            return d_readout, d_kernel, d_bias
+
+        return losses_N, backward
+
+    return run(readout_NR, kernel_VR, bias_V)
+
+
+def _losses(
+    logits_NV: Tensor,
+    softmax_NV: Tensor,
+    readout_NR: Tensor,
+    kernel_VR: Tensor,
+    bias_V: Tensor,
+    target_ids_N: Tensor,
+    smoothing: float,
+) -> Tensor:
+    """(1 - s) (lse - logit of the target) + s (lse - mean logit), with few passes over (N, V)."""
+    largest_logit = ops.cast(ops.max(logits_NV, axis=-1), "float32")
+    largest_share = ops.cast(
+        ops.max(softmax_NV, axis=-1), "float32"
+    )  # at least 1/V: its log is finite
+    log_sum_exp = largest_logit - ops.log(largest_share)
+    target_rows_NR = ops.take(kernel_VR, target_ids_N, axis=0)
+    target_logit = ops.sum(readout_NR * target_rows_NR, axis=-1) + ops.take(bias_V, target_ids_N)
+    mean_row_R1 = ops.mean(kernel_VR, axis=0)[:, None]
+    mean_logit = ops.matmul(readout_NR, mean_row_R1)[:, 0] + ops.mean(bias_V)
+    return log_sum_exp - (1 - smoothing) * target_logit - smoothing * mean_logit
+
+
+def _subtract_target(softmax_NV: Tensor, target_ids_N: Tensor, share: float) -> Tensor:
+    """The softmax with `share` taken off at each row's target."""
+    rows_N = ops.arange(ops.shape(target_ids_N)[0], dtype="int32")
+    places_N2 = ops.stack([rows_N, ops.cast(target_ids_N, "int32")], axis=-1)
+    at_target = ops.take_along_axis(softmax_NV, target_ids_N[:, None], axis=-1)[:, 0]
+    return ops.scatter_update(softmax_NV, places_N2, at_target - share)

@@ -1,0 +1,87 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import write_corpus
+
+from seq2seq.cli.main import main
+from seq2seq.config.loading import dump_run_config
+from seq2seq.workflows.run_folder import RunFolder
+
+
+def fails(arguments, capfd, code=1):
+    """Runs a command that must fail with one line, and gives that line."""
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    assert stopped.value.code == code
+    return capfd.readouterr().err.rstrip("\n")
+
+
+def test_help_loads_neither_tensorflow_nor_keras():
+    script = (
+        "import sys; from seq2seq.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    for verb in ("train", "translate", "evaluate", "show", "info"):
+        assert verb in done.stdout
+    assert done.stdout.endswith("[]\n")
+
+
+def test_an_unknown_setting_is_one_line_with_the_nearest_name(trained_run, tmp_path, capfd):
+    settings = dump_run_config(RunFolder.open(trained_run).config())
+    (tmp_path / "run.yaml").write_text(settings.replace("units:", "unit:"))
+    error = fails(["train", tmp_path / "run.yaml", "--run", tmp_path / "run"], capfd)
+    assert error.count("\n") == 0
+    assert "model.unit: Unexpected setting (got 128); did you mean units?" in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_no_run_is_one_line(tmp_path, capfd):
+    error = fails(["translate", tmp_path], capfd)
+    assert error == (
+        f"error: {tmp_path} is not a run folder (it has no manifest.json); "
+        "`seq2seq train` makes one"
+    )
+
+
+def test_wrong_usage_exits_with_2(capfd):
+    assert "unrecognized arguments: --bem" in fails(["translate", "run", "--bem", "5"], capfd, 2)
+    assert "expected 1 to 100" in fails(["translate", "run", "--beam", "0"], capfd, 2)
+
+
+def test_evaluate_prints_one_json_object(trained_run, tmp_path, capsys):
+    folder = write_corpus(tmp_path, train=5, others=8)
+    source, reference = folder / "test.en", folder / "test.de"
+    main(["evaluate", str(trained_run), str(source), str(reference), "--json"])
+    printed = json.loads(capsys.readouterr().out)
+    metrics = ("bleu", "chrf", "ter")
+    assert set(printed) == {*metrics, *(f"{name}_signature" for name in metrics)}
+
+
+def test_show_draws_a_picture(trained_run, tmp_path, capsys):
+    main(["show", str(trained_run), "The dog sleeps.", "-o", str(tmp_path / "pictures")])
+    translation, path = capsys.readouterr().out.splitlines()
+    assert translation
+    assert (tmp_path / "pictures" / "attention.png").read_bytes().startswith(b"\x89PNG")
+    assert path.endswith("attention.png")
+
+
+def test_info_prints_names_and_values(trained_run, capsys):
+    main(["info", str(trained_run)])
+    assert "parameters" in capsys.readouterr().out
+
+
+def test_translate_reads_standard_input(trained_run):
+    done = subprocess.run(
+        [sys.executable, "-m", "seq2seq", "translate", trained_run],
+        input=b"The dog sleeps.\n\nMax is tired.\n",
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    first, blank, third, end = done.stdout.split(b"\n")
+    assert first and third and not blank and not end
+    assert done.stderr == b""

@@ -1,0 +1,129 @@
+"""Settings that were understood: defaults, checks across fields, and back to a file."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq.config.loading import (
+    as_settings,
+    check_settings,
+    differences,
+    dump_run_config,
+    load_run_config,
+)
+from seq2seq.config.sections import ModelConfig, RunConfig
+from seq2seq.errors import ConfigError
+
+SHIPPED = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+PATHS = {
+    f"{split}_{side}": f"corpus/{split}.{side}"
+    for split in ("train", "validation")
+    for side in ("source", "target")
+}
+
+
+def run_config(data=None, **sections):
+    return check_settings({"data": data or PATHS, **sections}, "in a test")
+
+
+def test_an_empty_section_means_its_defaults(tmp_path):
+    def load(text):
+        path = tmp_path / "run.yaml"
+        path.write_text(yaml.safe_dump({"data": PATHS}) + text, encoding="utf-8")
+        return load_run_config(path)
+
+    assert load("model:\ntraining: {}\n") == load("") == run_config()
+    assert load("").model == ModelConfig()
+    assert load("model:\n  units: 4\n") != load("")
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_settings_file_loads(path):
+    assert load_run_config(path).data.train_source != load_run_config(path).data.train_target
+
+
+def test_test_files_come_in_pairs():
+    paths = {"test_source": "test.en", "test_target": "test.de"}
+    for one in paths:
+        with pytest.raises(ConfigError, match="data: test_source and test_target are given tog"):
+            run_config(data={**PATHS, one: paths[one]})
+    assert run_config(data={**PATHS, **paths}).data.test_target == Path("test.de")
+
+
+@pytest.mark.parametrize("kind", ["bpe", "word", "character"])
+def test_sampling_is_for_the_unigram_kind(kind):
+    with pytest.raises(ConfigError, match=f"sampling needs kind: unigram .got kind: {kind}"):
+        run_config(subwords={"kind": kind, "sampling": 0.1})
+    assert run_config(subwords={"kind": kind}).subwords.kind == kind
+    assert run_config(subwords={"sampling": 0.1}).subwords.sampling == 0.1
+
+
+def test_a_section_made_in_code_is_checked_and_frozen():
+    with pytest.raises(ValueError, match="multiple of 2"):
+        ModelConfig(units=3)
+    with pytest.raises(dataclasses.FrozenInstanceError, match="units"):
+        ModelConfig().units = 4
+
+
+DATA = st.fixed_dictionaries(
+    dict.fromkeys(PATHS, st.text()), optional={"longest": st.integers(2, 9)}
+)
+MODEL = st.fixed_dictionaries(
+    {},
+    optional={
+        "units": st.integers(1, 10**6).map(lambda half: 2 * half),
+        "dropout": st.floats(0, 1, exclude_max=True),
+        "attention": st.sampled_from(["none", "dot", "general", "additive"]),
+    },
+)
+TRAINING = st.fixed_dictionaries(
+    {},
+    optional={
+        "learning_rate": st.floats(0, 1, exclude_min=True),
+        "clip_norm": st.floats(0, 1e9, exclude_min=True),
+        "patience": st.none() | st.integers(1),
+        "seed": st.integers(0, 2**31 - 1),
+    },
+)
+
+
+@settings(deadline=None)
+@given(DATA, MODEL, TRAINING)
+def test_written_settings_load_as_they_were(tmp_path_factory, data, model, training):
+    config = check_settings({"data": data, "model": model, "training": training}, "drawn")
+    path = tmp_path_factory.getbasetemp() / "written.yaml"
+    path.write_text(dump_run_config(config), encoding="utf-8")
+    assert load_run_config(path) == config
+
+
+def test_written_settings_spell_out_every_default():
+    written = yaml.safe_load(dump_run_config(run_config()))
+    assert list(written) == [section.name for section in dataclasses.fields(RunConfig)]
+    assert list(written["model"]) == [field.name for field in dataclasses.fields(ModelConfig)]
+
+
+def test_differences_are_listed_for_the_sections_asked():
+    old = run_config(model={"units": 64}, training={"patience": 3})
+    new = run_config(model={"units": 32}, decoding={"beam_width": 1})
+    assert differences(old, new, ("model", "training")) == [
+        "model.units: 64 -> 32",
+        "training.patience: 3 -> None",
+    ]
+    assert differences(old, new, ("decoding",)) == ["decoding.beam_width: 5 -> 1"]
+    assert differences(old, old, tuple(as_settings(old))) == []
+
+
+def test_settings_load_without_tensorflow_and_keras():
+    lines = (
+        "import sys, seq2seq.config.loading",
+        "print(sorted({'tensorflow', 'keras', 'yaml'} & set(sys.modules)))",
+    )
+    command = [sys.executable, "-c", "\n".join(lines)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert found.stdout == "['yaml']\n"

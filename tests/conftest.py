@@ -1,0 +1,84 @@
+"""What several test folders share: the miniature corpus, settings for it, and one trained run."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
+from seq2seq.config.loading import check_settings
+from seq2seq.config.sections import RunConfig
+from seq2seq.data.lines import write_lines
+
+
+class Silent:
+    """A `Reporter` that remembers instead of showing."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.results: list[Any] = []
+
+    def started(self, message: str) -> None:
+        pass
+
+    def stepped(self, progress: Any, loss: float, tokens: int, learning_rate: float) -> None:
+        self.losses.append(loss)
+
+    def validated(self, progress: Any, result: Any, best: bool) -> None:
+        self.results.append(result)
+
+
+def miniature_settings(folder: Path, **sections: dict[str, Any]) -> RunConfig:
+    """Settings for a corpus folder, with a network small enough for tests."""
+    settings: dict[str, dict[str, Any]] = {
+        "data": {
+            f"{name}_{side}": str(folder / f"{split}.{language}")
+            for name, split in (("train", "train"), ("validation", "val"), ("test", "test"))
+            for side, language in (("source", "en"), ("target", "de"))
+        },
+        "subwords": {"vocabulary_size": 700},
+        "model": {"embedding_size": 16, "units": 16},
+        "training": {},
+        "decoding": {"beam_width": 1},  # quick to trace
+    }
+    for name, section in sections.items():
+        settings[name] |= section
+    return check_settings(settings, "test settings")
+
+
+def write_corpus(folder: Path, train: int | None, others: int) -> Path:
+    """The first pairs of each split of the miniature corpus."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, pairs in make_corpus(DEFAULT_SEED).items():
+        kept = pairs[: train if split == "train" else others]
+        for number, language in enumerate(("en", "de")):
+            write_lines(folder / f"{split}.{language}", [pair[number] for pair in kept])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """400 training pairs and 20 of each other split: for tests where nothing need be learnt."""
+    return write_corpus(tmp_path_factory.mktemp("small"), train=400, others=20)
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder whose weights were trained for seconds: they translate, if not well."""
+    from seq2seq.workflows.train import train
+
+    corpus = write_corpus(tmp_path_factory.mktemp("miniature"), train=None, others=200)
+    config = miniature_settings(
+        corpus,
+        subwords={"vocabulary_size": 900},
+        model={"embedding_size": 64, "units": 128, "attention": "additive", "dropout": 0.1},
+        data={"batch_tokens": 640},
+        decoding={"beam_width": 4},
+        training={"epochs": 4, "learning_rate": 0.005, "warmup_steps": 100},
+    )
+    run = tmp_path_factory.mktemp("runs") / "trained"
+    train(config, run, Silent())
+    return run

@@ -1,0 +1,196 @@
+"""Vocabularies learnt from text: any text becomes ids and text again, graph and Python alike."""
+
+import random
+import re
+import unicodedata
+
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq.config.sections import SubwordConfig
+from seq2seq.data.encoding import GraphSubwords
+from seq2seq.data.subwords import (
+    BOS,
+    EOS,
+    LINE_BREAKS,
+    PAD,
+    UNKNOWN,
+    WORD_START,
+    SpecialIds,
+    Subwords,
+    train_subwords,
+)
+from seq2seq.errors import ConfigError, DataError
+
+KINDS = ("unigram", "bpe", "word", "character")
+TEXT = st.text(max_size=30)
+HARD = ["", " ", "\u2581", "\0", "a\0", "<s>", "</s> <unk> <pad>", "<0x41>", "\u2028", "\ufb01\xad"]
+
+
+def sentences(seed=0):
+    """300 sentences of 150 words made from syllables."""
+    draw = random.Random(seed)
+    syllables = [c + v for c in "bdfghklmnprst" for v in ("a", "ei", "i", "o", "ü")]
+    words = ["".join(draw.choices(syllables, k=draw.randint(1, 3))) for _ in range(150)]
+    return [" ".join(draw.choices(words, k=draw.randint(2, 9))) + "." for _ in range(300)]
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {
+        kind: train_subwords(sentences(), SubwordConfig(kind=kind, vocabulary_size=360))
+        for kind in KINDS
+    }
+
+
+@pytest.fixture(scope="module")
+def graphs(models):
+    return {kind: GraphSubwords(model) for kind, model in models.items()}
+
+
+@pytest.fixture(params=KINDS, scope="module")
+def model(request, models):
+    return models[request.param]
+
+
+@pytest.fixture(params=KINDS, scope="module")
+def pair(request, models, graphs):
+    """The same vocabulary in Python and in the graph."""
+    return models[request.param], graphs[request.param]
+
+
+def spaced(text):
+    """Normalised text as it reads: SentencePiece writes a space as WORD_START."""
+    return text.replace(WORD_START, " ").strip(" ")
+
+
+@settings(deadline=None, max_examples=200)
+@given(TEXT)
+def test_any_text_survives_encoding_up_to_normalisation(models, text):
+    for model in models.values():
+        assert model.decode(model.encode(text)) == spaced(model.normalize(text))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(st.characters(max_codepoint=0x52F, categories=["L", "N", "Zs"]), max_size=30))
+def test_normalisation_of_letters_is_nfkc_with_one_space_between_words(models, text):
+    expected = " ".join(unicodedata.normalize("NFKC", text).split())
+    assert {spaced(model.normalize(text)) for model in models.values()} == {expected}
+
+
+def test_an_unseen_script_survives_through_bytes(model):
+    assert model.decode(model.encode("犬が Ωmega 🐕 runs")) == "犬が Ωmega 🐕 runs"
+    assert model.pieces(model.encode("犬"))[-3:] == ["<0xE7>", "<0x8A>", "<0xAC>"]
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.one_of(TEXT, st.sampled_from(HARD)))
+def test_no_text_becomes_a_special_id(models, text):
+    for model in models.values():
+        assert not {PAD, UNKNOWN, BOS, EOS} & set(model.encode(text))
+        assert max(model.encode(text), default=0) < model.size
+
+
+def test_line_breaks_are_the_byte_pieces_that_a_search_must_not_write(model):
+    assert model.pieces(LINE_BREAKS) == ["<0x00>", "<0x0A>", "<0x0D>"]
+
+
+def test_special_ids_come_first_and_are_left_out_of_text(model):
+    assert (PAD, UNKNOWN, BOS, EOS) == (0, 1, 2, 3)
+    assert SpecialIds() == SpecialIds(pad=0, unknown=1, bos=2, eos=3)
+    assert model.pieces(range(4)) == ["<pad>", "<unk>", "<s>", "</s>"]
+    ids = model.encode("ein hund")
+    assert model.decode([BOS, *ids, EOS, PAD, PAD]) == model.decode(ids) == "ein hund"
+
+
+def test_a_loaded_model_gives_the_ids_of_the_trained_one(model, tmp_path):
+    path = tmp_path / "subwords.model"
+    path.write_bytes(model.model)
+    text = sentences()[0]
+    assert Subwords.load(path).encode(text) == model.encode(text)
+    assert Subwords.load(path).size == model.size
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.one_of(TEXT, st.sampled_from(HARD)), min_size=1, max_size=8))
+def test_the_graph_gives_the_ids_and_the_text_of_python(models, graphs, texts):
+    for kind in KINDS:
+        ids = graphs[kind].encode(tf.constant(texts))
+        assert ids.to_list() == [models[kind].encode(text) for text in texts]
+        written = [text.decode() for text in graphs[kind].decode(ids).numpy()]
+        assert written == [models[kind].decode(row) for row in ids.to_list()]
+
+
+def test_the_graph_of_another_model_gives_other_ids(pair):
+    model, graph = pair
+    config = SubwordConfig(kind="unigram", vocabulary_size=340)
+    other = GraphSubwords(train_subwords(sentences(seed=1), config))
+    texts = sentences()[:5]
+    assert graph.encode(tf.constant(texts)).to_list() == [model.encode(text) for text in texts]
+    assert other.encode(tf.constant(texts)).to_list() != [model.encode(text) for text in texts]
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.lists(st.integers(0, 269), max_size=8), min_size=1, max_size=8))
+def test_any_ids_have_the_same_text_in_the_graph_as_in_python(models, graphs, rows):
+    for kind in KINDS:
+        ids = tf.ragged.constant(rows, dtype=tf.int32, ragged_rank=1)
+        written = [text.decode() for text in graphs[kind].decode(ids).numpy()]
+        assert written == [models[kind].decode(row) for row in rows]
+
+
+def test_broken_byte_sequences_become_replacement_characters(model):
+    byte = {piece: number for number, piece in enumerate(model.pieces(range(270)))}
+    assert model.decode([byte["<0xE7>"], byte["<0x41>"]]) == "\ufffdA"
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_a_vocabulary_too_large_for_the_text_is_refused_with_the_largest_that_works(kind):
+    message = "subwords.vocabulary_size: 20000 is more than this corpus allows; set it to "
+    with pytest.raises(ConfigError, match=message) as caught:
+        train_subwords(sentences(), SubwordConfig(kind=kind, vocabulary_size=20000))
+    largest = int(re.search(r"set it to (\d+) or less", str(caught.value))[1])
+    fits = SubwordConfig(kind=kind, vocabulary_size=largest)
+    assert train_subwords(sentences(), fits).size == largest
+    with pytest.raises(ConfigError, match=f"{largest + 1} is more than this corpus allows"):
+        train_subwords(sentences(), SubwordConfig(kind=kind, vocabulary_size=largest + 1))
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_a_vocabulary_too_small_for_the_characters_is_refused_with_a_bound_that_works(kind):
+    message = "subwords.vocabulary_size: 270 is too small for this corpus's characters"
+    with pytest.raises(ConfigError, match=message) as caught:
+        train_subwords(sentences(), SubwordConfig(kind=kind, vocabulary_size=270))
+    bound = int(re.search(r"set it to more than (\d+)", str(caught.value))[1])
+    fits = SubwordConfig(kind=kind, vocabulary_size=bound + 1)
+    assert train_subwords(sentences(), fits).size == bound + 1
+
+
+@pytest.mark.parametrize("kind", ["word", "character"])
+def test_words_and_characters_are_as_many_as_there_are(kind):
+    config = SubwordConfig(kind=kind, vocabulary_size=20000)
+    text = ["ab ba ab", "ba"]  # 2 words; 2 letters and the start of a word
+    assert train_subwords(text, config).size == 4 + 256 + {"word": 2, "character": 3}[kind]
+
+
+@pytest.mark.parametrize("lines", [[], ["", " ", "\u3000\t"], ["\0", " \0 "]])
+def test_files_without_text_are_refused(lines):
+    with pytest.raises(DataError, match="the training files hold no text"):
+        train_subwords(lines, SubwordConfig())
+
+
+def test_a_mistake_in_the_files_reaches_the_caller():
+    def lines():
+        yield "a line"
+        raise DataError("a.en has 1 lines but a.de has 2")
+
+    with pytest.raises(DataError, match="a.en has 1 lines"):
+        train_subwords(lines(), SubwordConfig())
+
+
+def test_a_nul_in_the_text_hides_nothing_that_follows():
+    config = SubwordConfig(vocabulary_size=360)
+    learnt = train_subwords([f"x\0{line}" for line in sentences()], config)
+    assert len(learnt.encode(sentences()[0])) < len(sentences()[0]) / 2

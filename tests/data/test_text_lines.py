@@ -1,0 +1,169 @@
+r"""Text files: N lines in are N lines out, whatever the lines hold; they end at "\n" alone."""
+
+import gzip
+import io
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq.data.lines import decode_lines, read_lines, read_pairs, write_atomically, write_lines
+from seq2seq.errors import DataError
+
+# Where other readers of text would end a line, or the text.
+INSIDE = ["\u2028", "\u2029", "\x85", "\f", "\v", "\x1c", "\0", "\x1a", "\r", "\ufeff"]
+LINES = st.lists(st.binary(max_size=12).map(lambda line: line.replace(b"\n", b"")), max_size=12)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=12)
+
+
+@pytest.fixture(params=["plain", "gz"])
+def save(request, tmp_path):
+    """Writes bytes to a file, plain or compressed."""
+
+    def save_bytes(content, name="text"):
+        path = tmp_path / (f"{name}.gz" if request.param == "gz" else name)
+        path.write_bytes(gzip.compress(content) if request.param == "gz" else content)
+        return path
+
+    return save_bytes
+
+
+def read(path):
+    return list(read_lines(path))
+
+
+@settings(deadline=None)
+@given(LINES, st.booleans(), st.sampled_from(["lines", "lines.gz"]))
+def test_any_bytes_give_as_many_lines_as_they_hold(tmp_path_factory, lines, ended, name):
+    content = b"\n".join(lines) + b"\n" * ended
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    expected = content.count(b"\n") + (content[-1:] not in (b"\n", b""))
+    found = read(path)
+    assert len(found) == expected
+    assert "".join(found).count("\n") == 0
+
+
+@settings(deadline=None)
+@given(st.lists(TEXT), st.sampled_from(["written", "written.gz"]))
+def test_written_lines_are_read_as_they_were(tmp_path_factory, lines, name):
+    path = tmp_path_factory.getbasetemp() / name
+    assert write_lines(path, iter(lines)) == len(lines)
+    expected = [line.removesuffix("\r") for line in lines]
+    expected[:1] = [line.removeprefix("\ufeff") for line in expected[:1]]
+    assert read(path) == expected
+
+
+def test_a_last_line_counts_with_and_without_its_newline(save):
+    assert read(save(b"a\nb\n")) == read(save(b"a\nb")) == ["a", "b"]
+    assert read(save(b"a\n\n")) == ["a", ""]
+    assert read(save(b"\n")) == [""]
+    assert read(save(b"")) == []
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_no_text(save):
+    assert read(save(b"\xef\xbb\xbfa\r\nb\r\n\r\nc")) == ["a", "b", "", "c"]
+    assert read(save(b"a\n\xef\xbb\xbfb\r\r\n")) == ["a", "\ufeffb\r"]  # only at the ends
+
+
+@pytest.mark.parametrize("character", INSIDE, ids=lambda character: f"U+{ord(character):04X}")
+def test_a_line_goes_on_after_characters_that_others_split_at(save, character):
+    line = f"a{character}b"
+    assert read(save(f"{line}\nc\n".encode())) == [line, "c"]
+
+
+def test_splitlines_would_split_there():
+    text = "a\u2028b\u2029c\x85d\fe\vf\x1cg\rh"
+    assert len(text.splitlines()) == 8
+    assert list(decode_lines(io.BytesIO(text.encode()), "text")) == [text]
+
+
+def test_bytes_that_are_not_utf8_are_replaced_and_their_lines_counted(save, caplog):
+    path = save(b"gr\xfc\xdf\nfine\n\xff\n")
+    assert read(path) == ["gr\ufffd\ufffd", "fine", "\ufffd"]
+    assert caplog.messages == [f"{path}: 2 lines held bytes that are not UTF-8, replaced by U+FFFD"]
+
+
+def test_utf8_gives_no_warning(save, caplog):
+    assert read(save("grüß\n\ufffd\n".encode())) == ["grüß", "\ufffd"]
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("name", ["absent.en", "absent.en.gz"])
+def test_a_missing_file_is_named(tmp_path, name):
+    with pytest.raises(DataError, match=f"{name} does not exist"):
+        read(tmp_path / name)
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
+    with pytest.raises(DataError, match=f"{tmp_path} cannot be read"):
+        read(tmp_path)
+
+
+PACKED = gzip.compress(b"a line\n" * 99)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"plain text\n", PACKED[:-9], PACKED[:-8] + b"wrong sum", PACKED[:10] + b"\xff" * 20],
+    ids=["plain", "cut short", "wrong checksum", "damaged inside"],
+)
+def test_a_gz_file_that_is_no_sound_gzip_is_refused(tmp_path, content):
+    path = tmp_path / "text.gz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"{path} cannot be read"):
+        read(path)
+    path.write_bytes(PACKED)
+    assert len(read(path)) == 99
+
+
+def test_parallel_files_give_pairs_in_order(save):
+    paths = save(b"a\nb\n\n", "source"), save(b"A\nB\nC", "target")
+    assert list(read_pairs(*paths)) == [("a", "A"), ("b", "B"), ("", "C")]
+
+
+@pytest.mark.parametrize("counts", [(3, 5), (5, 3), (3, 4), (0, 2), (2, 0)])
+def test_unequal_files_are_refused_with_both_counts(save, counts):
+    source, target = (save(b"x\n" * n, side) for n, side in zip(counts, ("s", "t"), strict=True))
+    message = f"{source} has {counts[0]} lines but {target} has {counts[1]};"
+    pairs = read_pairs(source, target)
+    assert [next(pairs) for _ in range(min(counts))] == [("x", "x")] * min(counts)
+    with pytest.raises(DataError, match=re.escape(message)):
+        next(pairs)
+
+
+@pytest.mark.parametrize("name", ["file", "file.gz"])
+@pytest.mark.parametrize("mistake", [ValueError, KeyboardInterrupt])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, name, mistake):
+    path = tmp_path / name
+    write_lines(path, ["old"])
+    with pytest.raises(mistake, match="midway"), write_atomically(path) as stream:
+        stream.write(b"new\n")
+        raise mistake("midway")
+    assert read(path) == ["old"]
+    assert list(tmp_path.iterdir()) == [path]
+    write_lines(path, ["new"])
+    assert read(path) == ["new"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_has_its_old_content_until_the_write_ends(tmp_path):
+    path = tmp_path / "file"
+    write_lines(path, ["old"])
+    with write_atomically(path) as stream:
+        stream.write(b"new\n")
+        stream.flush()
+        assert read(path) == ["old"]
+    assert read(path) == ["new"]
+
+
+def test_the_same_lines_give_the_same_compressed_bytes(tmp_path):
+    first, second = tmp_path / "first.gz", tmp_path / "second.gz"
+    write_lines(first, ["a", "b"])
+    write_lines(second, ["a", "b"])
+    assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes()[4:8] == bytes(4)  # gzip's field for the time of writing
+    assert gzip.decompress(first.read_bytes()) == b"a\nb\n"
+    write_lines(second, ["a", "c"])
+    assert first.read_bytes() != second.read_bytes()

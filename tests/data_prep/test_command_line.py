@@ -1,0 +1,101 @@
+"""What holds for every verb: exit codes, one-line errors, quick help, all files or none."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_prep.__main__ import main
+from data_prep.corpus_folder import open_corpus
+from data_prep.miniature import command
+from seq2seq.errors import DataError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def python(*arguments):
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_every_verb_has_help(capsys):
+    for arguments in (["--help"], ["miniature", "--help"], ["multi30k", "-h"], ["tsv", "-h"]):
+        with pytest.raises(SystemExit, match="0"):
+            main(arguments)
+        assert "usage: python -m data_prep" in capsys.readouterr().out
+
+
+def test_making_a_corpus_never_loads_tensorflow(tmp_path):
+    run = (
+        "import sys; from data_prep.__main__ import main; "
+        f"main(['miniature', '--output', {str(tmp_path)!r}]); "
+        "print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
+    )
+    assert python("-c", run).stdout.splitlines()[-1] == "[]"
+
+
+def test_results_go_to_standard_output_and_errors_to_standard_error(tmp_path):
+    done = python("-m", "data_prep", "miniature", "--output", str(tmp_path / "out"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("pairs") == 3
+    failed = python("-m", "data_prep", "tsv", "absent.tsv", "--output", str(tmp_path))
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr == "error: absent.tsv does not exist; check the path\n"
+
+
+def test_an_unknown_verb_is_wrong_usage(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["maxiature"])
+    assert "invalid choice" in capsys.readouterr().err
+
+
+def test_an_interrupt_exits_with_130_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    def interrupted(seed):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "make_corpus", interrupted)
+    assert main(["miniature", "--output", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr().err == "interrupted; nothing was written\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path, capsys):
+    (tmp_path / "out").write_text("keep me")
+    assert main(["miniature", "--output", str(tmp_path / "out")]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"error: the corpus cannot be written to {tmp_path / 'out'}")
+    assert message.count("\n") == 1
+    assert (tmp_path / "out").read_text() == "keep me"
+
+
+def test_a_failure_half_way_leaves_the_old_files_and_no_new_ones(tmp_path):
+    (tmp_path / "train.en").write_text("old\n")
+    with pytest.raises(DataError, match="half-way"):
+        with open_corpus(tmp_path, ["train", "val"], ("en", "de")) as writer:
+            writer.add("train", "new", "neu")
+            raise DataError("half-way")
+    assert [path.name for path in tmp_path.iterdir()] == ["train.en"]
+    assert (tmp_path / "train.en").read_text() == "old\n"
+
+
+def test_a_file_that_cannot_take_its_name_leaves_no_training_file(tmp_path):
+    (tmp_path / "val.en").mkdir()
+    with pytest.raises(DataError, match="cannot be written"):
+        with open_corpus(tmp_path, ["train", "val"], ("en", "de")) as writer:
+            writer.add("train", "new", "neu")
+    assert not (tmp_path / "train.en").exists()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_corpus_without_failure_has_all_its_files(tmp_path):
+    with open_corpus(tmp_path / "deep" / "out", ["train", "val"], ("en", "de")) as writer:
+        writer.add("train", "new", "neu")
+    assert sorted(path.name for path in (tmp_path / "deep" / "out").iterdir()) == [
+        "train.de",
+        "train.en",
+        "val.de",
+        "val.en",
+    ]
+    assert writer.counts == {"train": 1, "val": 0}

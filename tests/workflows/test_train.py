@@ -1,0 +1,240 @@
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Silent, miniature_settings
+
+from seq2seq.errors import ConfigError, RunError
+from seq2seq.workflows.opening import only_trainer
+from seq2seq.workflows.progress import load_state
+from seq2seq.workflows.run_folder import RunFolder
+from seq2seq.workflows.train import train
+
+TESTS = Path(__file__).resolve().parents[1]
+NOISY = {  # everything that draws random numbers, and everything that keeps state
+    "subwords": {"vocabulary_size": 700, "sampling": 0.3},
+    "model": {"embedding_size": 8, "units": 8, "dropout": 0.3},
+    "training": {
+        "epochs": 2,
+        "averaging": 0.99,
+        "word_dropout": 0.1,
+        "save_every": 5,
+        "schedule": "plateau",
+    },
+    "data": {"batch_tokens": 400},
+}
+
+
+def everything(run):
+    """Weights, moments, averages, random states and position of a run, as arrays."""
+    import h5py
+
+    folder = RunFolder.open(run)
+    progress, arrays = load_state(folder.weights("state"))
+    for role in ("best", "last"):
+        with h5py.File(folder.weights(role)) as stored:
+            stored.visititems(
+                lambda name, item, role=role: (
+                    arrays.__setitem__(f"{role}/{name}", item[()])
+                    if hasattr(item, "dtype")
+                    else None
+                )
+            )
+    return arrays | {"position": np.array([progress.epoch, progress.batch, progress.step])}
+
+
+def equal(left, right):
+    return left.keys() == right.keys() and all(
+        np.array_equal(left[name], right[name]) for name in left
+    )
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Python's own handling of Ctrl-C, which a test run in the background does not inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="module")
+def whole_run(small_corpus, tmp_path_factory):
+    """A training that nothing interrupted, and its losses."""
+    run, reporter = tmp_path_factory.mktemp("whole") / "run", Silent()
+    train(miniature_settings(small_corpus, **NOISY), run, reporter)
+    return run, reporter.losses
+
+
+def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(small_corpus, whole_run, tmp_path):
+    run, losses = whole_run
+    middle = len(losses) * 3 // 4  # in the second epoch, some steps after a save
+    script = f"""
+        import os, signal, sys
+        sys.path.insert(0, {str(TESTS)!r})
+        from pathlib import Path
+        from conftest import Silent, miniature_settings
+        from seq2seq.workflows.train import train
+
+        class Killer(Silent):
+            def stepped(self, progress, *rest):
+                if progress.step == {middle}:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        config = miniature_settings(Path({str(small_corpus)!r}), **{NOISY!r})
+        train(config, Path({str(tmp_path / "run")!r}), Killer())
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    resumed = Silent()
+    train(miniature_settings(small_corpus, **NOISY), tmp_path / "run", resumed)
+    assert 0 < len(resumed.losses) < len(losses)
+    assert resumed.losses == losses[-len(resumed.losses) :]
+    assert equal(everything(run), everything(tmp_path / "run"))
+
+
+def test_without_its_saved_state_a_run_would_end_elsewhere(
+    small_corpus, whole_run, tmp_path, monkeypatch
+):
+    """The control of the test above: the same interruption, but moments and seeds start anew."""
+    run, losses = whole_run
+
+    class Stopper(Silent):
+        def stepped(self, progress, *rest):
+            super().stepped(progress, *rest)
+            if progress.step == len(losses) * 3 // 4:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    config = miniature_settings(small_corpus, **NOISY)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "run", Stopper())
+    monkeypatch.setattr("seq2seq.workflows.optimization.Optimization.restore", lambda *_: None)
+    train(config, tmp_path / "run", Silent())
+    assert not equal(everything(run), everything(tmp_path / "run"))
+
+
+def test_ctrl_c_saves_the_step_it_came_in(small_corpus, tmp_path):
+    class Stopper(Silent):
+        def stepped(self, progress, *rest):
+            if progress.step == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    config = miniature_settings(small_corpus, **NOISY)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "run", Stopper())
+    assert load_state(RunFolder.open(tmp_path / "run").weights("state"))[0].step == 3
+
+
+def test_another_seed_gives_other_weights(small_corpus, whole_run, tmp_path):
+    other = NOISY | {"training": NOISY["training"] | {"seed": 2}}
+    train(miniature_settings(small_corpus, **other), tmp_path / "run", Silent())
+    assert not equal(everything(whole_run[0]), everything(tmp_path / "run"))
+
+
+def test_a_finished_run_is_not_trained_again(small_corpus, whole_run):
+    reporter = Silent()
+    train(miniature_settings(small_corpus, **NOISY), whole_run[0], reporter)
+    assert reporter.losses == []
+
+
+def test_training_lowers_loss_and_perplexity(trained_run):
+    with open(trained_run / "history.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    perplexities = [float(row["validation_perplexity"]) for row in rows]
+    assert perplexities == sorted(perplexities, reverse=True)
+    assert float(rows[-1]["training_loss"]) < float(rows[0]["training_loss"])
+
+
+def test_a_finished_run_holds_scores_with_signatures_and_logs(trained_run):
+    scores = RunFolder.open(trained_run).scores()
+    assert {"validation", "test"} <= set(scores)
+    assert "version:" in scores["test"]["bleu_signature"]
+    assert list((trained_run / "tensorboard").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value"),
+    [
+        ("model", "units", 10),
+        ("subwords", "vocabulary_size", 600),
+        ("data", "batch_tokens", 500),
+        ("training", "seed", 9),
+    ],
+)
+def test_a_setting_that_a_run_cannot_change_is_refused_by_name(
+    small_corpus, whole_run, section, field, value
+):
+    changed = NOISY | {section: NOISY[section] | {field: value}}
+    before = (whole_run[0] / "config.yaml").read_bytes()
+    with pytest.raises(ConfigError, match=rf"{section}.{field}: .* -> {value}; change them back"):
+        train(miniature_settings(small_corpus, **changed), whole_run[0], Silent())
+    assert (whole_run[0] / "config.yaml").read_bytes() == before
+
+
+def test_more_epochs_go_on_from_a_finished_run(small_corpus, tmp_path):
+    config = NOISY | {"training": NOISY["training"] | {"epochs": 1}}
+    first, second = Silent(), Silent()
+    train(miniature_settings(small_corpus, **config), tmp_path / "run", first)
+    longer = NOISY | {"training": NOISY["training"] | {"epochs": 2}}
+    folder = train(miniature_settings(small_corpus, **longer), tmp_path / "run", second)
+    assert first.losses and second.losses
+    assert folder.config().training.epochs == 2
+
+
+def test_patience_stops_a_run_that_gets_no_better(small_corpus, tmp_path):
+    config = miniature_settings(
+        small_corpus,
+        training={"epochs": 50, "learning_rate": 1e-9, "patience": 2, "warmup_steps": 0},
+    )
+    reporter = Silent()
+    train(config, tmp_path / "run", reporter)
+    assert len(reporter.results) == 3
+
+
+def test_a_loss_that_is_no_number_stops_with_advice(small_corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "seq2seq.workflows.optimization.Optimization.step", lambda *_: (float("nan"), 1)
+    )
+    config = miniature_settings(small_corpus)
+    with pytest.raises(
+        RunError, match="loss became infinite or not a number at step 1; resume with a lower"
+    ):
+        train(config, tmp_path / "run", Silent())
+
+
+def test_pairs_left_out_are_counted(small_corpus, tmp_path, caplog):
+    config = miniature_settings(small_corpus, data={"longest": 8}, training={"epochs": 1})
+    with caplog.at_level("WARNING"):
+        train(config, tmp_path / "run", Silent())
+    assert "above data.longest = 8 subwords" in caplog.text
+
+
+def test_steps_after_the_last_regular_validation_are_validated_and_saved(small_corpus, tmp_path):
+    config = miniature_settings(small_corpus, training={"epochs": 1, "validate_every": 1000})
+    first, again = Silent(), Silent()
+    folder = train(config, tmp_path / "run", first)
+    assert len(first.results) == 1
+    assert folder.weights("best")
+    train(config, tmp_path / "run", again)
+    assert again.losses == []
+
+
+def test_training_text_that_changed_since_is_refused(small_corpus, tmp_path):
+    corpus = Path(shutil.copytree(small_corpus, tmp_path / "corpus"))
+    config = miniature_settings(corpus, training={"epochs": 1})
+    train(config, tmp_path / "run", Silent())
+    lines = (corpus / "train.en").read_text()
+    (corpus / "train.en").write_text(lines.replace("the", "a"))
+    with pytest.raises(RunError, match=r"train.en changed since .*run was started on it"):
+        train(config, tmp_path / "run", Silent())
+
+
+def test_a_second_training_of_the_same_run_is_refused(small_corpus, whole_run):
+    with only_trainer(whole_run[0]), pytest.raises(RunError, match="trained by another process"):
+        train(miniature_settings(small_corpus, **NOISY), whole_run[0], Silent())

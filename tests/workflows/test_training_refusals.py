@@ -1,0 +1,44 @@
+"""Mistakes in settings or files: one message, and nothing is written."""
+
+import pytest
+from conftest import Silent, miniature_settings
+
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.workflows.train import train
+
+
+def test_missing_files_are_named_with_their_settings_and_nothing_is_written(small_corpus, tmp_path):
+    config = miniature_settings(
+        small_corpus, data={"train_source": "no/such.en", "test_target": "nor/this.de"}
+    )
+    with pytest.raises(DataError, match=r"data.train_source: no/such.en; data.test_target: nor/"):
+        train(config, tmp_path / "run", Silent())
+    assert not (tmp_path / "run").exists()
+
+
+def test_sides_of_unequal_length_are_refused_with_both_counts(small_corpus, tmp_path):
+    short = tmp_path / "short.de"
+    short.write_text("Ein Satz.\n")
+    config = miniature_settings(small_corpus, data={"train_target": str(short)})
+    with pytest.raises(DataError, match="train.en has 400 lines but .*short.de has 1"):
+        train(config, tmp_path / "run", Silent())
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_an_empty_corpus_is_refused(small_corpus, tmp_path, split):
+    (tmp_path / "empty.txt").touch()
+    empty = str(tmp_path / "empty.txt")
+    config = miniature_settings(
+        small_corpus, data={f"{split}_source": empty, f"{split}_target": empty}
+    )
+    with pytest.raises(DataError, match=r"hold no text|empty.txt is empty"):
+        train(config, tmp_path / "run", Silent())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_vocabulary_larger_than_the_corpus_allows_is_refused(small_corpus, tmp_path):
+    config = miniature_settings(small_corpus, subwords={"vocabulary_size": 50000})
+    with pytest.raises(ConfigError, match=r"vocabulary_size: 50000 is more than .* set it to \d+"):
+        train(config, tmp_path / "run", Silent())
+    assert not (tmp_path / "run").exists()
