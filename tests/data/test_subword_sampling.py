@@ -5,7 +5,8 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import assume, given, settings
+import sentencepiece
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.config.sections import SubwordConfig
@@ -50,6 +51,12 @@ def steady(subwords, text):
     return all(subwords.normalize(w) == WORD_START + w for w in words(subwords, text))
 
 
+def log_probability(subwords, ids):
+    """Sum of the unigram model's log-probabilities."""
+    processor = sentencepiece.SentencePieceProcessor(model_proto=subwords.model)
+    return sum(processor.get_score(i) for i in ids)
+
+
 def words(subwords, text):
     return [word for word in subwords.normalize(text).split(WORD_START) if word]
 
@@ -78,13 +85,19 @@ def test_any_draw_has_the_text_of_the_plain_encoding(subwords, text, seed):
 
 @settings(deadline=None, max_examples=200)
 @given(DRAWN_TEXT, SEED)
-def test_share_0_is_the_plain_encoding(subwords, text, seed):
+@example("0 a0caaa", 0)  # a + aa and aa + a are equally likely
+def test_share_0_is_as_likely_as_the_plain_encoding(subwords, text, seed):
     assume(steady(subwords, text))
-    assert sampled(subwords, share=0.0).encode(text, seed) == subwords.encode(text)
+    undrawn, plain = sampled(subwords, share=0.0).encode(text, seed), subwords.encode(text)
+    assert log_probability(subwords, undrawn) == pytest.approx(
+        log_probability(subwords, plain), abs=1e-3
+    )
+    assert subwords.decode(undrawn) == subwords.decode(plain)
 
 
-def test_share_1_is_not_the_plain_encoding(subwords):
-    assert sampled(subwords).encode(TEXT, seed=1) != subwords.encode(TEXT)
+def test_share_1_is_less_likely_than_the_plain_encoding(subwords):
+    drawn, plain = sampled(subwords).encode(TEXT, seed=1), subwords.encode(TEXT)
+    assert log_probability(subwords, drawn) < log_probability(subwords, plain) - 1
 
 
 def test_a_text_without_words_has_no_ids(subwords):
