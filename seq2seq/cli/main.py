@@ -5,10 +5,10 @@ import logging
 import os
 import sys
 
-from seq2seq.cli import evaluate, info, show, train, translate
+from seq2seq.cli import evaluate, info, score, show, train, translate
 from seq2seq.errors import Seq2SeqError
 
-VERBS = (train, translate, evaluate, show, info)
+VERBS = (train, translate, evaluate, score, show, info)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -22,27 +22,84 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, help="a text file (.gz too); standard output if absent"
     )
-    parser.add_argument("--beam", type=_width, help="hypotheses kept while searching; 1 is greedy")
+    parser.add_argument(
+        "--format",
+        choices=("text", "tsv", "jsonl"),
+        default="text",
+        help="tsv: line, rank, score, log-probability, text; jsonl: all there is to know",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with an output file that was interrupted"
+    )
+    parser.add_argument(
+        "--ensemble",
+        metavar="RUN",
+        type=Path,
+        action="append",
+        default=[],
+        help="another run with the same vocabulary, whose network votes; may be repeated",
+    )
+    _add_settings(parser.add_argument_group("in place of the run's decoding settings"))
     parser.set_defaults(run_verb=run)
+
+
+def _add_settings(group: Any) -> None:
+    """One option for each setting; its `dest` is the setting's name."""
+    flag = {"action": "store_true", "default": None}
+
+    def add(option: str, name: str, **how: Any) -> None:
+        group.add_argument(option, dest=f"setting_{name}", **how)
+
+    add("--beam", "beam_width", type=int, metavar="K", help="hypotheses kept; 1 is greedy")
+    add("--n-best", "n_best", type=int, metavar="N", help="outputs a line (tsv, jsonl)")
+    add("--length-penalty", "length_penalty", type=float, metavar="ALPHA", help="0: none")
+    add("--coverage-penalty", "coverage_penalty", type=float, metavar="BETA", help="0: none")
+    add("--shortest", "shortest", type=int, metavar="N", help="output subwords at least")
+    add(
+        "--block-repeats",
+        "blocked_ngram",
+        type=int,
+        metavar="N",
+        help="write no N subwords in a row twice",
+    )
+    add("--sample", "sampling", **flag, help="draw outputs instead of searching")
+    add("--temperature", "temperature", type=float, metavar="T", help="of --sample; low: sharp")
+    add("--top-k", "top_k", type=int, metavar="K", help="of --sample: only the likeliest K")
+    add("--top-p", "top_p", type=float, metavar="P", help="of --sample: those that reach P")
+    add("--seed", "seed", type=int, metavar="N", help="of --sample")
+    add(
+        "--precision",
+        "precision",
+        choices=("float32", "bfloat16"),
+        help="bfloat16: faster where the processor multiplies it, slightly rounded",
+    )
+    add("--shortlist", "shortlist", **flag, help="score likely subwords only: faster")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes a line for each line."""
     load_tensorflow()
-    from seq2seq.workflows.translate import translate
+    from rich.console import Console
 
-    source = None if arguments.input == "-" else Path(arguments.input)
-    translate(
-        arguments.run_folder,
-        source,
-        arguments.output,
-        arguments.beam,
-        sys.stdin.buffer,
-        sys.stdout.buffer,
+    from seq2seq.cli.line_progress import LineProgress
+    from seq2seq.cli.progress import log_through
+    from seq2seq.workflows.translate import FileJob, translate
+
+    prefix = "setting_"
+    job = FileJob(
+        run=arguments.run_folder,
+        source=None if arguments.input == "-" else Path(arguments.input),
+        output=arguments.output,
+        settings={
+            name.removeprefix(prefix): value
+            for name, value in vars(arguments).items()
+            if name.startswith(prefix) and value is not None
+        },
+        ensemble=arguments.ensemble,
+        format=arguments.format,
+        resume=arguments.resume,
     )
-
-
-def _width(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= 100):
-        raise argparse.ArgumentTypeError(f"expected 1 to 100, got {text}")
-    return int(text)
+    console = Console(stderr=True)
+    log_through(console)
+    with LineProgress(console, job.source) as progress:
+        translate(job, sys.stdin.buffer, sys.stdout.buffer, progress)

@@ -97,11 +97,31 @@ class DecodingConfig:
     """How outputs are searched; `seq2seq train` on a finished run takes changes over."""
 
     beam_width: Annotated[int, Field(ge=1, le=100)] = 5  # 1 = greedy
+    n_best: Annotated[int, Field(ge=1, le=100)] = 1  # outputs a sentence; samples, if sampling
     length_penalty: Annotated[float, Field(ge=0, le=5)] = 1.0  # GNMT's alpha; 0 = plain sums
+    coverage_penalty: Annotated[float, Field(ge=0, le=5)] = 0.0  # GNMT's beta; 0 = none
     # Output subwords at most: longest_factor * source subwords + longest_extra, EOS counted.
     longest_factor: Annotated[float, Field(gt=0, le=100)] = 2.0
     longest_extra: Annotated[int, Field(ge=1)] = 10
+    shortest: Annotated[int, Field(ge=1)] = 1  # output subwords at least, EOS counted
+    blocked_ngram: Annotated[int, Field(ge=0)] = 0  # no n-gram of this size twice; 0 = all may
+    longest_source: Annotated[int, Field(ge=2)] = 100  # subwords; longer lines are split
+    sampling: bool = False  # draw outputs instead of searching for the likeliest
+    temperature: Annotated[float, Field(gt=0, le=100)] = 1.0  # of sampling; small = sharp
+    top_k: Annotated[int, Field(ge=0)] = 0  # sample from the likeliest k; 0 = all
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0  # sample from those that reach this share
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1  # of sampling
+    precision: Literal["float32", "bfloat16"] = "float32"  # of matrix products
+    shortlist: bool = False  # score only subwords that translate the source's, as training saw them
     batch_tokens: Annotated[int, Field(ge=16)] = 2048  # source subwords a batch, padding counted
+
+    def __post_init__(self) -> None:
+        """A beam cannot give more outputs than it keeps."""
+        if self.n_best > self.beam_width and not self.sampling:
+            raise ValueError(
+                f"n_best needs a beam at least as wide "
+                f"(got n_best: {self.n_best}, beam_width: {self.beam_width})"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

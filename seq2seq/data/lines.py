@@ -58,6 +58,16 @@ def read_lines(path: Path) -> Iterator[str]:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
+def count_lines(path: Path) -> int:
+    """Lines of a text file, as `read_lines` gives them.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with _open(path) as stream:
+        return sum(1 for _ in stream)
+
+
 def read_pairs(source_path: Path, target_path: Path) -> Iterator[tuple[str, str]]:
     """Line pairs of two parallel files, one at a time.
 

@@ -6,7 +6,7 @@ the normaliser is part of the model file.
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,10 @@ class Subwords:
     def encode(self, text: str) -> list[int]:
         """Ids of a text, without BOS and EOS."""
         return self._processor.encode(text)
+
+    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        """`encode` of each text, at once."""
+        return self._processor.encode(list(texts))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; PAD, BOS and EOS are left out, broken byte sequences become U+FFFD."""

@@ -1,24 +1,48 @@
 """Beam search with length normalisation, inside one loop that compiles.
 
-Every open hypothesis's continuation by EOS competes for the K finished places, every other
-continuation for the K open ones. The search ends when no open hypothesis can reach the worst
-finished one any more: a log-probability only falls, and at best is divided by the penalty of the
-longest output allowed.
+Every open hypothesis's continuation by EOS competes for the N places among the outputs, every other
+continuation for the K open places. A sentence's search ends when no open hypothesis can reach the
+worst of the N best outputs any more: a log-probability only falls, and at best is divided by the
+penalty of the longest output allowed.
 
 Tokens are kept as (id, parent) a step, and read back along the parents at the end: nothing but the
-network's state is reordered. Shape suffixes: B sentences, K hypotheses, V vocabulary, T target
-positions, S source positions.
+network's state is reordered. Shape suffixes: B sentences, K hypotheses, N outputs, C candidates, V
+vocabulary, T target positions, S source positions.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from keras import ops
 
+from seq2seq.decoding.candidates import best_continuations
 from seq2seq.decoding.penalties import length_penalty
-from seq2seq.decoding.step import Hypotheses, State, StepFunction, Tensor, Tokens, allowed, write
+from seq2seq.decoding.rules import Rules, block_repeats
+from seq2seq.decoding.shrinking import shrinking_loop
+from seq2seq.decoding.step import (
+    FORBIDDEN,
+    NEVER,
+    Context,
+    Hypotheses,
+    Start,
+    State,
+    StepFunction,
+    Tensor,
+    longest_limit,
+    regroup,
+    repeat_state,
+    write,
+)
 
-NEVER = -float("inf")
+
+class _Trail(NamedTuple):
+    """What each step found, all a sentence's outputs can be read back from."""
+
+    chosen: Tensor  # (B, T, K) id * K + parent of the hypotheses after step t
+    gains: Tensor  # (B, T, K) log-probability of that id
+    endings: Tensor  # (B, T, K) log-probability of EOS after the hypotheses before step t
+    scores: Tensor  # (B, T, K) of the outputs that this EOS makes; -inf: none
+    weights: Tensor  # (B, T, K, S) attention of the hypotheses before step t
+    best: Tensor  # (B, N) scores of the best outputs so far, best first
 
 
 class _Open(NamedTuple):
@@ -26,162 +50,176 @@ class _Open(NamedTuple):
 
     previous_ids: Tensor  # (B, K)
     totals: Tensor  # (B, K) log-probabilities; -inf: no hypothesis
-
-
-class _Finished(NamedTuple):
-    """The best outputs so far, best first."""
-
-    scores: Tensor  # (B, K); -inf: none yet
-    totals: Tensor  # (B, K)
-    steps: Tensor  # (B, K) step that gave EOS
-    slots: Tensor  # (B, K) the open hypothesis that EOS ended
-
-
-class _Trail(NamedTuple):
-    """What each step chose; position t holds how the hypotheses entering step t + 1 came about."""
-
-    ids: Tensor  # (T, B, K)
-    parents: Tensor  # (T, B, K)
-    weights: Tensor  # (T, B, K, S) attention of the hypotheses entering step t
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """What a search is told."""
-
-    limits_B: Tensor
-    tokens: Tokens
-    alpha: float
+    limits: Tensor  # (B,)
+    mask: Tensor  # (B, S)
+    attended: Tensor  # (B, K, S) attention so far; no columns unless coverage counts
+    history: Tensor  # (B, K, T) ids so far; no columns unless repeats are blocked
+    state: State
+    context: Context
 
 
 def beam_search(
-    step_function: StepFunction,
-    state: State,
-    limits_B: Tensor,
-    source_length: Tensor,
-    tokens: Tokens,
-    beam_width: int,
-    alpha: float,
+    step_function: StepFunction, start: Start, rules: Rules, beam_width: int, n_best: int = 1
 ) -> Hypotheses:
-    """The K = `beam_width` best outputs that a beam of that width finds.
+    """The N = `n_best` best outputs that a beam of K = `beam_width` finds, best first."""
+    longest = longest_limit(start.limits)
 
-    Args:
-        step_function: the network; called with K hypotheses a sentence.
-        state: before the first step, every tensor (B, 1, ...).
-        limits_B: most output tokens of each sentence, EOS counted.
-        source_length: S, the width of the attention weights.
-        tokens: special ids.
-        beam_width: K.
-        alpha: of the length penalty.
-    """
-    batch, longest = ops.shape(limits_B)[0], ops.max(limits_B)
-    rules = _Rules(limits_B, tokens, alpha)
-    start = _start(batch, longest, source_length, beam_width, tokens.bos)
-    state = [ops.repeat(each, beam_width, axis=1) for each in state]
+    def going_on(step: Tensor, trail: _Trail, opened: _Open) -> Tensor:
+        most = ops.max(opened.totals, axis=-1) / length_penalty(opened.limits, rules.alpha)
+        return (step < opened.limits) & (most > trail.best[:, -1])
 
-    def unfinished(step: Tensor, opened: _Open, finished: _Finished, *_: object) -> Tensor:
-        return (step < longest) & ops.any(_can_improve(opened, finished, rules))
-
-    def advance(
-        step: Tensor, opened: _Open, finished: _Finished, trail: _Trail, state: State
-    ) -> tuple:
-        log_probs, state, weights = step_function(opened.previous_ids, state)
-        log_probs = allowed(log_probs, tokens, ops.equal(step + 1, limits_B))
-        candidates_BKV = opened.totals[:, :, None] + log_probs
-        finished = _finish(finished, candidates_BKV[:, :, tokens.eos], step, alpha)
-        opened, parents = _extend(candidates_BKV, tokens.eos)
+    def advance(step: Tensor, trail: _Trail, opened: _Open) -> tuple[_Trail, _Open]:
+        logits, state, weights = step_function(opened.previous_ids, opened.state, opened.context)
+        log_sums = ops.logsumexp(logits, axis=-1)
+        endings = logits[:, :, rules.eos] - log_sums
+        if rules.beta:
+            opened = opened._replace(attended=opened.attended + weights)
+        if rules.blocked_ngram:
+            logits = block_repeats(logits, opened.history, step, rules.blocked_ngram)
+        logits, ids = best_continuations(logits, rules.eos, beam_width)
+        stuck = ops.all(ops.equal(logits, NEVER), axis=-1)
+        scores = _output_scores(step, opened, endings, stuck, rules)
+        totals, gains, ids, parents = _extend(opened.totals, logits - log_sums[:, :, None], ids)
+        best = ops.top_k(ops.concatenate([trail.best, scores], axis=1), n_best)[0]
         trail = _Trail(
-            write(trail.ids, step, opened.previous_ids),
-            write(trail.parents, step, parents),
+            write(trail.chosen, step, ids * beam_width + parents),
+            write(trail.gains, step, gains),
+            write(trail.endings, step, endings),
+            write(trail.scores, step, scores),
             write(trail.weights, step, weights),
+            best,
         )
-        return step + 1, opened, finished, trail, [regroup(each, parents) for each in state]
+        return trail, _follow(step, opened, ids, totals, parents, state, rules)
 
-    first = (ops.cast(0, "int32"), *start, state)
-    _, _, finished, trail, _ = ops.while_loop(unfinished, advance, first)
-    return _read_back(finished, trail, tokens.eos)
-
-
-def regroup(values: Tensor, parents_BK: Tensor) -> Tensor:
-    """Values (B, K, ...) of each hypothesis's parent."""
-    batch, beam_width, *rest = ops.shape(values)  # all sizes spelled out: some may be 0
-    flat = ops.reshape(values, (batch * beam_width, *rest))
-    firsts = ops.arange(batch, dtype="int32")[:, None] * beam_width
-    taken = ops.take(flat, ops.reshape(firsts + parents_BK, (-1,)), axis=0)
-    return ops.reshape(taken, (batch, parents_BK.shape[1], *rest))
+    trail = shrinking_loop(
+        going_on,
+        advance,
+        _empty_trail(start, longest, beam_width, n_best),
+        _open(start, longest, beam_width, rules),
+        longest,
+    )
+    return _read_back(trail, n_best, rules)
 
 
-def _start(
-    batch: Tensor, longest: Tensor, source_length: Tensor, beam_width: int, bos: int
-) -> tuple[_Open, _Finished, _Trail]:
-    """One open hypothesis a sentence, the empty one."""
-    shape = (batch, beam_width)
-    first = ops.equal(ops.arange(beam_width), 0)
-    totals = ops.where(first, 0.0, NEVER) + ops.zeros(shape)
-    none = ops.full(shape, NEVER)
-    zeros = ops.zeros(shape, dtype="int32")
-    trail = ops.zeros((longest, *shape), dtype="int32")
-    return (
-        _Open(ops.full(shape, bos, dtype="int32"), totals),
-        _Finished(none, none, zeros, zeros),
-        _Trail(trail, trail, ops.zeros((longest, *shape, source_length))),
+def _empty_trail(start: Start, longest: Tensor, beam_width: int, n_best: int) -> _Trail:
+    batch, source = ops.shape(start.source_mask)
+    shape = (batch, longest, beam_width)
+    return _Trail(
+        chosen=ops.zeros(shape, dtype="int32"),
+        gains=ops.zeros(shape),
+        endings=ops.zeros(shape),
+        scores=ops.full(shape, NEVER),
+        weights=ops.zeros((*shape, source)),
+        best=ops.full((batch, n_best), NEVER),
     )
 
 
-def _can_improve(opened: _Open, finished: _Finished, rules: _Rules) -> Tensor:
-    """(B,): whether an open hypothesis may still beat a finished one."""
-    best_open = ops.max(opened.totals, axis=-1) / length_penalty(rules.limits_B, rules.alpha)
-    return best_open > ops.min(finished.scores, axis=-1)
+def _open(start: Start, longest: Tensor, beam_width: int, rules: Rules) -> _Open:
+    """One open hypothesis a sentence, the empty one."""
+    batch, source = ops.shape(start.source_mask)
+    shape = (batch, beam_width)
+    first = ops.equal(ops.arange(beam_width), 0)
+    return _Open(
+        previous_ids=ops.full(shape, rules.bos, dtype="int32"),
+        totals=ops.where(first, 0.0, NEVER) + ops.zeros(shape),
+        limits=start.limits,
+        mask=start.source_mask,
+        attended=ops.zeros((*shape, source if rules.beta else 0)),
+        history=ops.zeros((*shape, longest if rules.blocked_ngram else 0), dtype="int32"),
+        state=repeat_state(start.state, beam_width),
+        context=start.context,
+    )
 
 
-def _finish(finished: _Finished, ended_BK: Tensor, step: Tensor, alpha: float) -> _Finished:
-    """The best K of those finished before and those that EOS ends now."""
-    beam_width = ended_BK.shape[1]
-    scores = ended_BK / length_penalty(step + 1, alpha)
-    steps = ops.zeros_like(finished.steps) + step
-    slots = ops.zeros_like(finished.slots) + ops.arange(beam_width, dtype="int32")
-    pool = [
-        ops.concatenate([old, new], axis=1)
-        for old, new in zip(finished, (scores, ended_BK, steps, slots), strict=True)
-    ]
-    best, places = ops.top_k(pool[0], beam_width)
+def _output_scores(
+    step: Tensor, opened: _Open, endings_BK: Tensor, stuck_BK: Tensor, rules: Rules
+) -> Tensor:
+    """(B, K): scores of the outputs that EOS makes at this step; -inf where it may not.
+
+    `stuck`: nothing else is allowed, so that a hypothesis may end before it is long enough.
+    """
+    totals = opened.totals + endings_BK
+    scores = rules.score(totals, step + 1, opened.attended, opened.mask)
+    may_end = (step < opened.limits)[:, None] & (endings_BK > FORBIDDEN)
+    if rules.shortest > 1:
+        is_last = ops.equal(step + 1, opened.limits)[:, None]
+        may_end = may_end & ((step + 1 >= rules.shortest) | is_last | stuck_BK)
+    return ops.where(may_end, scores, NEVER)
+
+
+def _extend(
+    totals_BK: Tensor, log_probs_BKC: Tensor, ids_BKC: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The best K continuations: totals, gains, ids, and the slots that they came from."""
+    _, beam_width, count = log_probs_BKC.shape
+    flat_gains = ops.reshape(log_probs_BKC, (-1, beam_width * count))
+    candidates = ops.reshape(totals_BK[:, :, None] + log_probs_BKC, (-1, beam_width * count))
+    totals, places = ops.top_k(candidates, beam_width)
     places = ops.cast(places, "int32")
-    return _Finished(best, *(regroup(each, places) for each in pool[1:]))
+    flat_ids = ops.reshape(ids_BKC, (-1, beam_width * count))
+    gains = ops.take_along_axis(flat_gains, places, axis=1)
+    return totals, gains, ops.take_along_axis(flat_ids, places, axis=1), places // count
 
 
-def _extend(candidates_BKV: Tensor, eos: int) -> tuple[_Open, Tensor]:
-    """The best K continuations other than by EOS, and the slot that each came from."""
-    beam_width, vocabulary = candidates_BKV.shape[1:]
-    is_eos = ops.equal(ops.arange(vocabulary, dtype="int32"), eos)
-    going_on = ops.where(is_eos, NEVER, candidates_BKV)
-    totals, places = ops.top_k(ops.reshape(going_on, (-1, beam_width * vocabulary)), beam_width)
-    places = ops.cast(places, "int32")
-    return _Open(places % vocabulary, totals), places // vocabulary
+def _follow(
+    step: Tensor,
+    opened: _Open,
+    ids: Tensor,
+    totals: Tensor,
+    parents: Tensor,
+    state: State,
+    rules: Rules,
+) -> _Open:
+    """The open hypotheses after the step."""
+    opened = opened._replace(
+        previous_ids=ids, totals=totals, state=[regroup(each, parents) for each in state]
+    )
+    if rules.beta:
+        opened = opened._replace(attended=regroup(opened.attended, parents))
+    if rules.blocked_ngram:
+        here = ops.equal(ops.arange(ops.shape(opened.history)[2], dtype="int32"), step)
+        history = ops.where(here, ids[:, :, None], regroup(opened.history, parents))
+        opened = opened._replace(history=history)
+    return opened
 
 
-def _read_back(finished: _Finished, trail: _Trail, eos: int) -> Hypotheses:
-    """Follows each output from its end to its start."""
-    found = finished.scores > NEVER
-    longest = ops.shape(trail.ids)[0]
+def _read_back(trail: _Trail, n_best: int, rules: Rules) -> Hypotheses:
+    """Follows each of the best outputs from its end to its start."""
+    batch, longest, beam_width = ops.shape(trail.chosen)
+    scores, places = ops.top_k(ops.reshape(trail.scores, (batch, longest * beam_width)), n_best)
+    found = scores > NEVER
+    ends = ops.where(found, ops.cast(places, "int32") // beam_width, -1)
+    ending_slots = ops.cast(places, "int32") % beam_width
 
-    def go_back(step: Tensor, slots: Tensor, ids: Tensor, weights: Tensor) -> tuple:
-        """`slots`: of the hypotheses entering step + 1, where `step` < their end."""
-        before_end = step < finished.steps
-        at_end = ops.equal(step, finished.steps)
-        chosen = regroup(trail.ids[step], slots)
-        slots = ops.where(before_end, regroup(trail.parents[step], slots), finished.slots)
-        ids = write(ids, step, ops.where(before_end, chosen, ops.where(at_end, eos, 0)))
-        seen = ops.cast(found & (before_end | at_end), "float32")[:, :, None]
-        weights = write(weights, step, regroup(trail.weights[step], slots) * seen)
-        return step - 1, slots, ids, weights
+    def go_back(step: Tensor, slots: Tensor, ids: Tensor, gains: Tensor, weights: Tensor) -> tuple:
+        """`slots`: of the hypotheses after `step`, where `step` is before their end."""
+        before_end, at_end = step < ends, ops.equal(step, ends)
+        chosen = regroup(ops.take(trail.chosen, step, axis=1), slots)
+        gain = regroup(ops.take(trail.gains, step, axis=1), slots)
+        slots = ops.where(before_end, chosen % beam_width, ending_slots)
+        ending = regroup(ops.take(trail.endings, step, axis=1), slots)
+        attention = regroup(ops.take(trail.weights, step, axis=1), slots)
+        id_here = ops.where(before_end, chosen // beam_width, rules.eos)
+        within = before_end | at_end
+        return (
+            step - 1,
+            slots,
+            write(ids, step, ops.where(within, id_here, rules.pad)),
+            write(gains, step, ops.where(before_end, gain, ops.where(at_end, ending, 0.0))),
+            write(weights, step, ops.where(within[:, :, None], attention, 0.0)),
+        )
 
-    start = (longest - 1, finished.slots, ops.zeros_like(trail.ids), ops.zeros_like(trail.weights))
-    _, _, ids, weights = ops.while_loop(lambda step, *_: step >= 0, go_back, start)
-    lengths = ops.where(found, finished.steps + 1, 0)
+    shape = (batch, longest, n_best)
+    source = ops.shape(trail.weights)[3]
+    last = ops.max(ops.concatenate([ops.reshape(ends, (-1,)), ops.full((1,), -1, dtype="int32")]))
+    ids = ops.full(shape, rules.pad, dtype="int32")
+    begin = (last, ending_slots, ids, ops.zeros(shape), ops.zeros((*shape, source)))
+    _, _, ids, gains, weights = ops.while_loop(lambda step, *_: step >= 0, go_back, begin)
     return Hypotheses(
-        ids=ops.transpose(ids, (1, 2, 0)) * ops.cast(found, "int32")[:, :, None],
-        lengths=lengths,
-        log_probabilities=finished.totals,
-        scores=finished.scores,
-        weights=ops.transpose(weights, (1, 2, 0, 3)),
+        ids=ops.transpose(ids, (0, 2, 1)),
+        lengths=ends + 1,
+        log_probabilities=ops.sum(gains, axis=1),
+        scores=scores,
+        token_log_probabilities=ops.transpose(gains, (0, 2, 1)),
+        weights=ops.transpose(weights, (0, 2, 1, 3)),
     )

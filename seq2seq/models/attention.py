@@ -36,6 +36,14 @@ class Attention(keras.layers.Layer):
         """Scores (B, T, S), any real numbers."""
         raise NotImplementedError
 
+    def step_keys(self, keys_BSA: Tensor) -> Tensor:
+        """Keys in the form that `step_scores` takes: what can be done once a sentence."""
+        return keys_BSA
+
+    def step_scores(self, query_BTU: Tensor, step_keys: Tensor) -> Tensor:
+        """`scores` from `step_keys`."""
+        return self.scores(query_BTU, step_keys)
+
     def call(self, query: Tensor, memory: Tensor, keys: Tensor, memory_mask: Tensor) -> tuple:
         """See the class."""
         scores_BTS = self.scores(query, keys)
@@ -60,7 +68,15 @@ class DotAttention(Attention):
 
     def scores(self, query_BTU: Tensor, keys_BSA: Tensor) -> Tensor:
         """Dot products over the root of their width; A = U."""
-        return ops.matmul(query_BTU, ops.transpose(keys_BSA, (0, 2, 1))) / keys_BSA.shape[-1] ** 0.5
+        return self.step_scores(query_BTU, self.step_keys(keys_BSA))
+
+    def step_keys(self, keys_BSA: Tensor) -> Tensor:
+        """Scaled and transposed, (B, A, S)."""
+        return ops.transpose(keys_BSA, (0, 2, 1)) / keys_BSA.shape[-1] ** 0.5
+
+    def step_scores(self, query_BTU: Tensor, step_keys: Tensor) -> Tensor:
+        """One product a step."""
+        return ops.matmul(query_BTU, step_keys)
 
 
 @keras.saving.register_keras_serializable(package="seq2seq")

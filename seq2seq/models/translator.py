@@ -34,10 +34,11 @@ class Translator:
     )  # previous_ids (B, K), memory, keys, memory_mask (B, S), states, each (B, K, U)
     #                            -> logits (B, K, V), states, attention weights (B, K, S)
     output: Output
+    layers: "Layers"
 
 
 @dataclass(frozen=True)
-class _Layers:
+class Layers:
     """Every layer with weights, made once."""
 
     source_embedding: keras.layers.Embedding
@@ -102,10 +103,10 @@ def build_translator(
         [layers.output(vectors), new_states, weights],
         name="decoder_step",
     )
-    return Translator(training, readout, encoder, decoder_step, layers.output)
+    return Translator(training, readout, encoder, decoder_step, layers.output, layers)
 
 
-def _make_layers(config: ModelConfig, vocabulary_size: int, precision: str) -> _Layers:
+def _make_layers(config: ModelConfig, vocabulary_size: int, precision: str) -> Layers:
     def embedding(name: str) -> keras.layers.Embedding:
         # Small enough for an output layer to share; as an input it is scaled up (`_scaled`).
         deviation = config.embedding_size**-0.5
@@ -121,7 +122,7 @@ def _make_layers(config: ModelConfig, vocabulary_size: int, precision: str) -> _
     tied = None if config.tied_embeddings == "none" else target
     readout_size = config.units if tied is None else config.embedding_size
     keys, attention = make_attention(config.attention, config.units, precision)
-    return _Layers(
+    return Layers(
         source_embedding=source,
         target_embedding=target,
         encoder=[(direction(n, False), direction(n, True)) for n in range(config.encoder_layers)],
@@ -152,7 +153,7 @@ def _scaled(embedding: keras.layers.Embedding, ids: Tensor) -> Tensor:
 
 
 def _encode(
-    layers: _Layers, source_ids: Tensor, pad_id: int, dropout: float, word_dropout: float
+    layers: Layers, source_ids: Tensor, pad_id: int, dropout: float, word_dropout: float
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Memory, attention keys, and the states that the decoder layers start from."""
     mask = ops.not_equal(source_ids, pad_id)
@@ -171,7 +172,7 @@ def _encode(
 
 
 def _read(
-    layers: _Layers, query: Tensor, memory: Tensor, keys: Tensor, mask: Tensor, dropout: float
+    layers: Layers, query: Tensor, memory: Tensor, keys: Tensor, mask: Tensor, dropout: float
 ) -> tuple[Tensor, Tensor]:
     """Readout vectors tanh(W [context; query]) and attention weights."""
     context, weights = layers.attention(query, memory, keys, mask)

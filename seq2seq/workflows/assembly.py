@@ -1,6 +1,6 @@
-"""Where the parts meet: a network becomes a step function, a search becomes one compiled graph."""
+"""Where the parts meet: networks become a step function, a search becomes one compiled graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -8,59 +8,97 @@ import tensorflow as tf
 from seq2seq.config.sections import DecodingConfig, RunConfig
 from seq2seq.data.subwords import BOS, EOS, LINE_BREAKS, PAD, UNKNOWN
 from seq2seq.decoding.beam import beam_search
+from seq2seq.decoding.forcing import force
 from seq2seq.decoding.greedy import greedy_search
-from seq2seq.decoding.step import Hypotheses, State, Tensor, Tokens
+from seq2seq.decoding.rules import Rules
+from seq2seq.decoding.sampling import sample
+from seq2seq.decoding.step import Hypotheses, Start, StepFunction
 from seq2seq.models.translator import Translator, build_translator
+from seq2seq.workflows.engine import Engine, begin
+from seq2seq.workflows.shortlisting import GraphShortlist
 
-TOKENS = Tokens(bos=BOS, eos=EOS, never=(PAD, UNKNOWN, BOS, *LINE_BREAKS))
-Search = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+NEVER_WRITTEN = (PAD, UNKNOWN, BOS, *LINE_BREAKS)
+Search = Callable[..., dict[str, tf.Tensor]]
 
 
 def network(config: RunConfig, vocabulary_size: int) -> Translator:
-    """The network of a run as it translates: float32, without training's noise."""
-    return build_translator(config.model, vocabulary_size, pad_id=PAD)
+    """The network of a run as it translates: without training's noise."""
+    return build_translator(
+        config.model, vocabulary_size, pad_id=PAD, precision=config.decoding.precision
+    )
+
+
+def make_engine(translator: Translator, config: DecodingConfig) -> Engine:
+    """The network with its weights prepared for searching."""
+    return Engine(translator, PAD, NEVER_WRITTEN, config.precision)
 
 
 def make_search(
-    translator: Translator, config: DecodingConfig, keep_attention: bool = False
+    engines: Sequence[Engine],
+    config: DecodingConfig,
+    keep_attention: bool = False,
+    shortlist: GraphShortlist | None = None,
 ) -> Search:
     """A compiled function from source_ids (B, S), rows ending in EOS, to `Hypotheses`' fields.
 
-    Without `keep_attention` the attention weights come back with no source positions.
+    When sampling it also takes the numbers to draw by, (B, n_best, T). Without `keep_attention`
+    the attention weights come back with no source positions.
     """
-    signature = [tf.TensorSpec((None, None), tf.int32)]
+    ids = tf.TensorSpec((None, None), tf.int32)
+
+    def search(source_ids: tf.Tensor, uniforms: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        step, start = begin(
+            engines, source_ids, config, keep_attention or config.coverage_penalty > 0, shortlist
+        )
+        found = run_search(step, start, config, uniforms)
+        fields = dict(vars(found))
+        if shortlist:
+            fields["ids"] = step.real_ids(found.ids)
+        return fields
+
+    signature = [ids]
+    if config.sampling:
+        signature.append(tf.TensorSpec((None, config.n_best, None), tf.float32))
+    return tf.function(search, input_signature=signature, autograph=False)
+
+
+def make_scorer(engines: Sequence[Engine], config: DecodingConfig, keep_attention: bool) -> Search:
+    """A compiled function from source_ids (B, S) and target_ids (B, K, T) to `Hypotheses`' fields.
+
+    Rows end in EOS.
+    """
+    signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None, None), tf.int32)]
 
     @tf.function(input_signature=signature, autograph=False)
-    def search(source_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        return vars(run_search(translator, config, source_ids, keep_attention))
+    def score(source_ids: tf.Tensor, target_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        with_attention = keep_attention or config.coverage_penalty > 0
+        step, start = begin(engines, source_ids, config, with_attention, None)
+        return vars(force(step, start, search_rules(config), target_ids))
 
-    return search
+    return score
 
 
 def run_search(
-    translator: Translator, config: DecodingConfig, source_ids: tf.Tensor, keep_attention: bool
+    step: StepFunction, start: Start, config: DecodingConfig, uniforms: Any
 ) -> Hypotheses:
-    """Encodes and searches; to be traced."""
-    memory, keys, *states = translator.encoder(source_ids, training=False)
-    mask = tf.not_equal(source_ids, PAD)
-
-    def step(previous_ids: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
-        inputs = [previous_ids, memory, keys, mask, *state]
-        logits, state, weights = translator.decoder_step(inputs, training=False)
-        return tf.nn.log_softmax(logits), state, weights if keep_attention else weights[:, :, :0]
-
-    lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
-    limits = output_limits(lengths, config)
-    # A tensor in any case: a loop takes no variable whose static size it cannot keep.
-    source_length = tf.shape(source_ids)[1] * int(keep_attention)
-    state = [each[:, None] for each in states]
-    alpha = config.length_penalty
+    """The search that the settings ask for; to be traced."""
+    rules = search_rules(config)
+    if config.sampling:
+        narrowing = (config.temperature, config.top_k, config.top_p)
+        return sample(step, start, rules, uniforms, *narrowing)
     if config.beam_width == 1:
-        return greedy_search(step, state, limits, source_length, TOKENS, alpha)
-    return beam_search(step, state, limits, source_length, TOKENS, config.beam_width, alpha)
+        return greedy_search(step, start, rules)
+    return beam_search(step, start, rules, config.beam_width, config.n_best)
 
 
-def output_limits(source_lengths: Any, config: DecodingConfig) -> Any:
-    """Most output tokens (B,) of sources of `source_lengths` (B,) subwords, EOS counted."""
-    scaled = tf.cast(source_lengths, tf.float32) * config.longest_factor
-    return tf.cast(scaled, tf.int32) + config.longest_extra
+def search_rules(config: DecodingConfig) -> Rules:
+    """What the settings tell a search."""
+    return Rules(
+        bos=BOS,
+        eos=EOS,
+        pad=PAD,
+        alpha=config.length_penalty,
+        beta=config.coverage_penalty,
+        shortest=config.shortest,
+        blocked_ngram=config.blocked_ngram,
+    )

@@ -13,12 +13,14 @@ from seq2seq.data.encoding import GraphSubwords
 from seq2seq.data.lines import read_pairs
 from seq2seq.data.pipeline import Dataset, Encode, encode, text_pairs, training_batches
 from seq2seq.data.sampling import SubwordSampler
+from seq2seq.data.shortlist import Shortlist, learn_shortlist
 from seq2seq.data.subwords import Subwords, train_subwords
 from seq2seq.errors import DataError
 
 logger = logging.getLogger(__name__)
 
 PREFETCHED = 8  # batches
+CANDIDATES = 40  # translations of a source subword in the vocabulary shortlist
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,17 @@ def survey(config: RunConfig, subwords: Subwords) -> Survey:
             f"{empty} with an empty side, {too_long} above data.longest = {data.longest} subwords"
         )
     return counts
+
+
+def learn_run_shortlist(config: RunConfig, subwords: Subwords) -> Shortlist:
+    """Which target subwords translate which source subwords in the training text."""
+    data = config.data
+    encoded = (
+        (subwords.encode(source), subwords.encode(target))
+        for source, target in read_pairs(data.train_source, data.train_target)
+    )
+    kept = (pair for pair in encoded if max(map(len, pair)) <= data.longest)
+    return learn_shortlist(kept, subwords.size, CANDIDATES)
 
 
 def evaluation_files(config: RunConfig) -> dict[str, tuple[Path, Path]]:

@@ -1,114 +1,92 @@
-"""Open a run folder as a translator: text in, text out."""
+"""Open run folders as a translator: text in, text out."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from seq2seq.config.sections import DecodingConfig
+from seq2seq.config.loading import as_settings, check_settings
+from seq2seq.config.sections import RunConfig
+from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RunError
 from seq2seq.models.translator import Translator
-from seq2seq.workflows.assembly import make_search, network
-from seq2seq.workflows.batch_translation import BatchTranslator
+from seq2seq.workflows.assembly import network
 from seq2seq.workflows.run_folder import RunFolder, manifest_text
+from seq2seq.workflows.text_translator import Parts, TextTranslator
 
 
-@dataclass(frozen=True)
-class Alignment:
-    """A translation and where the decoder looked for each of its subwords."""
-
-    translation: str
-    source_subwords: list[str]  # EOS at the end
-    target_subwords: list[str]  # EOS at the end
-    weights: (
-        np.ndarray
-    )  # (target subwords, source subwords); rows sum to 1, or are 0 without attention
-
-
-class TextTranslator:
-    """A trained translator; made by `seq2seq.load`.
-
-    Args:
-        subwords: the run's vocabulary.
-        network: with trained weights.
-        decoding: how to search.
-    """
-
-    def __init__(self, subwords: Subwords, network: Translator, decoding: DecodingConfig) -> None:
-        self.subwords = subwords
-        self.network = network
-        self.decoding = decoding
-        search = make_search(network, decoding)
-        self._texts = BatchTranslator(subwords, search, decoding.batch_tokens)
-
-    def translate(self, texts: Sequence[str]) -> list[str]:
-        """A translation for each text, in order; a blank text gives "".
-
-        Raises:
-            TypeError: `texts` is a single string.
-        """
-        if isinstance(texts, str):
-            raise TypeError(
-                "translate takes a list of texts, e.g. translate([text]); got one string"
-            )
-        return list(self._texts.translate(texts))
-
-    def translate_lines(self, lines: Iterable[str]) -> Iterator[str]:
-        """A translation for each line of a stream, of which no more than a window is held."""
-        return self._texts.translate(lines)
-
-    def align(self, text: str) -> Alignment:
-        """The best translation of one text with its attention weights.
-
-        Raises:
-            ValueError: the text has no words.
-        """
-        search = make_search(self.network, self.decoding, keep_attention=True)
-        hypotheses = BatchTranslator(self.subwords, search, self.decoding.batch_tokens).search(
-            [text]
-        )[0]
-        if not hypotheses:
-            raise ValueError("there is nothing to translate in a blank text")
-        best = hypotheses[0]
-        return Alignment(
-            translation=self.subwords.decode(best.ids),
-            source_subwords=self.subwords.pieces(best.source_ids),
-            target_subwords=self.subwords.pieces(best.ids),
-            weights=best.attention,
-        )
-
-
-def load_translator(run: Path, beam_width: int | None = None) -> TextTranslator:
+def load_translator(
+    run: Path,
+    settings: Mapping[str, Any] | None = None,
+    ensemble: Sequence[Path] = (),
+    threads: int = 1,
+) -> TextTranslator:
     """Opens a run folder with its best weights.
 
     Args:
-        run: the folder.
-        beam_width: in place of the run's decoding.beam_width.
+        run: the folder; its settings say how to search.
+        settings: decoding settings in place of the run's.
+        ensemble: more folders with the same vocabulary, whose networks vote with the first's.
+        threads: batches searched at once.
 
     Raises:
-        RunError: no run, an altered file, or no weights yet.
+        ConfigError: a setting that does not exist or is out of range.
+        RunError: no run, an altered file, no weights yet, or another vocabulary.
     """
-    run = Path(run)
+    first, config, subwords = _while_it_may_change(Path(run), settings or {})
+    networks, shortlist = [first], None
+    if config.decoding.shortlist:
+        shortlist = _shortlist(RunFolder.open(Path(run)))
+    for path in ensemble:
+        other, _, other_subwords = _while_it_may_change(Path(path), settings or {})
+        if other_subwords.model != subwords.model:
+            raise RunError(
+                f"{path} has another vocabulary than {run}; networks vote only over the same "
+                "subword model, so train both with the same subwords.model"
+            )
+        networks.append(other)
+    return TextTranslator(Parts(subwords, networks, shortlist), config.decoding, threads)
+
+
+def with_decoding(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
+    """A run's settings with other decoding settings.
+
+    Raises:
+        ConfigError: names every mistake.
+    """
+    changed = as_settings(config)
+    changed["decoding"] = {**changed["decoding"], **settings}
+    return check_settings(changed, "decoding settings")
+
+
+def _while_it_may_change(
+    run: Path, settings: Mapping[str, Any]
+) -> tuple[Translator, RunConfig, Subwords]:
     before = manifest_text(run)
     try:
-        return _load(run, beam_width)
+        return _load(run, settings)
     except (RunError, OSError):
         if manifest_text(run) == before:
             raise
-        return _load(run, beam_width)  # a training saved in between, and took old weights away
+        return _load(run, settings)  # a training saved in between, and took old weights away
 
 
-def _load(run: Path, beam_width: int | None) -> TextTranslator:
+def _load(run: Path, settings: Mapping[str, Any]) -> tuple[Translator, RunConfig, Subwords]:
     folder = RunFolder.open(run)
     weights = folder.weights("best")
     if not weights:
         raise RunError(f"{run} has no trained weights yet; run `seq2seq train` again to go on")
-    config, subwords = folder.config(), folder.subwords()
+    config, subwords = with_decoding(folder.config(), settings), folder.subwords()
     translator = network(config, subwords.size)
     translator.training.load_weights(weights)
-    decoding = (
-        config.decoding if beam_width is None else replace(config.decoding, beam_width=beam_width)
-    )
-    return TextTranslator(subwords, translator, decoding)
+    return translator, config, subwords
+
+
+def _shortlist(folder: RunFolder) -> Shortlist:
+    found = folder.shortlist()
+    if found is None:
+        raise RunError(
+            f"{folder.path} has no vocabulary shortlist; `seq2seq train` on it adds one, "
+            "from its training files"
+        )
+    return found

@@ -21,12 +21,14 @@ import yaml
 from seq2seq.config.loading import check_settings, dump_run_config
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.lines import write_atomically
+from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import SpecialIds, Subwords
 from seq2seq.errors import RunError
 from seq2seq.workflows.files import file_sha256, flush_to_disk
 
 FORMAT = 1
 CONFIG, SUBWORDS, MANIFEST = "config.yaml", "subwords.model", "manifest.json"
+SHORTLIST = "shortlist.npz"
 SCORES, HISTORY = "scores.json", "history.csv"
 TRAINED_ON = ("train_source", "train_target", "validation_source", "validation_target")
 OURS = re.compile(r"(best|last|state)-\d+.*|\.tmp-.*")  # in weights/; others' files stay
@@ -123,6 +125,17 @@ class RunFolder:
     def subwords(self) -> Subwords:
         """The run's vocabulary."""
         return Subwords.load(self.path / SUBWORDS)
+
+    def shortlist(self) -> Shortlist | None:
+        """The run's vocabulary shortlist, if it has one."""
+        if SHORTLIST not in self.manifest["files"]:
+            return None
+        return Shortlist.from_bytes((self.path / SHORTLIST).read_bytes())
+
+    def save_shortlist(self, shortlist: Shortlist) -> None:
+        """Adds the vocabulary shortlist."""
+        self._write(SHORTLIST, shortlist.to_bytes())
+        self._commit()
 
     def weights(self, role: str) -> Path | None:
         """The file of "best", "last" or "state", if one was saved."""

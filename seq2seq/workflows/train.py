@@ -16,6 +16,7 @@ from seq2seq.workflows.corpus import (
     check_files,
     count_batches,
     epoch_batches,
+    learn_run_shortlist,
     prefetched,
     report_left_out,
     survey,
@@ -47,6 +48,8 @@ def train(config: RunConfig, run: Path, reporter: Reporter) -> RunFolder:
         training = Training(config, folder, reporter)
         with interrupts_between_steps() as interrupted:
             training.run_epochs(interrupted)
+        if not folder.shortlist():
+            folder.save_shortlist(learn_run_shortlist(config, folder.subwords()))
         score_run(folder)
     return folder
 

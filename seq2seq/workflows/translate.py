@@ -1,46 +1,140 @@
-"""Translate a file or a stream, a line for a line."""
+"""Translate a file or a stream, a line for a line, in constant memory."""
 
-from collections.abc import Iterator
+import itertools
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Protocol
 
-from seq2seq.data.lines import decode_lines, read_lines, write_lines
+from seq2seq.data.arrivals import arriving_windows, own_reader, windows
+from seq2seq.data.line_formats import FORMATS
+from seq2seq.data.lines import decode_lines, read_lines
+from seq2seq.data.partial_output import PartialOutput
 from seq2seq.errors import DataError
+from seq2seq.workflows.files import file_sha256
+from seq2seq.workflows.line_translation import LineTranslator
 from seq2seq.workflows.loading import load_translator
+from seq2seq.workflows.reports import report
+from seq2seq.workflows.run_folder import MANIFEST
+from seq2seq.workflows.text_translator import WINDOW, TextTranslator
+
+logger = logging.getLogger(__name__)
+
+MOST_CHARACTERS = 1_000_000  # of a window; long lines make it shorter
+PATIENCE = 0.02  # seconds without a further line after which a pipe's lines are translated
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """What to translate, and into what."""
+
+    run: Path
+    source: Path | None = None  # None: the input stream
+    output: Path | None = None  # None: the output stream
+    settings: Mapping[str, Any] | None = None  # decoding settings in place of the run's
+    ensemble: Sequence[Path] = ()
+    format: str = "text"
+    resume: bool = False
+
+
+class Reporter(Protocol):
+    """Hears how far a translation is."""
+
+    def started(self, lines_done: int) -> None:
+        """Before the first line; `lines_done` were translated before."""
+
+    def advanced(self, lines: int) -> None:
+        """After so many more lines."""
 
 
 def translate(
-    run: Path,
-    source: Path | None,
-    output: Path | None,
-    beam_width: int | None,
-    input_stream: BinaryIO,
-    output_stream: BinaryIO,
+    job: FileJob, input_stream: BinaryIO, output_stream: BinaryIO, reporter: Reporter
 ) -> None:
-    """Translates `source`, or the input stream, into `output`, or the output stream.
+    """Translates line by line.
 
-    An output file appears under its name only when it is whole.
+    An output file appears under its name only when it is whole; until then what is done is kept
+    beside it, for a call with `resume`.
 
     Raises:
-        Seq2SeqError: the run or a file cannot be used.
+        Seq2SeqError: the run, a setting or a file cannot be used.
     """
-    if source and not source.exists():
-        raise DataError(f"{source} does not exist; give a text file, or - for standard input")
-    for path in (source, output):
+    _check(job)
+    translator = load_translator(job.run, job.settings, job.ensemble)
+    if job.output is None:
+        for _, data in _translated(job, translator, input_stream, 0, reporter):
+            output_stream.write(data)
+            output_stream.flush()
+        return
+    with PartialOutput(job.output, _identity(job, translator), job.resume) as output:
+        before = output.lines_done
+        for done, data in _translated(job, translator, input_stream, before, reporter):
+            output.write(done, data)
+
+
+def _check(job: FileJob) -> None:
+    """Looks for mistakes that need no network to be seen."""
+    if job.source and not job.source.exists():
+        raise DataError(f"{job.source} does not exist; give a text file, or - for standard input")
+    for path in (job.source, job.output):
         if path and path.is_dir():
             raise DataError(f"{path} is a folder; give a file")
-    if output and not output.parent.is_dir():
-        raise DataError(f"{output.parent} is no folder; create it before translating into {output}")
-    translator = load_translator(run, beam_width)
-    lines = read_lines(source) if source else decode_lines(input_stream, "standard input")
-    translations = translator.translate_lines(lines)
-    if output:
-        write_lines(output, translations)
-    else:
-        _stream(translations, output_stream)
+    if job.output and not job.output.parent.is_dir():
+        raise DataError(
+            f"{job.output.parent} is no folder; create it before translating into {job.output}"
+        )
+    if job.resume and not (job.source and job.output):
+        raise DataError("--resume needs an input file and an output file (-o)")
+    if job.format == "text" and (job.settings or {}).get("n_best", 1) > 1:
+        raise DataError("--n-best gives several rows a line; add --format tsv or --format jsonl")
 
 
-def _stream(lines: Iterator[str], stream: BinaryIO) -> None:
-    for line in lines:
-        stream.write(line.encode() + b"\n")
-    stream.flush()
+def _identity(job: FileJob, translator: TextTranslator) -> dict[str, Any]:
+    """What must be the same for a translation to go on."""
+    found: dict[str, Any] = {
+        "run": file_sha256(job.run / MANIFEST),
+        "ensemble": [file_sha256(path / MANIFEST) for path in job.ensemble],
+        "format": job.format,
+        "decoding": vars(translator.decoding),
+        "input": str(job.source.resolve()) if job.source else "-",
+    }
+    if job.source:
+        status = job.source.stat()
+        found["input size and time"] = [status.st_size, status.st_mtime_ns]
+    return found
+
+
+def _translated(
+    job: FileJob, translator: TextTranslator, stream: BinaryIO, done: int, reporter: Reporter
+) -> Iterator[tuple[int, bytes]]:
+    """After each window: lines done in all, and what to write for the window."""
+    details = job.format == "jsonl"
+    as_line = FORMATS[job.format]
+    translate_windows = translator.line_translator(keep_attention=details)
+    reporter.started(done)
+    for window in translate_windows(_windows(job, stream, done), first_line=done):
+        lines = [
+            as_line(report(number, line, translator.subwords, translator.decoding, details))
+            for number, line in enumerate(window, done + 1)
+        ]
+        done += len(window)
+        yield done, "".join(f"{line}\n" for line in lines).encode()
+        reporter.advanced(len(window))
+    _say_what_was_split(translate_windows, translator)
+
+
+def _windows(job: FileJob, stream: BinaryIO, done: int) -> Iterator[list[str]]:
+    if job.source:
+        left = itertools.islice(read_lines(job.source), done, None)
+        return windows(left, WINDOW, MOST_CHARACTERS)
+    lines = decode_lines(own_reader(stream), "standard input")
+    return arriving_windows(lines, WINDOW, MOST_CHARACTERS, PATIENCE)
+
+
+def _say_what_was_split(lines: LineTranslator, translator: TextTranslator) -> None:
+    if lines.split_lines:
+        logger.warning(
+            "%d lines of more than %d subwords were split at sentence ends",
+            lines.split_lines,
+            translator.decoding.longest_source,
+        )

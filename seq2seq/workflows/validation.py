@@ -1,7 +1,7 @@
 """Validation: perplexity of the references and sacreBLEU of real translations."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -12,9 +12,9 @@ from seq2seq.data.pipeline import encode, pad_in_order, text_pairs
 from seq2seq.data.subwords import PAD, Subwords
 from seq2seq.models.translator import Translator
 from seq2seq.scoring.scores import corpus_bleu
-from seq2seq.workflows.assembly import make_search, network
-from seq2seq.workflows.batch_translation import BatchTranslator
+from seq2seq.workflows.assembly import network
 from seq2seq.workflows.corpus import read_parallel
+from seq2seq.workflows.text_translator import Parts, TextTranslator
 
 SAMPLES = 3
 
@@ -40,9 +40,8 @@ class Validator:
             data.validation_source, data.validation_target
         )
         self.translator: Translator = network(config, subwords.size)
-        decoding = dict(vars(config.decoding)) | {"beam_width": 1}
-        search = make_search(self.translator, type(config.decoding)(**decoding))
-        self._batch_translator = BatchTranslator(subwords, search, config.decoding.batch_tokens)
+        greedy = replace(config.decoding, beam_width=1, n_best=1, sampling=False, shortlist=False)
+        self._text_translator = TextTranslator(Parts(subwords, [self.translator]), greedy)
         graph_subwords = GraphSubwords(subwords)
 
         def encode_side(texts: tf.Tensor, _: tf.Tensor) -> tf.RaggedTensor:
@@ -69,7 +68,8 @@ class Validator:
         for batch in self._batches:
             loss, count = self._losses(*batch)
             total, tokens = total + float(loss), tokens + int(count)
-        translations = list(self._batch_translator.translate(self._sources))
+        self._text_translator.refresh()
+        translations = self._text_translator.translate(self._sources)
         spread = np.linspace(0, len(self._sources) - 1, SAMPLES).astype(int)
         return Validated(
             perplexity=math.exp(min(total / tokens, 700.0)),

@@ -26,7 +26,7 @@ def test_help_loads_neither_tensorflow_nor_keras():
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    for verb in ("train", "translate", "evaluate", "show", "info"):
+    for verb in ("train", "translate", "evaluate", "score", "show", "info"):
         assert verb in done.stdout
     assert done.stdout.endswith("[]\n")
 
@@ -50,7 +50,7 @@ def test_a_folder_that_is_no_run_is_one_line(tmp_path, capfd):
 
 def test_wrong_usage_exits_with_2(capfd):
     assert "unrecognized arguments: --bem" in fails(["translate", "run", "--bem", "5"], capfd, 2)
-    assert "expected 1 to 100" in fails(["translate", "run", "--beam", "0"], capfd, 2)
+    assert "invalid int value: 'wide'" in fails(["translate", "run", "--beam", "wide"], capfd, 2)
 
 
 def test_evaluate_prints_one_json_object(trained_run, tmp_path, capsys):

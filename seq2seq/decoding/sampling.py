@@ -1,0 +1,68 @@
+"""Sampling: tokens drawn from the network's distribution, narrowed or not.
+
+Shape suffixes: B sentences, K samples, V vocabulary, T target positions.
+"""
+
+from keras import ops
+
+from seq2seq.decoding.following import allowed, follow
+from seq2seq.decoding.rules import Rules
+from seq2seq.decoding.step import Hypotheses, Start, StepFunction, Tensor, longest_limit, regroup
+
+
+def sample(
+    step_function: StepFunction,
+    start: Start,
+    rules: Rules,
+    uniforms: Tensor,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> Hypotheses:
+    """K independent outputs a sentence, best score first.
+
+    Args:
+        step_function: the network.
+        start: where it starts.
+        rules: what an output may not do.
+        uniforms: (B, K, T) numbers in [0, 1), one for each token drawn: all the randomness there
+            is, so that a sentence's samples depend on nothing else in its batch.
+        temperature: logits are divided by it: below 1 sharper, above 1 flatter.
+        top_k: only the likeliest k are drawn from (Fan et al. 2018,
+            https://arxiv.org/abs/1805.04833, section 5.2); 0: all.
+        top_p: only the fewest likeliest that together reach this probability (Holtzman et al. 2020,
+            https://arxiv.org/abs/1904.09751, section 3.1).
+    """
+
+    def choose(step: Tensor, logits_BKV: Tensor, ids_BTK: Tensor, guide: tuple) -> Tensor:
+        limits_B, uniforms_BKT = guide
+        logits_BKV = allowed(logits_BKV, step, ids_BTK, limits_B, rules)
+        uniforms_BK = ops.take(uniforms_BKT, step, axis=2)
+        return draw(logits_BKV, uniforms_BK, temperature, top_k, top_p)
+
+    width = uniforms.shape[1]
+    none_done = ops.zeros((ops.shape(start.limits)[0], width), dtype="bool")
+    longest = longest_limit(start.limits)
+    guide = (start.limits, uniforms)
+    found = follow(step_function, start, rules, choose, guide, none_done, longest)
+    order = ops.cast(ops.top_k(found.scores, width)[1], "int32")
+    return Hypotheses(**{name: regroup(each, order) for name, each in vars(found).items()})
+
+
+def draw(
+    logits_BKV: Tensor, uniforms_BK: Tensor, temperature: float, top_k: int, top_p: float
+) -> Tensor:
+    """Ids (B, K), by the inverse of the cumulative probabilities, the likeliest first."""
+    vocabulary = ops.shape(logits_BKV)[-1]
+    kept = ops.minimum(top_k, vocabulary) if top_k else vocabulary
+    logits_BKC, ids_BKC = ops.top_k(logits_BKV / temperature, kept)
+    probabilities = ops.softmax(logits_BKC)
+    reached = ops.cumsum(probabilities, axis=-1)
+    inside = ops.cast(reached - probabilities < top_p, "float32")  # the first is always inside
+    ends = ops.cumsum(probabilities * inside, axis=-1)
+    aims = uniforms_BK[:, :, None] * ends[:, :, -1:]
+    places = ops.sum(ops.cast(ends <= aims, "int32"), axis=-1, keepdims=True)
+    # Rounding may put an aim on the very end: the last candidate with a probability is meant.
+    last = ops.sum(ops.cast(probabilities * inside > 0, "int32"), axis=-1, keepdims=True) - 1
+    ids = ops.take_along_axis(ids_BKC, ops.minimum(places, last), axis=-1)
+    return ops.cast(ids[:, :, 0], "int32")

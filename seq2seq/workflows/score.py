@@ -1,0 +1,46 @@
+"""Score translations that are there already, by forced decoding."""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from seq2seq.data.lines import read_pairs
+from seq2seq.workflows.batch_search import Translation
+from seq2seq.workflows.loading import load_translator
+from seq2seq.workflows.text_translator import WINDOW, TextTranslator
+
+
+def score(run: Path, source: Path, target: Path, settings: Mapping[str, Any]) -> Iterator[dict]:
+    """For each line: what the network gives to the target, and to each of its subwords.
+
+    Raises:
+        Seq2SeqError: the run, a setting or a file cannot be used, or the files' lines differ in
+            number.
+    """
+    translator = load_translator(run, settings)
+    pairs = read_pairs(source, target)
+    line = 0
+    while window := list(itertools.islice(pairs, WINDOW)):
+        sources, targets = zip(*window, strict=True)
+        for found in translator.score(sources, targets):
+            line += 1
+            yield _row(line, found, translator)
+
+
+def _row(line: int, found: Translation, translator: TextTranslator) -> dict:
+    return {
+        "line": line,
+        "log_probability": round(found.log_probability, 4),
+        "score": round(found.score, 4),
+        "tokens": translator.subwords.pieces(found.ids),
+        "token_log_probabilities": [
+            round(float(each), 4) for each in found.token_log_probabilities
+        ],
+    }
+
+
+def as_json(row: dict) -> str:
+    """One line."""
+    return json.dumps(row, ensure_ascii=False)
