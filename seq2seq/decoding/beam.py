@@ -5,9 +5,8 @@ continuation for the K open places. A sentence's search ends when no open hypoth
 worst of the N best outputs any more: a log-probability only falls, and at best is divided by the
 penalty of the longest output allowed.
 
-Tokens are kept as (id, parent) a step, and read back along the parents at the end: nothing but the
-network's state is reordered. Shape suffixes: B sentences, K hypotheses, N outputs, C candidates, V
-vocabulary, T target positions, S source positions.
+Shape suffixes: B sentences, K hypotheses, N outputs, C candidates, T target positions, S source
+positions.
 """
 
 from typing import NamedTuple
@@ -29,20 +28,11 @@ from seq2seq.decoding.step import (
     Tensor,
     longest_limit,
     regroup,
+    regroup_all,
     repeat_state,
     write,
 )
-
-
-class _Trail(NamedTuple):
-    """What each step found, all a sentence's outputs can be read back from."""
-
-    chosen: Tensor  # (B, T, K) id * K + parent of the hypotheses after step t
-    gains: Tensor  # (B, T, K) log-probability of that id
-    endings: Tensor  # (B, T, K) log-probability of EOS after the hypotheses before step t
-    scores: Tensor  # (B, T, K) of the outputs that this EOS makes; -inf: none
-    weights: Tensor  # (B, T, K, S) attention of the hypotheses before step t
-    best: Tensor  # (B, N) scores of the best outputs so far, best first
+from seq2seq.decoding.trail import Trail, empty_trail, read_back
 
 
 class _Open(NamedTuple):
@@ -64,11 +54,11 @@ def beam_search(
     """The N = `n_best` best outputs that a beam of K = `beam_width` finds, best first."""
     longest = longest_limit(start.limits)
 
-    def going_on(step: Tensor, trail: _Trail, opened: _Open) -> Tensor:
+    def going_on(step: Tensor, trail: Trail, opened: _Open) -> Tensor:
         most = ops.max(opened.totals, axis=-1) / length_penalty(opened.limits, rules.alpha)
         return (step < opened.limits) & (most > trail.best[:, -1])
 
-    def advance(step: Tensor, trail: _Trail, opened: _Open) -> tuple[_Trail, _Open]:
+    def advance(step: Tensor, trail: Trail, opened: _Open) -> tuple[Trail, _Open]:
         logits, state, weights = step_function(opened.previous_ids, opened.state, opened.context)
         log_sums = ops.logsumexp(logits, axis=-1)
         endings = logits[:, :, rules.eos] - log_sums
@@ -81,37 +71,22 @@ def beam_search(
         scores = _output_scores(step, opened, endings, stuck, rules)
         totals, gains, ids, parents = _extend(opened.totals, logits - log_sums[:, :, None], ids)
         best = ops.top_k(ops.concatenate([trail.best, scores], axis=1), n_best)[0]
-        trail = _Trail(
-            write(trail.chosen, step, ids * beam_width + parents),
-            write(trail.gains, step, gains),
-            write(trail.endings, step, endings),
-            write(trail.scores, step, scores),
-            write(trail.weights, step, weights),
-            best,
+        chosen, values, weights = write(
+            [trail.chosen, trail.values, trail.weights],
+            step,
+            [ids * beam_width + parents, ops.stack([gains, endings, scores], axis=-1), weights],
         )
+        trail = Trail(chosen, values, weights, best)
         return trail, _follow(step, opened, ids, totals, parents, state, rules)
 
     trail = shrinking_loop(
         going_on,
         advance,
-        _empty_trail(start, longest, beam_width, n_best),
+        empty_trail(start, longest, beam_width, n_best),
         _open(start, longest, beam_width, rules),
         longest,
     )
-    return _read_back(trail, n_best, rules)
-
-
-def _empty_trail(start: Start, longest: Tensor, beam_width: int, n_best: int) -> _Trail:
-    batch, source = ops.shape(start.source_mask)
-    shape = (batch, longest, beam_width)
-    return _Trail(
-        chosen=ops.zeros(shape, dtype="int32"),
-        gains=ops.zeros(shape),
-        endings=ops.zeros(shape),
-        scores=ops.full(shape, NEVER),
-        weights=ops.zeros((*shape, source)),
-        best=ops.full((batch, n_best), NEVER),
-    )
+    return read_back(trail, n_best, rules)
 
 
 def _open(start: Start, longest: Tensor, beam_width: int, rules: Rules) -> _Open:
@@ -171,9 +146,7 @@ def _follow(
     rules: Rules,
 ) -> _Open:
     """The open hypotheses after the step."""
-    opened = opened._replace(
-        previous_ids=ids, totals=totals, state=[regroup(each, parents) for each in state]
-    )
+    opened = opened._replace(previous_ids=ids, totals=totals, state=regroup_all(state, parents))
     if rules.beta:
         opened = opened._replace(attended=regroup(opened.attended, parents))
     if rules.blocked_ngram:
@@ -181,45 +154,3 @@ def _follow(
         history = ops.where(here, ids[:, :, None], regroup(opened.history, parents))
         opened = opened._replace(history=history)
     return opened
-
-
-def _read_back(trail: _Trail, n_best: int, rules: Rules) -> Hypotheses:
-    """Follows each of the best outputs from its end to its start."""
-    batch, longest, beam_width = ops.shape(trail.chosen)
-    scores, places = ops.top_k(ops.reshape(trail.scores, (batch, longest * beam_width)), n_best)
-    found = scores > NEVER
-    ends = ops.where(found, ops.cast(places, "int32") // beam_width, -1)
-    ending_slots = ops.cast(places, "int32") % beam_width
-
-    def go_back(step: Tensor, slots: Tensor, ids: Tensor, gains: Tensor, weights: Tensor) -> tuple:
-        """`slots`: of the hypotheses after `step`, where `step` is before their end."""
-        before_end, at_end = step < ends, ops.equal(step, ends)
-        chosen = regroup(ops.take(trail.chosen, step, axis=1), slots)
-        gain = regroup(ops.take(trail.gains, step, axis=1), slots)
-        slots = ops.where(before_end, chosen % beam_width, ending_slots)
-        ending = regroup(ops.take(trail.endings, step, axis=1), slots)
-        attention = regroup(ops.take(trail.weights, step, axis=1), slots)
-        id_here = ops.where(before_end, chosen // beam_width, rules.eos)
-        within = before_end | at_end
-        return (
-            step - 1,
-            slots,
-            write(ids, step, ops.where(within, id_here, rules.pad)),
-            write(gains, step, ops.where(before_end, gain, ops.where(at_end, ending, 0.0))),
-            write(weights, step, ops.where(within[:, :, None], attention, 0.0)),
-        )
-
-    shape = (batch, longest, n_best)
-    source = ops.shape(trail.weights)[3]
-    last = ops.max(ops.concatenate([ops.reshape(ends, (-1,)), ops.full((1,), -1, dtype="int32")]))
-    ids = ops.full(shape, rules.pad, dtype="int32")
-    begin = (last, ending_slots, ids, ops.zeros(shape), ops.zeros((*shape, source)))
-    _, _, ids, gains, weights = ops.while_loop(lambda step, *_: step >= 0, go_back, begin)
-    return Hypotheses(
-        ids=ops.transpose(ids, (0, 2, 1)),
-        lengths=ends + 1,
-        log_probabilities=ops.sum(gains, axis=1),
-        scores=scores,
-        token_log_probabilities=ops.transpose(gains, (0, 2, 1)),
-        weights=ops.transpose(weights, (0, 2, 1, 3)),
-    )

@@ -68,12 +68,17 @@ def follow(
         logits_BK = ops.take_along_axis(logits_BKV, chosen_BK[:, :, None], axis=-1)[:, :, 0]
         log_probs_BK = logits_BK - ops.logsumexp(logits_BKV, axis=-1)
         done = output.done
-        output = Output(
-            ids=write(output.ids, step, ops.where(done, rules.pad, chosen_BK)),
-            log_probs=write(output.log_probs, step, ops.where(done, 0.0, log_probs_BK)),
-            weights=write(output.weights, step, ops.where(done[:, :, None], 0.0, weights_BKS)),
-            done=done | ops.equal(chosen_BK, rules.eos),
+        ids, log_probs, weights = write(
+            [output.ids, output.log_probs, output.weights],
+            step,
+            [
+                ops.where(done, rules.pad, chosen_BK),
+                ops.where(done, 0.0, log_probs_BK),
+                ops.where(done[:, :, None], 0.0, weights_BKS),
+            ],
         )
+        done = done | ops.equal(chosen_BK, rules.eos)
+        output = Output(ids, log_probs, weights, done)
         return output, (chosen_BK, guide, state, context)
 
     output = shrinking_loop(

@@ -4,6 +4,7 @@ Shapes: B sentences, K hypotheses a sentence, N outputs a sentence, V vocabulary
 positions, S source positions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -67,17 +68,32 @@ def repeat_state(state: State, beam_width: int) -> State:
     return [ops.repeat(each, beam_width, axis=1) for each in state]
 
 
-def write(buffer: Tensor, step: Tensor, values: Tensor) -> Tensor:
-    """The buffer (B, T, ...) with `values` (B, ...) at `step`; the shape stays, as loops need."""
-    steps = ops.arange(ops.shape(buffer)[1], dtype="int32")
-    here = ops.reshape(ops.equal(steps, step), (1, -1, *[1] * (len(buffer.shape) - 2)))
-    return ops.where(here, values[:, None], buffer)
+def write(buffers: Sequence[Tensor], step: Tensor, values: Sequence[Tensor]) -> list[Tensor]:
+    """Each buffer (B, T, ...) with its values (B, ...) at `step`; shapes stay, as loops need."""
+    steps = ops.arange(ops.shape(buffers[0])[1], dtype="int32")
+    here_T = ops.equal(steps, step)
+    written = []
+    for buffer, value in zip(buffers, values, strict=True):
+        if 0 not in buffer.shape[2:]:  # attention that is not kept
+            here = ops.reshape(here_T, (1, -1, *[1] * (len(buffer.shape) - 2)))
+            buffer = ops.where(here, value[:, None], buffer)
+        written.append(buffer)
+    return written
 
 
 def regroup(values: Tensor, places_BN: Tensor) -> Tensor:
     """Of values (B, K, ...), each sentence's rows at `places`: (B, N, ...)."""
-    batch, width, *rest = ops.shape(values)  # all sizes spelled out: some may be 0
-    flat = ops.reshape(values, (batch * width, *rest))
+    return regroup_all([values], places_BN)[0]
+
+
+def regroup_all(values: Sequence[Tensor], places_BN: Tensor) -> list[Tensor]:
+    """`regroup` of several tensors with the same B and K."""
+    batch, width = ops.shape(values[0])[:2]
     firsts = ops.arange(batch, dtype="int32")[:, None] * width
-    taken = ops.take(flat, ops.reshape(firsts + places_BN, (-1,)), axis=0)
-    return ops.reshape(taken, (batch, places_BN.shape[1], *rest))
+    rows = ops.reshape(firsts + places_BN, (-1,))
+    regrouped = []
+    for each in values:
+        rest = ops.shape(each)[2:]  # all sizes spelled out: some may be 0
+        taken = ops.take(ops.reshape(each, (batch * width, *rest)), rows, axis=0)
+        regrouped.append(ops.reshape(taken, (batch, places_BN.shape[1], *rest)))
+    return regrouped
