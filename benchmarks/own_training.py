@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
+from benchmarks.machine import machine_rate
 from seq2seq.cli.quiet import load_tensorflow
 
 WARM_UP, MEASURED = 10, 60  # steps
 SENTENCES = 64  # a batch, on average
-MATRIX = (1024, 2048, 2048)  # rows, inner, columns of the product that gives the machine's rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +84,13 @@ def measure(folder: Path, threads: int, precision: str) -> OwnSpeed:
     batches = iter(prefetched(epoch_batches(config, subwords, 0)))
     for batch in islice(batches, WARM_UP):
         optimization.step(batch, 0.001)
-    rates = [_machine_rate()]
+    rates = [machine_rate()]
     used, started = [], time.monotonic()
     for batch in islice(batches, MEASURED):
         optimization.step(batch, 0.001)
         used.append(batch)
     seconds = time.monotonic() - started
-    rates.append(_machine_rate())
+    rates.append(machine_rate())
     lengths = [
         [np.sum(ids.numpy() != PAD, axis=1) for ids in (source, target)]
         for source, _, target in used
@@ -127,21 +127,6 @@ def _settings(folder: Path, precision: str, batch_tokens: int) -> dict:
         },
         "training": {"precision": precision},
     }
-
-
-def _machine_rate() -> float:
-    """Float32 multiply-adds a second of a large product: the median of a few."""
-    import tensorflow as tf
-
-    rows, inner, columns = MATRIX
-    left, right = tf.random.normal((rows, inner)), tf.random.normal((inner, columns))
-    product = tf.function(lambda: tf.reduce_sum(tf.matmul(left, right)[0]))
-    times = []
-    for _ in range(9):
-        started = time.monotonic()
-        float(product())
-        times.append(time.monotonic() - started)
-    return rows * inner * columns / statistics.median(times[2:])
 
 
 def main() -> None:

@@ -11,13 +11,13 @@ attention back into its decoder, as its users get it), and the ratio is taken ro
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.own_training import OwnSpeed
 from benchmarks.peers.child import run_child
+from benchmarks.spread import spread
 from seq2seq.config.sections import SubwordConfig
 from seq2seq.data.lines import read_pairs, write_lines
 from seq2seq.data.subwords import train_subwords
@@ -54,8 +54,8 @@ def _alone(folder: Path, threads: int, precision: str, rounds: int) -> None:
     rates = [2 * speed.machine_rate / 1e9 for speed in speeds]
     print(
         f"{threads} core{'s' if threads > 1 else ''}, {precision} products: "
-        f"{_spread(tokens, 0)} target tokens/s, {_spread(shares, 0)} % of the float32 "
-        f"matrix-product rate ({_spread(rates, 0)} GFLOP/s), {speeds[0].parameters:,} parameters",
+        f"{spread(tokens, 0)} target tokens/s, {spread(shares, 0)} % of the float32 "
+        f"matrix-product rate ({spread(rates, 0)} GFLOP/s), {speeds[0].parameters:,} parameters",
         flush=True,
     )
 
@@ -81,12 +81,12 @@ def _beside_peers(folder: Path, rounds: int) -> None:
             ratio = speeds[-1] / peer[-1]
             print(f", {precision} {speeds[-1]:,.0f} ({ratio:.2f} times)", end="", flush=True)
         print(" target tokens/s", flush=True)
-    print(f"OpenNMT-py 3.5.1, 1 core: {_spread(peer, 0)} target tokens/s")
+    print(f"OpenNMT-py 3.5.1, 1 core: {spread(peer, 0)} target tokens/s")
     for precision, speeds in own.items():
         ratios = [mine / theirs for mine, theirs in zip(speeds, peer, strict=True)]
         print(
-            f"seq2seq, 1 core, {precision} products: {_spread(speeds, 0)} target tokens/s, "
-            f"{_spread(ratios, 2)} times OpenNMT-py's"
+            f"seq2seq, 1 core, {precision} products: {spread(speeds, 0)} target tokens/s, "
+            f"{spread(ratios, 2)} times OpenNMT-py's"
         )
 
 
@@ -115,12 +115,6 @@ def _prepare(corpus: Path, source: str, target: str, folder: Path) -> None:
         write_lines(folder / f"{side}.txt", lines)
         pieces = (" ".join(subwords.pieces(subwords.encode(line))) for line in lines)
         write_lines(folder / f"{side}.pieces", pieces)
-
-
-def _spread(values: list[float], digits: int) -> str:
-    """The median, and the range it was taken from."""
-    low, high = min(values), max(values)
-    return f"{statistics.median(values):,.{digits}f} ({low:,.{digits}f} to {high:,.{digits}f})"
 
 
 if __name__ == "__main__":

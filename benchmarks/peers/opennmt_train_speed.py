@@ -73,8 +73,14 @@ def write_vocabulary(run: TrainingRun, path: Path) -> None:
     path.write_text("".join(f"{entry}\n" for entry in subwords + unused), encoding="utf-8")
 
 
-def read_options(run: TrainingRun, vocabulary: Path) -> Namespace:
-    """OpenNMT-py's options as its own command line parser returns them, defaults included."""
+def read_options(run: TrainingRun, vocabulary: Path, **more: object) -> Namespace:
+    """OpenNMT-py's options as its own command line parser returns them, defaults included.
+
+    Args:
+        run: The network, its data and the number of steps.
+        vocabulary: A subword a line.
+        more: Further options by their names.
+    """
     corpus = {"path_src": str(run.source), "path_tgt": str(run.target), "weight": 1}
     options = {
         "data": json.dumps({"corpus": corpus}),  # read as YAML
@@ -97,6 +103,7 @@ def read_options(run: TrainingRun, vocabulary: Path) -> Namespace:
         "num_workers": run.data_workers,
         "train_steps": run.warm_up_steps + run.measured_steps,
         "seed": run.seed,
+        **more,
     }
     parser = ArgumentParser()
     train_opts(parser)

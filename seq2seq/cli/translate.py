@@ -100,6 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
         resume=arguments.resume,
     )
     console = Console(stderr=True)
-    log_through(console)
+    if console.is_terminal:
+        log_through(console)
     with LineProgress(console, job.source) as progress:
         translate(job, sys.stdin.buffer, sys.stdout.buffer, progress)

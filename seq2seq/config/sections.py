@@ -113,7 +113,7 @@ class DecodingConfig:
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1  # of sampling
     precision: Literal["float32", "bfloat16"] = "float32"  # of matrix products
     shortlist: bool = False  # score only subwords that translate the source's, as training saw them
-    batch_tokens: Annotated[int, Field(ge=16)] = 2048  # source subwords a batch, padding counted
+    batch_tokens: Annotated[int, Field(ge=16)] = 1024  # source subwords a batch, padding counted
 
     def __post_init__(self) -> None:
         """A beam cannot give more outputs than it keeps."""

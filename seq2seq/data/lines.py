@@ -39,7 +39,7 @@ def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
             yield line.decode("utf-8", errors="replace")
     if repaired:
         logger.warning(
-            "%s: %d lines held bytes that are not UTF-8, replaced by U+FFFD", name, repaired
+            "%s: %d line(s) held bytes that are not UTF-8, replaced by U+FFFD", name, repaired
         )
 
 

@@ -41,8 +41,8 @@ def load_translator(
         other, _, other_subwords = _while_it_may_change(Path(path), settings or {})
         if other_subwords.model != subwords.model:
             raise RunError(
-                f"{path} has another vocabulary than {run}; networks vote only over the same "
-                "subword model, so train both with the same subwords.model"
+                f"{path} has another vocabulary than {run}; networks vote over one vocabulary: "
+                "train both on the same text and subwords settings, e.g. with two training.seed"
             )
         networks.append(other)
     return TextTranslator(Parts(subwords, networks, shortlist), config.decoding, threads)

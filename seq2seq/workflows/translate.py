@@ -134,7 +134,7 @@ def _windows(job: FileJob, stream: BinaryIO, done: int) -> Iterator[list[str]]:
 def _say_what_was_split(lines: LineTranslator, translator: TextTranslator) -> None:
     if lines.split_lines:
         logger.warning(
-            "%d lines of more than %d subwords were split at sentence ends",
+            "%d line(s) of more than %d subwords were split at sentence ends",
             lines.split_lines,
             translator.decoding.longest_source,
         )

@@ -82,7 +82,8 @@ def test_splitlines_would_split_there():
 def test_bytes_that_are_not_utf8_are_replaced_and_their_lines_counted(save, caplog):
     path = save(b"gr\xfc\xdf\nfine\n\xff\n")
     assert read(path) == ["gr\ufffd\ufffd", "fine", "\ufffd"]
-    assert caplog.messages == [f"{path}: 2 lines held bytes that are not UTF-8, replaced by U+FFFD"]
+    expected = f"{path}: 2 line(s) held bytes that are not UTF-8, replaced by U+FFFD"
+    assert caplog.messages == [expected]
 
 
 def test_utf8_gives_no_warning(save, caplog):

@@ -1,23 +1,29 @@
 import gzip
 import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seq2seq.errors import DataError, RunError
+from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.workflows.loading import load_translator
 from seq2seq.workflows.run_folder import RunFolder
-from seq2seq.workflows.translate import FileJob, translate
+from seq2seq.workflows.score import score
+from seq2seq.workflows.translate import FileJob, _translated, translate
 
 
 class Silent:
     """A `Reporter` that counts."""
 
-    lines = 0
+    lines = started_at = 0
 
     def started(self, lines_done):
-        self.lines = lines_done
+        self.started_at = lines_done
 
     def advanced(self, lines):
         self.lines += lines
@@ -87,3 +93,148 @@ def test_any_text_is_translated_a_line_for_a_line(translator, lines):
     assert len(found) == len(lines)
     assert all("\n" not in line for line in found)
     assert all(not new for new, line in zip(found, lines, strict=True) if not line.strip())
+
+
+HOSTILE = [
+    b"The dog sleeps.",
+    b"",
+    b" \t ",
+    "\u2028The dog\u0085sleeps.\x0c".encode(),
+    b"The \0 dog",
+    b"\xff\xfe bad \xc3",
+    b"\xef\xbb\xbfThe dog sleeps.\r",
+    b"The dog sleeps. " * 300,
+    b"word" * 500,
+    b"last",
+]
+
+
+@given(
+    content=st.binary(max_size=80) | st.lists(st.sampled_from(HOSTILE), max_size=5).map(b"\n".join)
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_bytes_give_a_line_for_a_line(translator, content, tmp_path_factory):
+    """The property of promise 2; `splitlines` would break it at U+2028 and the form feed."""
+    lines = content.split(b"\n")
+    expected = len(lines) - (lines[-1] == b"")
+    stream = io.BytesIO()
+    for _, data in _translated(
+        FileJob(tmp_path_factory.getbasetemp()), translator, io.BytesIO(content), 0, Silent()
+    ):
+        stream.write(data)
+    assert stream.getvalue().count(b"\n") == expected
+
+
+def test_the_last_line_needs_no_newline(trained_run):
+    assert run_on(trained_run, b"The dog sleeps.") == run_on(trained_run, b"The dog sleeps.\n")
+
+
+def test_long_lines_are_split_translated_and_joined(trained_run, caplog):
+    sentence = b"The dog sleeps."
+    alone = run_on(trained_run, sentence).decode().strip()
+    with caplog.at_level("WARNING"):
+        found = run_on(trained_run, b" ".join([sentence] * 1700)).decode().strip()
+    assert found == " ".join([alone] * 1700)
+    assert caplog.messages == ["1 line(s) of more than 100 subwords were split at sentence ends"]
+
+
+def test_rows_of_the_best_outputs_have_their_line_and_rank(trained_run):
+    options = {"settings": {"beam_width": 3, "n_best": 2}, "format": "tsv"}
+    rows = [row.split("\t") for row in run_on(trained_run, LINES, **options).decode().splitlines()]
+    assert [row[:2] for row in rows] == [
+        *(["1", "1"], ["1", "2"], ["2", "1"], ["3", "1"], ["3", "2"]),
+        *(["4", "1"], ["5", "1"], ["5", "2"]),
+    ]
+    assert float(rows[0][2]) >= float(rows[1][2])  # scores fall
+    plain = run_on(trained_run, LINES, settings={"beam_width": 3}).decode().splitlines()
+    assert [row[4] for row in rows if row[1] == "1"] == plain
+
+
+def test_json_holds_what_the_network_did(trained_run):
+    lines = run_on(trained_run, LINES, format="jsonl").decode().splitlines()
+    first, blank = json.loads(lines[0]), json.loads(lines[1])
+    (part,) = first["parts"]
+    assert part["tokens"][-1] == part["source_tokens"][-1] == "</s>"
+    assert len(part["tokens"]) == len(part["token_log_probabilities"]) == len(part["attention"])
+    assert all(abs(sum(row) - 1) < 0.02 for row in part["attention"])
+    assert first["log_probability"] == pytest.approx(sum(part["token_log_probabilities"]), abs=1e-2)
+    assert (blank["text"], blank["parts"], blank["line"]) == ("", [], 2)
+
+
+def test_several_outputs_a_line_are_no_text(trained_run):
+    with pytest.raises(DataError, match="--n-best gives several rows a line"):
+        run_on(trained_run, LINES, settings={"n_best": 2})
+
+
+def test_a_setting_out_of_range_is_named(trained_run):
+    with pytest.raises(ConfigError, match=r"decoding.beam_width: .* \(got 0\)"):
+        run_on(trained_run, LINES, settings={"beam_width": 0})
+    with pytest.raises(ConfigError, match="did you mean beam_width"):
+        run_on(trained_run, LINES, settings={"beam_widht": 1})
+
+
+class Stop(Exception):
+    """What interrupts a translation in a test."""
+
+
+class StopsAfter(Silent):
+    """Interrupts after so many windows."""
+
+    def __init__(self, windows):
+        self.left = windows
+
+    def advanced(self, lines):
+        self.left -= 1
+        if not self.left:
+            raise Stop
+
+
+def test_an_interrupted_file_goes_on_where_it_stopped(trained_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.workflows.translate.WINDOW", 2)
+    source, output = tmp_path / "in.txt", tmp_path / "out.txt.gz"
+    source.write_bytes(LINES)
+    job = FileJob(trained_run, source, output)
+    with pytest.raises(Stop):
+        translate(job, io.BytesIO(), io.BytesIO(), StopsAfter(1))
+    assert not output.exists()
+    reporter = Silent()
+    translate(replace(job, resume=True), io.BytesIO(), io.BytesIO(), reporter)
+    assert reporter.started_at == 2 and reporter.lines == 3
+    assert gzip.decompress(output.read_bytes()) == run_on(trained_run, LINES)
+    # Control: with another setting it would not be the same job.
+    with pytest.raises(Stop):
+        translate(job, io.BytesIO(), io.BytesIO(), StopsAfter(1))
+    other = replace(job, resume=True, settings={"length_penalty": 0.5})
+    with pytest.raises(DataError, match="length_penalty"):
+        translate(other, io.BytesIO(), io.BytesIO(), Silent())
+
+
+def test_output_flows_before_input_ends(trained_run):
+    command = [sys.executable, "-m", "seq2seq", "translate", str(trained_run)]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as child:
+        for _ in range(2):
+            child.stdin.write(b"The dog sleeps.\n")
+            child.stdin.flush()
+            assert child.stdout.readline().endswith(b"\n")  # while standard input is open
+        child.stdin.close()
+        assert child.wait() == 0
+
+
+def test_given_translations_are_scored_line_by_line(trained_run, tmp_path):
+    source, target = tmp_path / "in.txt", tmp_path / "out.txt"
+    source.write_bytes(LINES)
+    run_on(trained_run, source=source, output=target)
+    rows = list(score(trained_run, source, target, {}))
+    assert [row["line"] for row in rows] == [1, 2, 3, 4, 5]
+    for row in rows:
+        total = sum(row["token_log_probabilities"])
+        assert row["log_probability"] == pytest.approx(total, abs=1e-2)
+    target.write_text("".join(reversed(target.read_text().splitlines(keepends=True))))
+    swapped = list(score(trained_run, source, target, {}))
+    assert swapped[0]["log_probability"] < rows[0]["log_probability"]
+    target.write_text("one\n")
+    with pytest.raises(DataError, match="parallel files need equal counts"):
+        list(score(trained_run, source, target, {}))

@@ -1,0 +1,37 @@
+"""The processor: its name, and the rate of a large matrix product, the best it can do."""
+
+import statistics
+import time
+from pathlib import Path
+
+MATRIX = (1024, 2048, 2048)  # rows, inner, columns of the product that gives the machine's rate
+REPEATS, WARM_UP = 9, 2
+
+
+def machine_rate(precision: str = "float32") -> float:
+    """Multiply-adds a second of a large product: the median of a few.
+
+    Args:
+        precision: of the factors, "float32" or "bfloat16".
+    """
+    import tensorflow as tf  # here, because the number of threads is fixed before
+
+    rows, inner, columns = MATRIX
+    left, right = (
+        tf.cast(tf.random.normal(shape), precision) for shape in ((rows, inner), (inner, columns))
+    )
+    product = tf.function(lambda: tf.reduce_sum(tf.matmul(left, right)[0]))
+    times = []
+    for _ in range(REPEATS):
+        started = time.monotonic()
+        float(product())
+        times.append(time.monotonic() - started)
+    return rows * inner * columns / statistics.median(times[WARM_UP:])
+
+
+def processor_name() -> str:
+    """As Linux names it; "unknown" elsewhere."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text(encoding="utf-8").splitlines() if information.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "unknown")
