@@ -15,3 +15,11 @@ class DataError(Seq2SeqError):
 
 class RunError(Seq2SeqError):
     """A run folder that is missing, altered, or cannot do what was asked."""
+
+
+class ServerError(Seq2SeqError):
+    """A server that cannot be started or reached, or that refused a request."""
+
+
+class ExportError(Seq2SeqError):
+    """An exported model that cannot be written, or that a model server could not serve."""

@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.cli.quiet import load_tensorflow
+from seq2seq.errors import RunError, ServerError
+
+SETTING = "setting_"  # before a setting's name, among the arguments
 
 
 def add_parser(subparsers: Any) -> None:
     """Declares the verb."""
     parser = subparsers.add_parser("translate", help=__doc__, description=__doc__)
-    parser.add_argument("run_folder", metavar="RUN", type=Path, help="a trained run folder")
+    parser.add_argument(
+        "run_folder", metavar="RUN", nargs="?", help="a trained run folder; none with --server"
+    )
     parser.add_argument(
         "input",
         metavar="INPUT",
         nargs="?",
-        default="-",
         help="a text file (.gz too); standard input if - or absent",
     )
     parser.add_argument(
@@ -39,6 +43,11 @@ def add_parser(subparsers: Any) -> None:
         default=[],
         help="another run with the same vocabulary, whose network votes; may be repeated",
     )
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        help="translate by `seq2seq serve` or TensorFlow Serving instead of a run folder",
+    )
     _add_settings(parser.add_argument_group("in place of the run's decoding settings"))
     parser.set_defaults(run_verb=run)
 
@@ -48,7 +57,7 @@ def _add_settings(group: Any) -> None:
     flag = {"action": "store_true", "default": None}
 
     def add(option: str, name: str, **how: Any) -> None:
-        group.add_argument(option, dest=f"setting_{name}", **how)
+        group.add_argument(option, dest=SETTING + name, **how)
 
     add("--beam", "beam_width", type=int, metavar="K", help="hypotheses kept; 1 is greedy")
     add("--n-best", "n_best", type=int, metavar="N", help="outputs a line (tsv, jsonl)")
@@ -78,6 +87,16 @@ def _add_settings(group: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes a line for each line."""
+    settings = {
+        name.removeprefix(SETTING): value
+        for name, value in vars(arguments).items()
+        if name.startswith(SETTING) and value is not None
+    }
+    if arguments.server:
+        _run_remotely(arguments, settings)
+        return
+    if arguments.run_folder is None:
+        raise RunError("give a RUN, e.g. `seq2seq translate runs/miniature`, or --server URL")
     load_tensorflow()
     from rich.console import Console
 
@@ -85,16 +104,11 @@ def run(arguments: argparse.Namespace) -> None:
     from seq2seq.cli.progress import log_through
     from seq2seq.workflows.translate import FileJob, translate
 
-    prefix = "setting_"
     job = FileJob(
-        run=arguments.run_folder,
-        source=None if arguments.input == "-" else Path(arguments.input),
+        run=Path(arguments.run_folder),
+        source=_path(arguments.input),
         output=arguments.output,
-        settings={
-            name.removeprefix(prefix): value
-            for name, value in vars(arguments).items()
-            if name.startswith(prefix) and value is not None
-        },
+        settings=settings,
         ensemble=arguments.ensemble,
         format=arguments.format,
         resume=arguments.resume,
@@ -104,3 +118,22 @@ def run(arguments: argparse.Namespace) -> None:
         log_through(console)
     with LineProgress(console, job.source) as progress:
         translate(job, sys.stdin.buffer, sys.stdout.buffer, progress)
+
+
+def _run_remotely(arguments: argparse.Namespace, settings: dict[str, Any]) -> None:
+    """The only file is the input, so it stands where RUN does."""
+    from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
+
+    if settings or arguments.ensemble or arguments.resume or arguments.input is not None:
+        raise ServerError(
+            "--server goes with [INPUT], --output and --format alone: a server's model was "
+            "exported with its settings"
+        )
+    job = RemoteJob(
+        arguments.server, _path(arguments.run_folder), arguments.output, arguments.format
+    )
+    translate_remotely(job, sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name in (None, "-") else Path(name)

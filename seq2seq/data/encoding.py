@@ -14,16 +14,16 @@ class GraphSubwords:
     """
 
     def __init__(self, subwords: Subwords) -> None:
-        self._tokenizer = tensorflow_text.SentencepieceTokenizer(
+        self.tokenizer = tensorflow_text.SentencepieceTokenizer(  # a saved graph has to track it
             model=subwords.model, out_type=tf.int32
         )
 
     def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """(B,) strings to (B, None) int32 ids, without BOS and EOS."""
-        return self._tokenizer.tokenize(texts)
+        return self.tokenizer.tokenize(texts)
 
     def decode(self, ids: tf.RaggedTensor) -> tf.Tensor:
         """(B, None) int32 ids to (B,) strings."""
-        texts = self._tokenizer.detokenize(ids)
+        texts = self.tokenizer.detokenize(ids)
         texts = tf.strings.regex_replace(texts, WORD_START, " ")
         return tf.strings.regex_replace(texts, "^ +| +$", "")

@@ -1,7 +1,7 @@
 """A loop over output steps that sentences leave when they are done.
 
-A batch's last sentences would otherwise pay for all those that ended before: whenever half of a
-batch is done, what they found is put aside and the rest goes on as a smaller batch.
+A batch's last sentences would otherwise pay for all those that ended before: whenever a quarter of
+a batch is done, what they found is put aside and the rest goes on as a smaller batch.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from keras import ops
 from seq2seq.decoding.step import Tensor
 
 Nest = Any  # nested tuples and lists of tensors whose first axis is the sentences
-WORTH_SHRINKING = 8  # sentences; moving fewer costs as much as it saves
+MULTIPLE = 8  # sentences; few sizes, since matrix libraries keep something for each that they met
 
 
 def shrinking_loop(
@@ -43,7 +43,7 @@ def shrinking_loop(
     batch = keras.tree.flatten(kept)[0].shape[0]
     if batch == 0:
         return kept
-    if batch is not None and batch < WORTH_SHRINKING:
+    if batch is not None and batch <= MULTIPLE:
 
         def any_goes_on(step: Tensor, kept: Nest, working: Nest) -> Tensor:
             return (step < longest) & ops.any(going_on(step, kept, working))
@@ -55,17 +55,25 @@ def shrinking_loop(
 
     def run_and_shrink(step: Tensor, rows: Tensor, found: Nest, kept: Nest, working: Nest) -> tuple:
         count = ops.shape(rows)[0]
-        enough_done = ops.where(count >= WORTH_SHRINKING, count * 3 // 4, 0)
+        few_enough = count * 3 // 4 // MULTIPLE * MULTIPLE  # so that some rows do leave
 
         def most_go_on(step: Tensor, kept: Nest, working: Nest) -> Tensor:
             left = ops.sum(ops.cast(going_on(step, kept, working), "int32"))
-            return (step < longest) & (left > enough_done)
+            return (step < longest) & (left > few_enough)
 
         step, kept, working = ops.while_loop(most_go_on, one_step, (step, kept, working))
         found = keras.tree.map_structure(lambda whole, part: _put(whole, rows, part), found, kept)
         going = (step < longest) & going_on(step, kept, working)
-        left = ops.cast(ops.nonzero(going)[0], "int32")
-        return step, ops.take(rows, left, axis=0), found, _rows(kept, left), _rows(working, left)
+        left = ops.sum(ops.cast(going, "int32"))
+        staying = ops.minimum(count, (left + MULTIPLE - 1) // MULTIPLE * MULTIPLE)
+        first = ops.cast(ops.argsort(ops.cast(~going, "int32")), "int32")[:staying]
+        return (
+            step,
+            ops.take(rows, first, axis=0),
+            found,
+            _rows(kept, first),
+            _rows(working, first),
+        )
 
     # Not `arange`: the rows' number must not be known while tracing, since it changes.
     count = ops.shape(keras.tree.flatten(kept)[0])[0]

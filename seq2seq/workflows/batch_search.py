@@ -11,6 +11,7 @@ from seq2seq.data.subwords import EOS, PAD
 from seq2seq.workflows.assembly import Search
 from seq2seq.workflows.engine import output_limit
 
+MULTIPLE = 8  # sentences a batch, where so many fit: matrix libraries keep something for every size
 Number = tuple[int, int]  # line and piece of a line: whose sentence it is
 
 
@@ -94,8 +95,9 @@ def batches_of(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
         (row for row, length in enumerate(lengths) if length), key=lengths.__getitem__
     ):
         if batch and (len(batch) + 1) * (lengths[row] + 1) > tokens:
-            yield batch
-            batch = []
+            full = max(1, len(batch) // MULTIPLE) * MULTIPLE
+            yield batch[:full]
+            batch = batch[full:]
         batch.append(row)
     if batch:
         yield batch

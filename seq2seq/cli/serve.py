@@ -1,0 +1,73 @@
+"""Serve an exported model with TensorFlow Serving's REST interface, and gRPC if asked for."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from seq2seq.cli.quiet import load_tensorflow
+from seq2seq.config.serving import (
+    BatchingConfig,
+    RequestLimits,
+    ServerConfig,
+    check_server_settings,
+)
+
+OPTIONS = {  # option: its section, its setting, and its help
+    "--name": (None, "name", "the model's name in paths: /v1/models/NAME"),
+    "--host": (None, "host", "address to listen at; others than the default reach the network"),
+    "--port": (None, "port", "0 takes a free one and says which"),
+    "--grpc-port": (None, "grpc_port", "port for gRPC; 0 takes a free one; none if absent"),
+    "--poll": (None, "poll", "seconds between looks for new versions; 0: never"),
+    "--max-batch": ("batching", "max_batch", "rows of several requests that share a run"),
+    "--max-delay": ("batching", "max_delay", "milliseconds a request waits for others to join"),
+    "--queue": ("batching", "queue", "rows that may wait; beyond them requests get 503 at once"),
+    "--threads": ("batching", "threads", "runs of the model at the same time"),
+    "--timeout": ("batching", "timeout", "seconds until a request gets 504"),
+    "--max-rows": ("batching", "max_rows", "rows a request may have"),
+    "--max-body": ("limits", "max_body", "bytes a request's body may have"),
+}
+SECTIONS = {None: ServerConfig(), "batching": BatchingConfig(), "limits": RequestLimits()}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declares the verb."""
+    parser = subparsers.add_parser("serve", help=__doc__, description=__doc__)
+    parser.add_argument(
+        "directory",
+        metavar="DIR",
+        type=Path,
+        help="an exported model: its base folder, watched for new versions, or one version",
+    )
+    for option, (section, setting, explanation) in OPTIONS.items():
+        default = getattr(SECTIONS[section], setting)
+        parser.add_argument(
+            option,
+            metavar="NAME" if setting in ("name", "host") else "N",
+            help=explanation + ("" if default is None else f" (default: {default})"),
+        )
+    parser.set_defaults(run_verb=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Checks what it can before TensorFlow is loaded, and serves until a signal."""
+    config = _config(arguments)
+    from seq2seq.workflows.serve import check_serving, serve
+
+    check_serving(arguments.directory, config)
+    load_tensorflow()
+    if not serve(arguments.directory, config):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _config(arguments: argparse.Namespace) -> ServerConfig:
+    settings: dict[str, Any] = {}
+    for section, setting, _ in OPTIONS.values():
+        given = getattr(arguments, setting)
+        if given is not None:
+            place = settings if section is None else settings.setdefault(section, {})
+            place[setting] = given
+    return check_server_settings(settings)

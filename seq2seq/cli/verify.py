@@ -1,0 +1,33 @@
+"""Check that a model server can serve an exported model, and that it answers as it should."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from seq2seq.cli.quiet import load_tensorflow
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declares the verb."""
+    parser = subparsers.add_parser("verify", help=__doc__, description=__doc__)
+    parser.add_argument(
+        "directory",
+        metavar="DIR",
+        type=Path,
+        help="what `seq2seq export` wrote: a model, whose highest version is checked, or a version",
+    )
+    parser.set_defaults(run_verb=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints a line for each check, and fails if one did."""
+    load_tensorflow()
+    from seq2seq.workflows.verify import verify
+
+    report = verify(arguments.directory)
+    print(report.directory)
+    for check in report.checks:
+        print(f"{'ok' if check.ok else 'FAILED':6}  {check.name}: {check.detail}")
+        for message in check.messages[1:]:
+            print(f"{'':8}{message}")
+    report.require_ok()

@@ -1,0 +1,71 @@
+"""Settings of `seq2seq serve`."""
+
+from dataclasses import field
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from seq2seq.errors import ConfigError
+
+STRICT = ConfigDict(extra="forbid")
+
+DEFAULT_NAME = "seq2seq"
+
+Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class BatchingConfig:
+    """How requests share runs of the model, and how many may wait."""
+
+    max_batch: PositiveInt = 32  # rows a run of the model
+    max_rows: PositiveInt = 256  # rows a request; above max_batch they are run in pieces
+    max_delay: Annotated[float, Field(ge=0, le=10_000)] = 2.0  # milliseconds waited for company
+    queue: PositiveInt = 512  # rows that wait for the model; more are refused at once
+    threads: Annotated[int, Field(ge=1, le=256)] = 1  # runs of the model at the same time
+    timeout: Seconds = 60.0  # seconds from a request's arrival to its answer
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RequestLimits:
+    """What one client may ask of the server's memory and patience."""
+
+    max_body: PositiveInt = 4 * 2**20  # bytes
+    max_connections: PositiveInt = 512
+    read_timeout: Seconds = 20.0  # seconds for the head of a request, and again for its body
+    keep_alive: Seconds = 75.0  # seconds a connection may stay idle between requests
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ServerConfig:
+    """Where the server listens, what the model is called there, and its bounds."""
+
+    name: Annotated[str, Field(pattern=r"^[^/:\s]+$")] = DEFAULT_NAME  # as in /v1/models/NAME
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Port = 8501
+    grpc_port: Port | None = None  # none: no gRPC
+    poll: Annotated[float, Field(ge=0, le=86400)] = 1.0  # seconds between looks for new versions
+    grace: Seconds = 30.0  # seconds that requests under way are given when the server stops
+    batching: BatchingConfig = field(default_factory=BatchingConfig)
+    limits: RequestLimits = field(default_factory=RequestLimits)
+
+
+_ADAPTER = TypeAdapter(ServerConfig)
+
+
+def check_server_settings(settings: dict[str, Any]) -> ServerConfig:
+    """A `ServerConfig` from nested dictionaries.
+
+    Raises:
+        ConfigError: naming every mistake at once.
+    """
+    try:
+        return _ADAPTER.validate_python(settings)
+    except ValidationError as error:
+        mistakes = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']} (got {each['input']!r})"
+            for each in error.errors()
+        )
+        raise ConfigError(f"server settings: {mistakes}") from None

@@ -1,0 +1,55 @@
+"""Why a request is refused: gRPC's canonical codes and the HTTP status of each.
+
+The pairs are those of TensorFlow Serving (`ToHTTPStatusCode` in its http_server.cc).
+"""
+
+from enum import Enum
+
+
+class Code(Enum):
+    """A canonical code: (its number in gRPC and TensorFlow, its HTTP status)."""
+
+    CANCELLED = (1, 499)
+    UNKNOWN = (2, 500)
+    INVALID_ARGUMENT = (3, 400)
+    DEADLINE_EXCEEDED = (4, 504)
+    NOT_FOUND = (5, 404)
+    ALREADY_EXISTS = (6, 409)
+    PERMISSION_DENIED = (7, 403)
+    RESOURCE_EXHAUSTED = (8, 429)
+    FAILED_PRECONDITION = (9, 400)
+    ABORTED = (10, 409)
+    OUT_OF_RANGE = (11, 400)
+    UNIMPLEMENTED = (12, 501)
+    INTERNAL = (13, 500)
+    UNAVAILABLE = (14, 503)
+    DATA_LOSS = (15, 500)
+    UNAUTHENTICATED = (16, 401)
+
+    @property
+    def number(self) -> int:
+        """The number in gRPC and in `tf.errors`."""
+        return self.value[0]
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status TensorFlow Serving answers with."""
+        return self.value[1]
+
+    @classmethod
+    def of(cls, number: int) -> "Code":
+        """The code of a number; UNKNOWN for a number that has none."""
+        return next((code for code in cls if code.number == number), cls.UNKNOWN)
+
+
+class RequestError(Exception):
+    """A request that gets an error for an answer; the message is for the client."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def invalid(message: str) -> RequestError:
+    """A request that is wrong in itself and would fail again."""
+    return RequestError(Code.INVALID_ARGUMENT, message)

@@ -1,0 +1,77 @@
+"""Versions of a model on disk: BASE/NUMBER/saved_model.pb, or one version's folder by itself."""
+
+import os
+from pathlib import Path
+
+from seq2seq.errors import ServerError
+
+MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+
+Fingerprint = frozenset[tuple[str, int, int]]  # path, bytes, nanoseconds of the last change
+
+
+class VersionFolders:
+    """Where the versions of one model are looked for.
+
+    Args:
+        directory: a base whose children are called by their version, or a single version; one that
+            is not called by a number is version 1.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._single = any((directory / name).is_file() for name in MODEL_FILES)
+
+    def find(self) -> dict[int, Path]:
+        """The versions there are now; other children, such as unfinished ones, are passed over.
+
+        Raises:
+            OSError: the base cannot be read.
+        """
+        if self._single:
+            return {_number(self.directory.resolve().name) or 1: self.directory}
+        found = {}
+        for entry in os.scandir(self.directory):
+            number = _number(entry.name)
+            if number is not None and entry.is_dir():
+                found[number] = Path(entry.path)
+        return found
+
+    def check(self) -> None:
+        """Sees that there is something to serve.
+
+        Raises:
+            ServerError: no folder, or no version in it.
+        """
+        if not self.directory.is_dir():
+            raise ServerError(
+                f"{self.directory} is no folder; give the folder of an exported model"
+            )
+        try:
+            found = self.find()
+        except OSError as error:
+            raise ServerError(f"{self.directory} cannot be read: {error}") from error
+        if not found:
+            raise ServerError(
+                f"{self.directory} holds no model: expected {MODEL_FILES[0]}, or version folders "
+                "such as 1/; `seq2seq export` writes them"
+            )
+
+
+def fingerprint(folder: Path) -> Fingerprint:
+    """Names, sizes and times of all files below: another one after any change worth a new try."""
+    found = set()
+    for path in folder.rglob("*"):
+        try:
+            status = path.stat()
+        except OSError:  # vanished between listing and looking
+            continue
+        found.add((str(path.relative_to(folder)), status.st_size, status.st_mtime_ns))
+    return frozenset(found)
+
+
+def _number(name: str) -> int | None:
+    """The version a child's name means; names such as 007 and +1 are none of a server's."""
+    if name.isascii() and name.isdecimal() and len(name) <= 18 and str(int(name)) == name:
+        return int(name)
+    return None

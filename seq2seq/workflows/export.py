@@ -1,0 +1,168 @@
+"""Write a run as a version directory that a stock TensorFlow Serving loads, after verifying it."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from seq2seq.config.sections import RunConfig
+from seq2seq.data.encoding import GraphSubwords
+from seq2seq.data.subwords import SpecialIds
+from seq2seq.errors import ExportError
+from seq2seq.serving.expected import EXPECTED_FILE, Expected, encode_expected
+from seq2seq.serving.exporting import TextArchive
+from seq2seq.serving.layout import TEMPORARY, new_version
+from seq2seq.serving.samples import write_samples
+from seq2seq.serving.verification import verify
+from seq2seq.serving.warmup import WARMUP_FILE, encode_warmup
+from seq2seq.workflows.export_answers import find_ties, record_answers, warmup_requests
+from seq2seq.workflows.export_examples import example_texts
+from seq2seq.workflows.files import file_sha256
+from seq2seq.workflows.loading import load_translator
+from seq2seq.workflows.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
+from seq2seq.workflows.serving_graph import StoredNetwork, make_graph
+from seq2seq.workflows.text_translator import TextTranslator
+
+logger = logging.getLogger(__name__)
+
+EXTRA = "assets.extra"
+FORMAT = 1
+# How far rounding may move the score of a translation, on average over the examples.
+SCORE_BOUNDS = {"bfloat16": 0.05, "float16": 0.005}
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """What to export, and into what.
+
+    Attributes:
+        run: a trained run folder.
+        model: the directory of the model's versions; its name is the model's.
+        version: the number; the next one if None.
+        settings: decoding settings in place of the run's. Answers have to be repeatable and the
+            same everywhere, so `sampling` is off and `precision` float32 whatever the run says;
+            `n_best` is the beam's width unless given.
+        weights: how they are stored. The narrow types halve the directory; what they round off
+            is gone, and each request spends a moment on making them float32 again.
+    """
+
+    run: Path
+    model: Path
+    version: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    weights: Literal["float32", "bfloat16", "float16"] = "float32"
+
+
+def export(job: ExportJob) -> Path:
+    """Writes, verifies and numbers a version; returns its directory.
+
+    Beside the model there is all that a server or another client may want, in assets.extra:
+    warm-up requests, the subword model, manifest.json, and the answers the version is verified
+    with, which hold sentences of the run's validation and test text.
+
+    Raises:
+        ConfigError: a setting that is out of range.
+        RunError: no run, an altered file, or no weights yet.
+        ExportError: the directory or the version cannot be written, or a server could not serve
+            what was exported; nothing is left behind then.
+    """
+    started = time.monotonic()
+    with new_version(job.model, job.version) as directory:
+        _write(job, directory)
+        logger.info("%.0f s: verifying", time.monotonic() - started)
+        verify(directory).require_ok()
+    written = TEMPORARY.fullmatch(directory.name)
+    final = job.model / (written[1] if written else directory.name)
+    for path in write_samples(job.model):
+        logger.warning("%s was edited, so it stays as it is", path)
+    logger.info("%.0f s: exported", time.monotonic() - started)
+    return final
+
+
+def _write(job: ExportJob, directory: Path) -> None:
+    folder = RunFolder.open(job.run)
+    config = folder.config()
+    translator = load_translator(job.run, _settings(job, config))
+    texts = example_texts(config, translator.subwords)
+    if job.weights != "float32":
+        _round_weights(translator, texts, job.weights)
+    network = StoredNetwork(translator.network, job.weights)
+    encoder = GraphSubwords(translator.subwords)
+    shortlist = folder.shortlist() if translator.decoding.shortlist else None
+    graph = make_graph(network, translator.subwords, encoder, translator.decoding, shortlist)
+    archive = TextArchive(graph, [encoder.tokenizer])
+    logger.info("searching %d sentences, and tracing the graph", len(texts))
+    answers = record_answers(translator, texts)
+    if ties := find_ties(answers, archive.endpoints):
+        logger.info("%d texts have several best translations, and are left out", len(ties))
+        texts = [text for text in texts if text not in ties]
+        answers = record_answers(translator, texts)
+    archive.save(directory)
+    expected = Expected(tuple(answers), parameter_bytes=network.parameter_bytes)
+    requests = warmup_requests(translator, texts)
+    _write_extra(
+        directory,
+        {
+            EXPECTED_FILE: encode_expected(expected),
+            WARMUP_FILE: encode_warmup(job.model.absolute().name, requests),
+            f"{EXTRA}/{SUBWORDS}": translator.subwords.model,
+            f"{EXTRA}/{MANIFEST}": _manifest(job, translator),
+        },
+    )
+
+
+def _settings(job: ExportJob, config: RunConfig) -> dict[str, Any]:
+    beam_width = job.settings.get("beam_width", config.decoding.beam_width)
+    return {"n_best": beam_width, **job.settings, "sampling": False, "precision": "float32"}
+
+
+def _round_weights(translator: TextTranslator, texts: Sequence[str], dtype: str) -> None:
+    """Makes the translator one of rounded weights, and says what that changes.
+
+    Raises:
+        ExportError: it changes too much.
+    """
+    before = [each[0] for each in translator.search(texts) if each]
+    for weight in translator.network.training.weights:
+        weight.assign(tf.cast(tf.cast(weight, dtype), weight.dtype))
+    translator.refresh()
+    after = [each[0] for each in translator.search(texts) if each]
+    again = translator.score_ids([(each.source_ids, each.ids) for each in before])
+    moved = np.abs([new.score - old.score for new, old in zip(again, before, strict=True)])
+    logger.info(
+        "%s weights: %d of %d translations change; scores move by %.4f on average, %.4f at most",
+        *(dtype, sum(new.ids != old.ids for new, old in zip(after, before, strict=True))),
+        *(len(texts), moved.mean(), moved.max()),
+    )
+    if not moved.mean() <= SCORE_BOUNDS[dtype]:
+        raise ExportError(
+            f"{dtype} weights move scores by {moved.mean():.4f} on average, more than "
+            f"{SCORE_BOUNDS[dtype]}; export with --weights float32"
+        )
+
+
+def _write_extra(directory: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        path = directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+
+
+def _manifest(job: ExportJob, translator: TextTranslator) -> bytes:
+    written = {
+        "format": FORMAT,
+        "versions": {package: version(package) for package in PACKAGES},
+        "run_manifest_sha256": file_sha256(job.run / MANIFEST),
+        "decoding": asdict(translator.decoding),
+        "weights": job.weights,
+        "vocabulary_size": translator.subwords.size,
+        "special_ids": asdict(SpecialIds()),
+    }
+    return json.dumps(written, indent=2).encode() + b"\n"

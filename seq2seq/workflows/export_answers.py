@@ -1,0 +1,180 @@
+"""What an exported translator has to answer: recorded from the translator in memory.
+
+Shape suffixes: B texts, N outputs of a search, T target and S source positions.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seq2seq.errors import ExportError
+from seq2seq.serving.comparison import first_difference
+from seq2seq.serving.expected import FLOAT_TOLERANCE, Answer
+from seq2seq.serving.exporting import Endpoint
+from seq2seq.serving.probes import Batch, batch_size, take
+from seq2seq.serving.tensors import as_array
+from seq2seq.serving.warmup import WarmupRequest
+from seq2seq.workflows.batch_search import Translation
+from seq2seq.workflows.text_translator import TextTranslator
+
+BATCH = 40
+BLANK = ["", " \t "]
+FEW = 20  # texts of the signatures whose answers are large
+MOST_TIES = 0.02  # share of the texts
+WARMUP_BATCHES = (1, 8)
+
+
+def record_answers(translator: TextTranslator, texts: Sequence[str]) -> list[Answer]:
+    """The answers of every signature to some of the texts; blank ones join them."""
+    few = [*texts[:FEW], *BLANK]
+    answers = []
+    for first in range(0, len(texts), BATCH):
+        some = [*texts[first : first + BATCH], *BLANK]
+        outputs = translator.search(some)
+        answers.append(_answer("translate", some, _best(translator, outputs)))
+        translation = {"translation": answers[-1].outputs["translation"]}
+        answers.append(_answer("serving_default", some, translation))
+    outputs = translator.search(few)
+    answers.append(_answer("translate_nbest", few, _ranked(translator, outputs)))
+    encoded = translator.subwords.encode_all(few)
+    aligned = translator.batch_search(keep_attention=True)(
+        encoded, [(number, 0) for number in range(len(few))]
+    )
+    answers.append(_answer("align", few, _aligned(translator, aligned)))
+    references = [_text(translator, each, 0) for each in outputs]
+    scored = translator.score(few, references)
+    inputs = {"text": as_array(few, "string"), "reference": as_array(references, "string")}
+    answers.append(Answer("score", inputs, _scored(scored)))
+    return answers
+
+
+def find_ties(answers: Sequence[Answer], endpoints: Mapping[str, Endpoint]) -> set[str]:
+    """Texts that have several best translations, whose scores are equal up to rounding.
+
+    The graph and the translator in memory add up the same numbers in other orders, so that they may
+    choose differently; such a text is no example of what has to be answered.
+
+    Raises:
+        ExportError: there are too many for chance.
+    """
+    texts = {text for answer in answers for text in answer.inputs["text"].tolist()}
+    ties = {text.decode() for answer in answers for text in _ties(answer, endpoints)}
+    if len(ties) > max(1, MOST_TIES * len(texts)):
+        raise ExportError(
+            f"the graph translates {len(ties)} of {len(texts)} texts otherwise than the run, "
+            f"e.g. {min(ties)!r}; this is a mistake in seq2seq, please report it"
+        )
+    return ties
+
+
+def warmup_requests(translator: TextTranslator, texts: Sequence[str]) -> list[WarmupRequest]:
+    """For each signature the shortest and the longest text, each alone and several times."""
+    ordered = sorted(texts, key=lambda text: len(translator.subwords.encode(text)))
+    requests = []
+    for text in dict.fromkeys((ordered[0], ordered[-1])):
+        for size in WARMUP_BATCHES:
+            batch = as_array([text] * size, "string")
+            for signature in ("serving_default", "translate", "translate_nbest", "align"):
+                requests.append(WarmupRequest(signature, {"text": batch}))
+            requests.append(WarmupRequest("score", {"text": batch, "reference": batch}))
+    return requests
+
+
+def _answer(signature: str, texts: Sequence[str], outputs: Mapping[str, Any]) -> Answer:
+    return Answer(signature, {"text": as_array(texts, "string")}, outputs)
+
+
+def _text(translator: TextTranslator, outputs: Sequence[Translation], rank: int) -> str:
+    """The text of a rank, "" for a blank source; the last stands for those that are missing."""
+    return translator.subwords.decode(outputs[min(rank, len(outputs) - 1)].ids) if outputs else ""
+
+
+def _best(translator: TextTranslator, each: Sequence[Sequence[Translation]]) -> dict[str, Any]:
+    return {
+        "translation": as_array([_text(translator, outputs, 0) for outputs in each], "string"),
+        "score": as_array([outputs[0].score if outputs else 0.0 for outputs in each], "float32"),
+    }
+
+
+def _ranked(translator: TextTranslator, each: Sequence[Sequence[Translation]]) -> dict[str, Any]:
+    ranks = range(translator.decoding.n_best)
+
+    def floats(name: str) -> np.ndarray:
+        rows = [
+            [getattr(found[min(rank, len(found) - 1)], name) if found else 0.0 for rank in ranks]
+            for found in each
+        ]
+        return as_array(rows, "float32")
+
+    texts = [[_text(translator, found, rank) for rank in ranks] for found in each]
+    return {
+        "translations": as_array(texts, "string"),
+        "scores": floats("score"),
+        "log_probabilities": floats("log_probability"),
+    }
+
+
+def _aligned(translator: TextTranslator, each: Sequence[Sequence[Translation]]) -> dict[str, Any]:
+    lengths = [len(found[0].ids) if found else 0 for found in each]
+    source_lengths = [len(found[0].source_ids) if found else 0 for found in each]
+    steps, columns = max(lengths), max(source_lengths)
+    tokens = np.full((len(each), steps), b"", object)
+    source_tokens = np.full((len(each), columns), b"", object)
+    log_probabilities = np.zeros((len(each), steps), np.float32)
+    alignment = np.zeros((len(each), steps, columns), np.float32)
+    pieces = translator.subwords.pieces
+    for row, found in enumerate(each):
+        length, source_length = lengths[row], source_lengths[row]
+        if found:
+            best = found[0]
+            tokens[row, :length] = [piece.encode() for piece in pieces(best.ids)]
+            source_tokens[row, :source_length] = [
+                piece.encode() for piece in pieces(best.source_ids)
+            ]
+            log_probabilities[row, :length] = best.token_log_probabilities
+            alignment[row, :length, :source_length] = best.attention
+    return {
+        **_best(translator, each),
+        "source_tokens": source_tokens,
+        "source_length": as_array(source_lengths, "int32"),
+        "tokens": tokens,
+        "length": as_array(lengths, "int32"),
+        "alignment": alignment,
+        "token_log_probabilities": log_probabilities,
+    }
+
+
+def _scored(each: Sequence[Translation]) -> dict[str, Any]:
+    return {
+        "score": as_array([found.score for found in each], "float32"),
+        "log_probability": as_array([found.log_probability for found in each], "float32"),
+        "length": as_array([len(found.ids) for found in each], "int32"),
+    }
+
+
+def _ties(answer: Answer, endpoints: Mapping[str, Endpoint]) -> Iterator[bytes]:
+    """Texts with other words or subwords and the same scores."""
+    if not answer.outputs.keys() & {"score", "scores"}:
+        return
+    found = {
+        name: values.numpy()
+        for name, values in endpoints[answer.signature](**answer.inputs).items()
+    }
+    for row in range(batch_size(answer.inputs)):
+        expected, actual = take(answer.outputs, [row]), take(found, [row])
+        if _scores_agree(expected, actual) and first_difference(_words(expected), actual, 0):
+            yield answer.inputs["text"][row]
+
+
+def _scores_agree(expected: Batch, actual: Batch) -> bool:
+    return all(
+        np.allclose(actual[name], expected[name], atol=FLOAT_TOLERANCE)
+        for name in ("score", "scores")
+        if name in expected
+    )
+
+
+def _words(outputs: Batch) -> Batch:
+    """Outputs that are no floats."""
+    return {name: values for name, values in outputs.items() if values.dtype.kind != "f"}

@@ -1,0 +1,117 @@
+"""Translating by a server: the same lines in, the same formats out, and no TensorFlow."""
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seq2seq.errors import DataError, ServerError
+from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
+
+sys.path.append(str(Path(__file__).parents[1] / "serving"))
+from fake_server import ShoutingModel, free_port, serving  # noqa: E402
+
+LINES = b"the dog\n\n caf\xc3\xa9 \xff\r\n\x00last"
+SHOUTED = "THE DOG\n\n CAFé \ufffd\n\x00LAST\n".encode()
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("models"), ShoutingModel()) as running:
+        yield running.url
+
+
+def run(job, content=b""):
+    stream = io.BytesIO()
+    translate_remotely(job, io.BytesIO(content), stream)
+    return stream.getvalue()
+
+
+def test_a_line_comes_back_for_every_line(url):
+    assert run(RemoteJob(url), LINES) == SHOUTED
+
+
+def test_files_are_read_and_written_whole(url, tmp_path):
+    source, output = tmp_path / "in.txt.gz", tmp_path / "out.txt.gz"
+    source.write_bytes(gzip.compress(LINES))
+    assert run(RemoteJob(url, source, output)) == b""
+    assert gzip.decompress(output.read_bytes()) == SHOUTED
+
+
+def test_a_missing_file_and_a_missing_server_are_named(url, tmp_path):
+    with pytest.raises(DataError, match="nowhere.txt does not exist"):
+        run(RemoteJob(url, tmp_path / "nowhere.txt"))
+    with pytest.raises(ServerError, match="no URL"):
+        run(RemoteJob("no URL"), LINES)
+
+
+def test_the_command_loads_neither_tensorflow_nor_numpy(url):
+    code = (
+        "import sys; from seq2seq.cli.main import main\n"
+        f"main(['translate', '--server', '{url}'])\n"
+        "print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=LINES, capture_output=True)
+    assert (done.stdout, done.returncode) == (SHOUTED + b"[]\n", 0)
+
+
+def test_options_that_belong_to_a_run_are_refused_with_a_server():
+    command = [sys.executable, "-m", "seq2seq", "translate", "--server"]
+    address = f"http://127.0.0.1:{free_port()}"
+    done = subprocess.run([*command, address, "--beam", "3"], capture_output=True, text=True)
+    assert done.returncode == 1 and "--server goes with [INPUT]" in done.stderr
+
+
+class Answers:
+    """In place of a client: the answers of an exported model."""
+
+    def __init__(self, **outputs):
+        self._outputs = outputs
+
+    def predict_rows(self, signature, rows):
+        return (self._outputs[signature] for _ in rows)
+
+
+@pytest.fixture
+def answering(monkeypatch):
+    def answer(**outputs):
+        monkeypatch.setattr(
+            "seq2seq.workflows.remote_translation.Client", lambda url: Answers(**outputs)
+        )
+
+    return answer
+
+
+def test_rows_of_the_best_outputs_leave_empty_columns_out(answering):
+    answering(
+        translate_nbest={
+            "translations": ["Hund.", "Hunde.", ""],
+            "scores": [-0.5, -1.0, 0.0],
+            "log_probabilities": [-1.0, -2.0, 0.0],
+        }
+    )
+    found = run(RemoteJob("", format="tsv"), b"dog\n").decode()
+    assert found == "1\t1\t-0.5000\t-1.0000\tHund.\n1\t2\t-1.0000\t-2.0000\tHunde.\n"
+
+
+def test_json_is_cut_to_the_lengths_of_a_padded_answer(answering):
+    answering(
+        align={
+            "translation": "Hund",
+            "score": -0.5,
+            "source_tokens": ["dog", "</s>", ""],
+            "source_length": 2,
+            "tokens": ["Hund", "</s>", "", ""],
+            "length": 2,
+            "alignment": [[0.9, 0.1, 0], [0.2, 0.8, 0], [0, 0, 0], [0, 0, 0]],
+            "token_log_probabilities": [-0.75, -0.25, 0.0, 0.0],
+        }
+    )
+    found = json.loads(run(RemoteJob("", format="jsonl"), b"dog\n"))
+    assert (found["text"], found["log_probability"]) == ("Hund", -1.0)
+    assert found["parts"][0]["tokens"] == ["Hund", "</s>"]
+    assert found["parts"][0]["attention"] == [[0.9, 0.1], [0.2, 0.8]]
