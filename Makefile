@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/miniature
 TEST := data/miniature/test
+WORKERS ?= 2  # test processes; each wants about 4 GiB
 
 .PHONY: demo test check lint format benchmark
 
@@ -19,7 +20,7 @@ demo: .venv/installed
 	@echo "Try next:           echo 'Today she reads the book.' | $(BIN)/seq2seq translate $(RUN)"
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
