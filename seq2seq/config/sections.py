@@ -101,7 +101,7 @@ class DecodingConfig:
     length_penalty: Annotated[float, Field(ge=0, le=5)] = 1.0  # GNMT's alpha; 0 = plain sums
     coverage_penalty: Annotated[float, Field(ge=0, le=5)] = 0.0  # GNMT's beta; 0 = none
     # Output subwords at most: longest_factor * source subwords + longest_extra, EOS counted.
-    longest_factor: Annotated[float, Field(gt=0, le=100)] = 2.0
+    longest_factor: Annotated[float, Field(gt=0, le=100)] = 1.5
     longest_extra: Annotated[int, Field(ge=1)] = 10
     shortest: Annotated[int, Field(ge=1)] = 1  # output subwords at least, EOS counted
     blocked_ngram: Annotated[int, Field(ge=0)] = 0  # no n-gram of this size twice; 0 = all may

@@ -22,9 +22,11 @@ from seq2seq.data.lexicon import (
 )
 from seq2seq.data.subwords import BOS, EOS, PAD, UNKNOWN
 
-ALWAYS = 400  # subwords that every sentence may use
+# Subwords that every sentence may use: many, because most are in some sentence's list of any batch
+# anyway, so that they cost little, and because most of what lists miss is among them.
+ALWAYS = 2000
 ITERATIONS = 5  # of expectation maximisation; more change the candidates little
-LEAST_PROBABILITY = 1e-3  # p(target | source) of a candidate; less likely ones lengthen lists most
+LEAST_PROBABILITY = 3e-3  # p(target | source) of a candidate; less likely ones lengthen lists most
 FIRST_ID = EOS + 1  # the special ids come before it
 
 

@@ -56,11 +56,14 @@ class LSTM(keras.layers.Layer):
 
     def call(self, inputs: Tensor, mask: Tensor, states: list[Tensor] | None = None) -> tuple:
         """See the class."""
-        if states is None:
-            zeros = ops.zeros((ops.shape(inputs)[0], self.units))
-            states = [zeros, zeros]
         projected = product(inputs, self.kernel, self.precision) + self.bias
-        steps = ops.transpose(projected, (1, 0, 2))
+        return self.run(ops.transpose(projected, (1, 0, 2)), mask, states)
+
+    def run(self, steps: Tensor, mask: Tensor, states: list[Tensor] | None = None) -> tuple:
+        """The same for inputs that were multiplied with the kernel, bias added: (T, B, 4 units)."""
+        if states is None:
+            zeros = ops.zeros((ops.shape(steps)[1], self.units))
+            states = [zeros, zeros]
         mask = ops.transpose(mask)
         if self.backward:
             steps, mask = ops.flip(steps, axis=0), ops.flip(mask, axis=0)

@@ -157,18 +157,39 @@ def _encode(
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Memory, attention keys, and the states that the decoder layers start from."""
     mask = ops.not_equal(source_ids, pad_id)
-    outputs = _embed(layers.source_embedding, source_ids, dropout, word_dropout)
-    last_states = []
-    for forward, backward in layers.encoder:
-        ahead, states_ahead = forward(outputs, mask)
-        back, states_back = backward(outputs, mask)
-        outputs = keras.layers.Dropout(dropout)(ops.concatenate([ahead, back], axis=-1))
-        last_states.append(
-            [ops.concatenate(both, axis=-1) for both in zip(states_ahead, states_back, strict=True)]
-        )
+    vectors = _embed(layers.source_embedding, source_ids, dropout, word_dropout)
+    return encode_above(
+        [layer(vectors, mask) for layer in layers.encoder[0]], layers, mask, dropout
+    )
+
+
+def encode_above(
+    first: list[tuple], layers: Layers, mask: Tensor, dropout: float = 0.0
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Memory (B, S, M), keys (B, S, A) and states (B, U), from what the first layer returned.
+
+    Args:
+        first: of both directions, see `LSTM`.
+        layers: the network.
+        mask: (B, S).
+        dropout: after each layer.
+    """
+    outputs, states = _joined(first, dropout)
+    last_states = [states]
+    for directions in layers.encoder[1:]:
+        outputs, states = _joined([layer(outputs, mask) for layer in directions], dropout)
+        last_states.append(states)
     top = len(last_states) - 1
     states = [state for n in range(len(layers.decoder)) for state in last_states[min(n, top)]]
     return outputs, layers.keys(outputs), states
+
+
+def _joined(both: list[tuple], dropout: float) -> tuple[Tensor, list[Tensor]]:
+    """Outputs, and h and c, of two directions side by side."""
+    (ahead, states_ahead), (back, states_back) = both
+    outputs = keras.layers.Dropout(dropout)(ops.concatenate([ahead, back], axis=-1))
+    pairs = zip(states_ahead, states_back, strict=True)
+    return outputs, [ops.concatenate(pair, axis=-1) for pair in pairs]
 
 
 def _read(

@@ -20,7 +20,7 @@ from seq2seq.errors import DataError
 logger = logging.getLogger(__name__)
 
 PREFETCHED = 8  # batches
-CANDIDATES = 40  # translations of a source subword in the vocabulary shortlist
+CANDIDATES = 20  # translations of a source subword in the vocabulary shortlist
 
 
 @dataclass(frozen=True)

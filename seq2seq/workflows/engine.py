@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.decoding.step import Context, Start, State, Tensor
+from seq2seq.models.encoding import PreparedEncoder
 from seq2seq.models.stepping import DecoderStep
 from seq2seq.models.translator import Translator
 from seq2seq.workflows.shortlisting import GraphShortlist
@@ -39,10 +40,20 @@ class Engine:
         self.pad_id = pad_id
         size = translator.output.vocabulary_size
         self.decoder = DecoderStep(translator.layers, size, never, precision, held)
+        self._prepared = PreparedEncoder(translator.layers, pad_id, precision) if held else None
+
+    def refresh(self) -> None:
+        """Takes the network's weights over as they are now."""
+        self.decoder.refresh()
+        if self._prepared:
+            self._prepared.refresh()
 
     def encode(self, source_ids: tf.Tensor, mask: tf.Tensor) -> tuple[State, Context]:
         """What a search starts from, and what its steps need of B sentences."""
-        memory, keys, *states = self.translator.encoder(source_ids, training=False)
+        if self._prepared:
+            memory, keys, states = self._prepared(source_ids)
+        else:
+            memory, keys, *states = self.translator.encoder(source_ids, training=False)
         return [each[:, None] for each in states], self.decoder.context(memory, keys, mask)
 
 

@@ -59,7 +59,7 @@ class TextTranslator:
     def refresh(self) -> None:
         """Takes the networks' weights over as they are now."""
         for engine in self._engines:
-            engine.decoder.refresh()
+            engine.refresh()
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """A translation for each text, in order; a blank text gives "".
