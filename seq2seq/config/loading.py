@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from seq2seq.config.presets import expand_preset
 from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError
 
@@ -18,6 +19,9 @@ YAML_FAILURES = (ValueError, AttributeError, KeyError, TypeError, RecursionError
 
 def load_run_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     """Reads a YAML file, applies overrides such as "model.units=256", and checks the whole.
+
+    `preset` and `size` in the section `model` stand for a published network's settings: see
+    `expand_preset`.
 
     Raises:
         ConfigError: one message that names every mistake: the field, the value, and what is
@@ -39,6 +43,8 @@ def load_run_config(path: Path, overrides: list[str] | None = None) -> RunConfig
     settings = {name: {} if section is None else section for name, section in settings.items()}
     for override in overrides or []:
         _apply(override, settings)
+    if isinstance(settings.get("model"), dict):
+        settings["model"] = expand_preset(settings["model"], str(path))
     return check_settings(settings, str(path))
 
 

@@ -8,12 +8,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(extra="forbid")
-
-Share = Annotated[float, Field(ge=0, lt=1)]
+from seq2seq.config.architecture import STRICT, ModelConfig, Share
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -53,23 +51,6 @@ class SubwordConfig:
             raise ValueError(
                 f"sampling needs kind: unigram (got kind: {self.kind}, sampling: {self.sampling})"
             )
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class ModelConfig:
-    """Architecture; fixed once training has started."""
-
-    embedding_size: PositiveInt = 256
-    units: Annotated[int, Field(ge=2, multiple_of=2)] = (
-        512  # of a decoder layer; half in each encoder direction
-    )
-    encoder_layers: Annotated[int, Field(ge=1, le=16)] = 1  # bidirectional
-    decoder_layers: Annotated[int, Field(ge=1, le=16)] = 1
-    attention: Literal["none", "dot", "general", "additive"] = "general"
-    tied_embeddings: Literal["none", "target", "all"] = (
-        "target"  # target = output; all = source too
-    )
-    dropout: Share = 0.2  # on embeddings, between layers, and before the output layer
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

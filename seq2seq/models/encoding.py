@@ -6,8 +6,21 @@ Shape suffixes: B sentences, S source positions, G gates, V vocabulary.
 import keras
 from keras import ops
 
+from seq2seq.models.lstm import LSTM
 from seq2seq.models.products import Tensor
-from seq2seq.models.translator import Layers, encode_above
+from seq2seq.models.translator import Layers, begin_decoding
+
+
+def tabulates(layers: Layers) -> bool:
+    """Whether the network's encoder has the form that is prepared here."""
+    encoder = layers.encoder
+    return (
+        not encoder.front
+        and all(
+            isinstance(layer, LSTM) for directions in encoder.recurrent[:1] for layer in directions
+        )
+        and bool(encoder.recurrent)
+    )
 
 
 class PreparedEncoder:
@@ -40,16 +53,18 @@ class PreparedEncoder:
         """Memory, keys and states of sentences (B, S), as `Translator.encoder` gives them."""
         mask = ops.not_equal(source_ids, self._pad_id)
         ids_SB = ops.transpose(source_ids)
-        both = []
-        for layer, table in zip(self._layers.encoder[0], self._tables, strict=True):
+        first = []
+        for layer, table in zip(self._layers.encoder.recurrent[0], self._tables, strict=True):
             inputs_SBG = ops.take(ops.convert_to_tensor(table), ids_SB, axis=0)
-            both.append(layer.run(ops.cast(inputs_SBG, "float32"), mask))
-        return encode_above(both, self._layers, mask)
+            first.append(layer.run(ops.cast(inputs_SBG, "float32"), mask))
+        memory, last_states = self._layers.encoder.above(first, mask)
+        source, states = begin_decoding(self._layers, memory, last_states, mask)
+        return source.memory, source.keys, states
 
     def _tabulate(self) -> list[Tensor]:
         embedding = self._layers.source_embedding
         vectors = embedding.embeddings * embedding.output_dim**0.5
         return [
             ops.cast(ops.matmul(vectors, layer.kernel) + layer.bias, self._precision)
-            for layer in self._layers.encoder[0]
+            for layer in self._layers.encoder.recurrent[0]
         ]

@@ -11,16 +11,28 @@ units, R readout units, V vocabulary.
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 from keras import ops
 
+from seq2seq.config.architecture import MULTI_HEAD
 from seq2seq.models.attention import MASKED_SCORE, NoAttention
+from seq2seq.models.lstm import LSTM
 from seq2seq.models.lstm_loop import lstm_step
+from seq2seq.models.output_kernel import OutputKernel
 from seq2seq.models.products import Tensor
 from seq2seq.models.translator import Layers
 
-NO_OUTPUT = -1e9  # logit of what is no output; finite, so that it can be summed and rounded
-MULTIPLE = 64  # the vocabulary is filled up to one: a search looks at it in blocks
+
+def suits(layers: Layers) -> bool:
+    """Whether the network's decoder has the form that is prepared here."""
+    config = layers.decoder.config
+    return (
+        all(isinstance(layer, LSTM) for layer in layers.decoder.recurrent)
+        and config.attention not in MULTI_HEAD
+        and config.attention_reads == "top"
+        and config.readout == "tanh"
+        and not config.input_feeding
+        and not 0 < config.residual_from <= config.decoder_layers
+    )
 
 
 class DecoderStep:
@@ -28,7 +40,6 @@ class DecoderStep:
 
     Args:
         layers: of a built and trained network.
-        vocabulary_size: V.
         never: ids that are no output.
         precision: of matrix products, "float32" or "bfloat16".
         held: whether the prepared weights are held, beside the layers' own. If not, they are
@@ -39,15 +50,13 @@ class DecoderStep:
     def __init__(
         self,
         layers: Layers,
-        vocabulary_size: int,
         never: Sequence[int],
         precision: str,
         held: bool = True,
     ) -> None:
         self._layers = layers
         self._precision = precision
-        self._never = list(never)
-        self._filling = -vocabulary_size % MULTIPLE
+        self.vocabulary = OutputKernel(layers.output, never, precision, held)
         self._held = held
         self._weights = self._prepare()
         if held:
@@ -58,6 +67,7 @@ class DecoderStep:
 
     def refresh(self) -> None:
         """Takes the layers' weights over as they are now."""
+        self.vocabulary.refresh()
         for name, value in self._prepare().items():
             self._weights[name].assign(value)
 
@@ -70,22 +80,10 @@ class DecoderStep:
             mask: (B, S) bool, False at padding.
         """
         masked = ops.where(mask, 0.0, MASKED_SCORE)[:, None, :]
-        if isinstance(self._layers.attention, NoAttention):
+        if isinstance(self._layers.decoder.attention, NoAttention):
             return [masked]
         values = self._product(memory, self._weights["combine_memory"])
-        return [masked, self._layers.attention.step_keys(keys), values]
-
-    def vocabulary(self, ids: Tensor | None = None) -> list[Tensor]:
-        """What scores the vocabulary, or only `ids` (V'): kernel (R, V'), bias (V')."""
-        weights = self._weights
-        if ids is None:
-            return [
-                ops.convert_to_tensor(weights["output"]),
-                ops.convert_to_tensor(weights["bias"]),
-            ]
-        kernel = ops.take(ops.convert_to_tensor(self._layers.output.kernel), ids, axis=0)
-        kernel = ops.cast(ops.transpose(kernel), self._precision)
-        return [kernel, ops.take(ops.convert_to_tensor(weights["bias"]), ids)]
+        return [masked, self._layers.decoder.attention.step_keys(keys), values]
 
     def __call__(
         self, previous_ids: Tensor, state: list[Tensor], context: list[Tensor], kernel: Tensor
@@ -96,7 +94,7 @@ class DecoderStep:
             previous_ids: (B, K).
             state: h and c of each layer, each (B, K, U).
             context: see `context`.
-            kernel: (R, V'), see `vocabulary`.
+            kernel: (R, V'), see `OutputKernel`.
 
         Returns:
             Products with the kernel (B, K, V'), to which the bias is still to be added; the new
@@ -105,11 +103,11 @@ class DecoderStep:
         vectors, state = self._recur(previous_ids, state)
         query = self._product(vectors, self._weights["combine_query"])
         masked = context[0]
-        if isinstance(self._layers.attention, NoAttention):
+        if isinstance(self._layers.decoder.attention, NoAttention):
             weights = ops.zeros_like(query[:, :, :1]) * masked
         else:
             _, step_keys, values = context
-            scores = self._layers.attention.step_scores(vectors, step_keys)
+            scores = self._layers.decoder.attention.step_scores(vectors, step_keys)
             weights = ops.softmax(scores + masked)
             query = query + ops.matmul(weights, values)
         return self._product(ops.tanh(query), kernel), state, weights
@@ -117,7 +115,7 @@ class DecoderStep:
     def _recur(self, previous_ids: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         new_state: list[Tensor] = []
         z = hidden = self._read(previous_ids)
-        for number, layer in enumerate(self._layers.decoder):
+        for number, layer in enumerate(self._layers.decoder.recurrent):
             if number:
                 kernel = self._weights[f"kernel_{number}"]
                 z = self._product(hidden, kernel) + ops.convert_to_tensor(layer.bias)
@@ -132,7 +130,7 @@ class DecoderStep:
         if self._held:
             table = ops.convert_to_tensor(self._weights["table"])
             return ops.cast(ops.take(table, previous_ids, axis=0), "float32")
-        embedding, first = self._layers.target_embedding, self._layers.decoder[0]
+        embedding, first = self._layers.target_embedding, self._layers.decoder.recurrent[0]
         vectors = ops.take(ops.convert_to_tensor(embedding.embeddings), previous_ids, axis=0)
         vectors = vectors * embedding.output_dim**0.5
         return self._product(vectors, self._weights["kernel_0"]) + first.bias
@@ -145,27 +143,18 @@ class DecoderStep:
 
     def _prepare(self) -> dict[str, Tensor]:
         layers = self._layers
-        embedding, first = layers.target_embedding, layers.decoder[0]
+        embedding, first = layers.target_embedding, layers.decoder.recurrent[0]
         query_rows = first.units
-        combine = ops.convert_to_tensor(layers.combine.kernel)
+        combine = ops.convert_to_tensor(layers.decoder.readout.kernel)
         rounded = {
             "combine_memory": combine[:-query_rows],
             "combine_query": combine[-query_rows:],
-            "output": ops.pad(ops.transpose(layers.output.kernel), [[0, 0], [0, self._filling]]),
         }
         if self._held:
             embedded = embedding.embeddings * embedding.output_dim**0.5
             rounded["table"] = ops.matmul(embedded, first.kernel) + first.bias
-        for number, layer in enumerate(layers.decoder):
+        for number, layer in enumerate(layers.decoder.recurrent):
             rounded[f"recurrent_{number}"] = ops.convert_to_tensor(layer.recurrent_kernel)
             if number or not self._held:
                 rounded[f"kernel_{number}"] = ops.convert_to_tensor(layer.kernel)
-        prepared = {name: ops.cast(each, self._precision) for name, each in rounded.items()}
-        bias = ops.pad(
-            ops.convert_to_tensor(layers.output.bias),
-            [[0, self._filling]],
-            constant_values=NO_OUTPUT,
-        )
-        written = np.ones(bias.shape, bool)
-        written[self._never] = False
-        return {**prepared, "bias": ops.where(written, bias, NO_OUTPUT)}
+        return {name: ops.cast(each, self._precision) for name, each in rounded.items()}

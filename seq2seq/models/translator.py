@@ -5,34 +5,33 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from seq2seq.config.sections import ModelConfig
-from seq2seq.models.attention import make_attention
-from seq2seq.models.lstm import LSTM, LSTMStep
+from seq2seq.config.architecture import ModelConfig
+from seq2seq.models.bridge import Bridge
+from seq2seq.models.decoder import Decoder, Source, make_decoder
+from seq2seq.models.embeddings import embed, make_embeddings, scaled
+from seq2seq.models.encoder import Encoder, make_encoder
+from seq2seq.models.feedback import FeedbackDecoder
 from seq2seq.models.output import Output
-from seq2seq.models.products import Projection, Tensor
+from seq2seq.models.products import Tensor
 
 
 @dataclass(frozen=True)
 class Translator:
     """One set of weights seen several ways.
 
-    Shapes: B sentences, S source and T target positions, K hypotheses a sentence, U units, M memory
-        units,
-    R readout units, V vocabulary. Ids equal to `pad_id` are padding. States are [h, c] of each
-    decoder layer, in one flat list.
+    Shapes: B sentences, S source and T target positions, K hypotheses a sentence, M memory units, R
+    readout units, V vocabulary. Ids equal to `pad_id` are padding. States are a flat list: see
+    `Decoder`.
     """
 
     training: keras.Model  # source_ids (B, S), target_in (B, T) -> logits (B, T, V)
-    readout: (
-        keras.Model
-    )  # source_ids (B, S), target_in (B, T) -> readout (B, T, R), what the output layer gets
-    encoder: (
-        keras.Model
-    )  # source_ids (B, S) -> memory (B, S, M), keys (B, S, A), states, each (B, U)
-    decoder_step: (
-        keras.Model
-    )  # previous_ids (B, K), memory, keys, memory_mask (B, S), states, each (B, K, U)
-    #                            -> logits (B, K, V), states, attention weights (B, K, S)
+    readout: keras.Model  # the same to readout (B, T, R), what the output layer gets
+    # source_ids (B, S) -> memory (B, S, M), keys (B, S, A), the decoder's first states (B, ...)
+    encoder: keras.Model
+    # previous_ids (B, K), memory, keys, memory_mask (B, S), states, each (B, K, ...)
+    # -> logits (B, K, V), states, attention weights (B, K, S)
+    decoder_step: keras.Model
+    readout_step: keras.Model  # the same to readout (B, K, R) in place of logits
     output: Output
     layers: "Layers"
 
@@ -43,11 +42,9 @@ class Layers:
 
     source_embedding: keras.layers.Embedding
     target_embedding: keras.layers.Embedding
-    encoder: list[tuple[LSTM, LSTM]]  # forward and backward
-    decoder: list[LSTM]
-    keys: keras.layers.Layer
-    attention: keras.layers.Layer
-    combine: Projection
+    encoder: Encoder
+    bridge: Bridge
+    decoder: Decoder
     output: Output
 
 
@@ -60,9 +57,9 @@ def build_translator(
 ) -> Translator:
     """Builds the network with fresh weights.
 
-    Bidirectional LSTM encoder, LSTM decoder whose layers start from the encoder's last states,
-    Luong et al. 2015's attention on the top decoder layer (https://arxiv.org/abs/1508.04025, eq. 5)
-    and no input feeding, so that training runs over all target positions in one call.
+    By default: bidirectional LSTM encoder, LSTM decoder whose layers start from the encoder's last
+    states, Luong et al. 2015's attention on the top decoder layer (https://arxiv.org/abs/1508.04025,
+    eq. 5) and no input feeding, so that training runs over all target positions in one call.
 
     Args:
         config: architecture.
@@ -72,135 +69,76 @@ def build_translator(
         precision: of matrix products; weights are float32 in any case.
     """
     layers = _make_layers(config, vocabulary_size, precision)
-
-    # Training: the whole target at once.
     source_ids = keras.Input((None,), dtype="int32", name="source_ids")
-    target_in = keras.Input((None,), dtype="int32", name="target_in")
-    memory, keys, states = _encode(layers, source_ids, pad_id, config.dropout, word_dropout)
-    outputs = _embed(layers.target_embedding, target_in, config.dropout, word_dropout)
-    for layer, start in zip(layers.decoder, _pairs(states), strict=True):
-        outputs, _ = layer(outputs, ops.not_equal(target_in, pad_id), start)
-        outputs = keras.layers.Dropout(config.dropout)(outputs)
-    mask = ops.not_equal(source_ids, pad_id)
-    vectors, _ = _read(layers, outputs, memory, keys, mask, config.dropout)
-    readout = keras.Model([source_ids, target_in], vectors, name="readout")
-    training = keras.Model([source_ids, target_in], layers.output(vectors), name="training")
+    source, states = _encode(layers, source_ids, pad_id, word_dropout)
+    encoder = keras.Model(source_ids, [source.memory, source.keys, *states], name="encoder")
+    # Before training's view, whose loop needs layers that are built.
+    decoder_step, readout_step = _draw_step(layers, source)
 
-    # Decoding: one target position of K hypotheses.
-    encoder = keras.Model(source_ids, [memory, keys, *states], name="encoder")
-    previous_ids = keras.Input((None,), dtype="int32", name="previous_ids")
-    memory = keras.Input((None, memory.shape[-1]), name="memory")
-    keys = keras.Input((None, keys.shape[-1]), name="keys")
-    memory_mask = keras.Input((None,), dtype="bool", name="memory_mask")
-    states = [keras.Input((None, config.units), name=f"state_{n}") for n in range(len(states))]
-    vectors, new_states = _scaled(layers.target_embedding, previous_ids), []
-    for layer, state in zip(layers.decoder, _pairs(states), strict=True):
-        vectors, new_state = LSTMStep(layer)(vectors, state)
-        new_states += new_state
-    vectors, weights = _read(layers, vectors, memory, keys, memory_mask, 0.0)
-    decoder_step = keras.Model(
-        [previous_ids, memory, keys, memory_mask, *states],
-        [layers.output(vectors), new_states, weights],
-        name="decoder_step",
-    )
-    return Translator(training, readout, encoder, decoder_step, layers.output, layers)
+    target_in = keras.Input((None,), dtype="int32", name="target_in")
+    mask = ops.not_equal(target_in, pad_id)
+    vectors = embed(layers.target_embedding, target_in, config.dropout, word_dropout)
+    if config.has_feedback:
+        loop = FeedbackDecoder(layers.decoder, config.dropout, name="decoder")
+        found = loop(vectors, mask, states, source.memory, source.keys, source.mask)
+    else:
+        found = layers.decoder.all_steps(vectors, mask, states, source, config.dropout)
+    found = keras.layers.Dropout(config.dropout)(found)
+    readout = keras.Model([source_ids, target_in], found, name="readout")
+    training = keras.Model([source_ids, target_in], layers.output(found), name="training")
+    return Translator(training, readout, encoder, decoder_step, readout_step, layers.output, layers)
 
 
 def _make_layers(config: ModelConfig, vocabulary_size: int, precision: str) -> Layers:
-    def embedding(name: str) -> keras.layers.Embedding:
-        # Small enough for an output layer to share; as an input it is scaled up (`_scaled`).
-        deviation = config.embedding_size**-0.5
-        start = keras.initializers.RandomNormal(stddev=deviation)
-        return keras.layers.Embedding(vocabulary_size, config.embedding_size, start, name=name)
-
-    def direction(number: int, backward: bool) -> LSTM:
-        name = f"encoder_{number}_{'backward' if backward else 'forward'}"
-        return LSTM(config.units // 2, backward=backward, precision=precision, name=name)
-
-    target = embedding("target_embedding")
-    source = target if config.tied_embeddings == "all" else embedding("source_embedding")
-    tied = None if config.tied_embeddings == "none" else target
-    readout_size = config.units if tied is None else config.embedding_size
-    keys, attention = make_attention(config.attention, config.units, precision)
+    source, target = make_embeddings(config, vocabulary_size)
+    decoder = make_decoder(config, precision)
+    tied = target if config.tied_output else None
     return Layers(
         source_embedding=source,
         target_embedding=target,
-        encoder=[(direction(n, False), direction(n, True)) for n in range(config.encoder_layers)],
-        decoder=[
-            LSTM(config.units, precision=precision, name=f"decoder_{n}")
-            for n in range(config.decoder_layers)
-        ],
-        keys=keys,
-        attention=attention,
-        combine=Projection(
-            readout_size, activation="tanh", use_bias=False, precision=precision, name="combine"
-        ),
+        encoder=make_encoder(config, precision),
+        bridge=Bridge(config, decoder.recurrent[0].states, name="bridge"),
+        decoder=decoder,
         output=Output(vocabulary_size, tied, precision=precision, name="output"),
     )
 
 
-def _embed(
-    embedding: keras.layers.Layer, ids: Tensor, dropout: float, word_dropout: float
-) -> Tensor:
-    vectors = _scaled(embedding, ids)
-    vectors = keras.layers.Dropout(word_dropout, noise_shape=(None, None, 1))(vectors)
-    return keras.layers.Dropout(dropout)(vectors)
-
-
-def _scaled(embedding: keras.layers.Embedding, ids: Tensor) -> Tensor:
-    """Embedded ids with values of about unit size (Vaswani et al. 2017, section 3.4)."""
-    return keras.layers.Rescaling(embedding.output_dim**0.5)(embedding(ids))
-
-
 def _encode(
-    layers: Layers, source_ids: Tensor, pad_id: int, dropout: float, word_dropout: float
-) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Memory, attention keys, and the states that the decoder layers start from."""
+    layers: Layers, source_ids: Tensor, pad_id: int, word_dropout: float
+) -> tuple[Source, list[Tensor]]:
+    """What decoder steps see, and the decoder's first state."""
+    dropout = layers.decoder.config.dropout
     mask = ops.not_equal(source_ids, pad_id)
-    vectors = _embed(layers.source_embedding, source_ids, dropout, word_dropout)
-    return encode_above(
-        [layer(vectors, mask) for layer in layers.encoder[0]], layers, mask, dropout
+    vectors = embed(layers.source_embedding, source_ids, dropout, word_dropout)
+    memory, last_states = layers.encoder(vectors, mask, dropout)
+    return begin_decoding(layers, memory, last_states, mask)
+
+
+def begin_decoding(
+    layers: Layers, memory: Tensor, last_states: list[list[Tensor]], mask: Tensor
+) -> tuple[Source, list[Tensor]]:
+    """The same from what the encoder gave."""
+    source = Source(memory, layers.decoder.keys(memory), mask)
+    return source, layers.bridge(last_states, memory, mask)
+
+
+def _draw_step(layers: Layers, source: Source) -> tuple[keras.Model, keras.Model]:
+    """One target position of K hypotheses, to logits and to readouts."""
+    previous_ids = keras.Input((None,), dtype="int32", name="previous_ids")
+    seen = Source(
+        memory=keras.Input((None, source.memory.shape[-1]), name="memory"),
+        keys=keras.Input((None, source.keys.shape[-1]), name="keys"),
+        mask=keras.Input((None,), dtype="bool", name="memory_mask"),
     )
-
-
-def encode_above(
-    first: list[tuple], layers: Layers, mask: Tensor, dropout: float = 0.0
-) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Memory (B, S, M), keys (B, S, A) and states (B, U), from what the first layer returned.
-
-    Args:
-        first: of both directions, see `LSTM`.
-        layers: the network.
-        mask: (B, S).
-        dropout: after each layer.
-    """
-    outputs, states = _joined(first, dropout)
-    last_states = [states]
-    for directions in layers.encoder[1:]:
-        outputs, states = _joined([layer(outputs, mask) for layer in directions], dropout)
-        last_states.append(states)
-    top = len(last_states) - 1
-    states = [state for n in range(len(layers.decoder)) for state in last_states[min(n, top)]]
-    return outputs, layers.keys(outputs), states
-
-
-def _joined(both: list[tuple], dropout: float) -> tuple[Tensor, list[Tensor]]:
-    """Outputs, and h and c, of two directions side by side."""
-    (ahead, states_ahead), (back, states_back) = both
-    outputs = keras.layers.Dropout(dropout)(ops.concatenate([ahead, back], axis=-1))
-    pairs = zip(states_ahead, states_back, strict=True)
-    return outputs, [ops.concatenate(pair, axis=-1) for pair in pairs]
-
-
-def _read(
-    layers: Layers, query: Tensor, memory: Tensor, keys: Tensor, mask: Tensor, dropout: float
-) -> tuple[Tensor, Tensor]:
-    """Readout vectors tanh(W [context; query]) and attention weights."""
-    context, weights = layers.attention(query, memory, keys, mask)
-    vectors = layers.combine(ops.concatenate([context, query], axis=-1))
-    return keras.layers.Dropout(dropout)(vectors), weights
-
-
-def _pairs(states: list[Tensor]) -> list[list[Tensor]]:
-    """[h, c, h, c] to [[h, c], [h, c]]."""
-    return [states[n : n + 2] for n in range(0, len(states), 2)]
+    states = [
+        keras.Input((None, size), name=f"state_{n}")
+        for n, size in enumerate(layers.decoder.state_sizes)
+    ]
+    vectors = scaled(layers.target_embedding, previous_ids)
+    readout, new_states, weights = layers.decoder.step(vectors, states, seen)
+    inputs = [previous_ids, seen.memory, seen.keys, seen.mask, *states]
+    logits = layers.output(readout)
+    return (
+        keras.Model(inputs, [logits, new_states, weights], name="decoder_step"),
+        keras.Model(inputs, [readout, new_states, weights], name="readout_step"),
+    )

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.decoding.step import Context, Start, State, Tensor
-from seq2seq.models.encoding import PreparedEncoder
-from seq2seq.models.stepping import DecoderStep
+from seq2seq.models.drawn_step import DrawnStep
+from seq2seq.models.encoding import PreparedEncoder, tabulates
+from seq2seq.models.stepping import DecoderStep, suits
 from seq2seq.models.translator import Translator
 from seq2seq.workflows.shortlisting import GraphShortlist
 
@@ -38,9 +39,15 @@ class Engine:
     ) -> None:
         self.translator = translator
         self.pad_id = pad_id
-        size = translator.output.vocabulary_size
-        self.decoder = DecoderStep(translator.layers, size, never, precision, held)
-        self._prepared = PreparedEncoder(translator.layers, pad_id, precision) if held else None
+        layers = translator.layers
+        self.decoder: DecoderStep | DrawnStep
+        if suits(layers):
+            self.decoder = DecoderStep(layers, never, precision, held)
+        else:
+            self.decoder = DrawnStep(translator, never, precision, held)
+        self._prepared = None
+        if held and tabulates(layers):
+            self._prepared = PreparedEncoder(layers, pad_id, precision)
 
     def refresh(self) -> None:
         """Takes the network's weights over as they are now."""

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import BOS, EOS, PAD, UNKNOWN
-from seq2seq.models.stepping import MULTIPLE, NO_OUTPUT
+from seq2seq.models.output_kernel import MULTIPLE, NO_OUTPUT
 
 SPECIAL = (PAD, UNKNOWN, BOS, EOS)  # at their own ids in every list, so that a search knows them
 

@@ -59,7 +59,8 @@ def test_all_mistakes_of_a_file_are_reported_at_once(write):
     mistakes = (
         "model.dropout: Input should be less than 1 (got 1.5)",
         "model.units: Input should be a multiple of 2 (got 3)",
-        "model.attention: Input should be 'none', 'dot', 'general' or 'additive' (got 'dots')",
+        "model.attention: Input should be 'none', 'dot', 'general', 'additive', 'multi_head' or "
+        "'multi_head_additive' (got 'dots')",
         "model.atention: Unexpected setting (got 'dot'); did you mean attention?",
         "training.epochs: Input should be greater than 0 (got 0)",
         "subwords: sampling needs kind: unigram (got kind: bpe, sampling: 0.1)",

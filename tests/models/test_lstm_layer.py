@@ -5,7 +5,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.models.lstm import LSTM, LSTMStep
+from seq2seq.models.lstm import LSTM
+from seq2seq.models.recurrent_step import RecurrentStep
 
 UNITS = 5
 
@@ -120,7 +121,7 @@ def test_stepping_gives_the_outputs_of_the_whole_sequence():
     inputs, mask, _, states = example(seed=6)
     layer = LSTM(UNITS)
     whole, _ = layer(inputs, np.ones_like(mask), [tf.constant(state) for state in states])
-    one_step, state = LSTMStep(layer), [tf.constant(state) for state in states]
+    one_step, state = RecurrentStep(layer), [tf.constant(state) for state in states]
     for step in range(inputs.shape[1]):
         output, state = one_step(tf.constant(inputs[:, step]), state)
         np.testing.assert_allclose(output, whole[:, step], atol=1e-6)

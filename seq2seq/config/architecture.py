@@ -1,0 +1,214 @@
+"""The settings of the network: parts that combine freely, and the combinations that make no sense.
+
+Every part of the LSTM era's translation networks is a word here; the published ones, by name, are
+`configs/<preset>.yaml`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, PositiveInt
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid")
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Heads = Annotated[int, Field(ge=1, le=64)]
+Depth = Annotated[int, Field(ge=1, le=16)]
+
+MULTI_HEAD = ("multi_head", "multi_head_additive")
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ModelConfig:
+    """Architecture; fixed once training has started."""
+
+    embedding_size: PositiveInt = 256
+    units: Annotated[int, Field(ge=2, multiple_of=2)] = 512  # of a decoder layer
+
+    cell: Literal["lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"] = "lstm"
+    forget_bias: Annotated[float, Field(ge=-10, le=10)] = 1.0  # of LSTM kinds, before training
+    recurrent_dropout: Share = 0.0  # on h, one mask for all steps (Gal and Ghahramani 2016)
+
+    encoder: Literal["recurrent", "convolutional", "transformer"] = "recurrent"
+    encoder_layers: Depth = 1
+    bidirectional: Literal["all", "first", "none"] = "all"  # layers that read both ways
+    directions: Literal["half", "full"] = (
+        "half"  # units of each of two directions: units / 2 or units
+    )
+    reverse_source: bool = False  # of an encoder that reads one way (Sutskever et al. 2014)
+    residual_from: Annotated[int, Field(ge=0, le=16)] = (
+        0  # first layer that adds its input; 0 = none
+    )
+    encoder_heads: Heads = 4  # of a Transformer layer
+    feed_forward: PositiveInt = 2048  # inner width of a Transformer layer
+
+    decoder_layers: Depth = 1
+    bridge: Literal["copy", "dense", "zero"] = "copy"  # the encoder's last states to the decoder's
+    attention: Literal[
+        "none", "dot", "general", "additive", "multi_head", "multi_head_additive"
+    ] = "general"
+    heads: Heads = 4  # of multi-head attention
+    attention_reads: Literal["top", "bottom", "before"] = "top"  # the state that queries
+    input_feeding: bool = False  # what attention gave goes into the next step's input
+    readout: Literal["tanh", "maxout", "top", "both"] = "tanh"  # what the output layer gets
+    readout_size: PositiveInt | None = None  # of tanh and maxout; none: as the output layer needs
+    tied_embeddings: Literal["none", "source", "target", "all"] = (
+        "target"  # target = output; source = target; all three
+    )
+    source_vectors: Path | None = None  # word2vec or GloVe text file that embeddings start from
+    target_vectors: Path | None = None
+    dropout: Share = 0.2  # on embeddings, between layers, and before the output layer
+
+    def __post_init__(self) -> None:
+        """Refuses combinations that make no sense, each by name."""
+        for wrong, message in _nonsense(self):
+            if wrong:
+                raise ValueError(message)
+
+    @property
+    def has_feedback(self) -> bool:
+        """Whether a decoder step needs what attention gave at the step before or at its start."""
+        return self.input_feeding or self.attention_reads == "before"
+
+    @property
+    def direction_units(self) -> int:
+        """Units of each direction of a bidirectional layer."""
+        return self.units if self.directions == "full" else self.units // 2
+
+    def reads_both_ways(self, layer: int) -> bool:
+        """Whether the encoder's layer, counted from 0, is bidirectional."""
+        return self.bidirectional == "all" or (self.bidirectional == "first" and layer == 0)
+
+    @property
+    def memory_size(self) -> int:
+        """Units of the encoder's output at a position."""
+        if self.encoder == "transformer":
+            return self.units
+        both = self.reads_both_ways(self.encoder_layers - 1)
+        return 2 * self.direction_units if both else self.units
+
+    @property
+    def context_size(self) -> int:
+        """Units of what attention gives."""
+        if self.attention == "none":
+            return 0
+        return self.units if self.attention in MULTI_HEAD else self.memory_size
+
+    @property
+    def readout_width(self) -> int:
+        """Units that the output layer gets."""
+        if self.readout == "top":
+            return self.units
+        if self.readout == "both":
+            return self.units + self.context_size
+        return self.readout_size or (self.embedding_size if self.tied_output else self.units)
+
+    @property
+    def fed_size(self) -> int:
+        """Units that input feeding adds to the decoder's input: Luong's vector, or the context."""
+        if not self.input_feeding:
+            return 0
+        attentional = self.attention_reads == "top" and self.readout == "tanh"
+        return self.readout_width if attentional else self.context_size
+
+    @property
+    def tied_output(self) -> bool:
+        """Whether the output layer's kernel is the target embedding."""
+        return self.tied_embeddings in ("target", "all")
+
+
+def _nonsense(config: ModelConfig) -> list[tuple[bool, str]]:
+    attends = config.attention != "none"
+    recurs = config.encoder != "transformer"
+    reads_back = recurs and config.bidirectional != "none"
+    return [
+        (
+            not attends and config.attention_reads != "top",
+            f"attention_reads: {config.attention_reads} needs attention (attention: none)",
+        ),
+        (
+            not attends and config.input_feeding,
+            "input_feeding feeds what attention gave back, and there is none (attention: none)",
+        ),
+        (
+            config.attention_reads == "before" and config.input_feeding,
+            "attention_reads: before feeds attention to the cell already; leave input_feeding out",
+        ),
+        (
+            config.attention == "dot" and config.memory_size != config.units,
+            f"attention: dot compares states of {config.units} units with a memory of "
+            f"{config.memory_size}; use general",
+        ),
+        (
+            config.attention in MULTI_HEAD and config.units % config.heads != 0,
+            f"heads: {config.heads} does not divide units: {config.units}",
+        ),
+        (
+            not recurs and config.units % config.encoder_heads != 0,
+            f"encoder_heads: {config.encoder_heads} does not divide units: {config.units}",
+        ),
+        (
+            not recurs and config.bridge == "copy",
+            "bridge: copy needs an encoder with states, and encoder: transformer has none; use "
+            "dense or zero",
+        ),
+        (
+            config.bridge == "copy" and reads_back and config.directions == "full",
+            f"bridge: copy needs encoder states of {config.units} units, and directions: full has "
+            f"{2 * config.units}; use dense or zero",
+        ),
+        (
+            config.residual_from == 2
+            and config.bidirectional == "first"
+            and config.directions == "full"
+            and config.encoder_layers > 1,
+            f"residual_from: 2 would add {2 * config.units} units to {config.units} in the encoder "
+            "(bidirectional: first, directions: full); 3 is the first that can be",
+        ),
+        (
+            config.reverse_source and (reads_back or not recurs),
+            "reverse_source is for an encoder that reads one way (bidirectional: none)",
+        ),
+        (
+            config.readout in ("top", "both") and config.readout_size is not None,
+            f"readout: {config.readout} has no size of its own; leave readout_size out",
+        ),
+        (
+            config.tied_output and config.readout_width != config.embedding_size,
+            f"tied_embeddings: {config.tied_embeddings} makes the output layer as wide as the "
+            f"embeddings ({config.embedding_size}), and the readout has {config.readout_width}",
+        ),
+        (
+            config.readout == "both" and not attends,
+            "readout: both is the top state beside what attention gave, and there is none "
+            "(attention: none)",
+        ),
+        (
+            not attends and config.bridge == "zero",
+            "bridge: zero without attention would hide the source from the decoder",
+        ),
+        (
+            attends
+            and config.readout == "top"
+            and not config.input_feeding
+            and (
+                config.attention_reads == "top"
+                or (config.attention_reads == "bottom" and config.decoder_layers == 1)
+            ),
+            "readout: top would drop what attention gave; use both or tanh, or let attention feed "
+            "a layer (input_feeding, or attention_reads: bottom below another layer)",
+        ),
+        (
+            config.residual_from == 1,
+            "residual_from: 1 would add embeddings to the first layer's outputs; 2 is the first "
+            "that can be (0: none)",
+        ),
+        (
+            config.source_vectors is not None
+            and config.tied_embeddings in ("source", "all")
+            and config.target_vectors != config.source_vectors,
+            f"tied_embeddings: {config.tied_embeddings} has one table for source and target; give "
+            "source_vectors and target_vectors the same file",
+        ),
+    ]

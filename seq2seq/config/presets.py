@@ -1,0 +1,153 @@
+"""Published networks by name, in their papers' full size, and scaled down."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from seq2seq.errors import ConfigError
+
+MULTIPLE = 16  # scaled widths are multiples of it, so that heads and directions divide them
+WIDTHS = ("embedding_size", "units", "readout_size", "feed_forward")
+
+# What a paper leaves open, or what the parts here read otherwise, is said beside it.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    # Sutskever et al. 2014, https://arxiv.org/abs/1409.3215, section 3.4.
+    "sutskever2014": {
+        "embedding_size": 1000,
+        "units": 1000,
+        "cell": "lstm",
+        "encoder_layers": 4,
+        "decoder_layers": 4,
+        "bidirectional": "none",
+        "reverse_source": True,
+        "bridge": "copy",
+        "attention": "none",
+        "readout": "top",
+        "tied_embeddings": "none",
+        "dropout": 0.0,
+    },
+    # Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473, A.2.3 (RNNsearch). The decoder starts
+    # from both directions' last states, where the paper takes the backward one's.
+    "bahdanau2015": {
+        "embedding_size": 620,
+        "units": 1000,
+        "cell": "gru",
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "bidirectional": "all",
+        "directions": "full",
+        "bridge": "dense",
+        "attention": "additive",
+        "attention_reads": "before",
+        "readout": "maxout",
+        "readout_size": 500,
+        "tied_embeddings": "none",
+        "dropout": 0.0,
+    },
+    # Luong et al. 2015, https://arxiv.org/abs/1508.04025, section 4.1: global attention, "general".
+    "luong2015": {
+        "embedding_size": 1000,
+        "units": 1000,
+        "cell": "lstm",
+        "encoder_layers": 4,
+        "decoder_layers": 4,
+        "bidirectional": "none",
+        "reverse_source": True,
+        "bridge": "copy",
+        "attention": "general",
+        "attention_reads": "top",
+        "input_feeding": True,
+        "readout": "tanh",
+        "tied_embeddings": "none",
+        "dropout": 0.2,
+    },
+    # Wu et al. 2016, https://arxiv.org/abs/1609.08144, sections 3 and 3.2: attention reads the
+    # bottom layer at the same step and goes to "all the remaining decoder layers".
+    "gnmt2016": {
+        "embedding_size": 1024,
+        "units": 1024,
+        "cell": "lstm",
+        "encoder_layers": 8,
+        "decoder_layers": 8,
+        "bidirectional": "first",
+        "directions": "full",
+        "residual_from": 3,
+        "bridge": "zero",
+        "attention": "additive",
+        "attention_reads": "bottom",
+        "readout": "top",
+        "tied_embeddings": "none",
+        "dropout": 0.2,
+    },
+    # Chen et al. 2018, https://arxiv.org/abs/1804.09849, section 4.1. The projections to keys and
+    # values of 1024 units stand for the paper's projection of the encoder's 2048.
+    "rnmt_plus2018": {
+        "embedding_size": 1024,
+        "units": 1024,
+        "cell": "layer_norm_lstm",
+        "encoder_layers": 6,
+        "decoder_layers": 8,
+        "bidirectional": "all",
+        "directions": "full",
+        "residual_from": 3,
+        "bridge": "zero",
+        "attention": "multi_head_additive",
+        "heads": 4,
+        "attention_reads": "bottom",
+        "input_feeding": True,
+        "readout": "both",
+        "tied_embeddings": "none",
+        "dropout": 0.2,
+    },
+    # The same, section 6: the encoder of the big Transformer (section 5), RNMT+'s decoder.
+    "hybrid2018": {
+        "embedding_size": 1024,
+        "units": 1024,
+        "cell": "layer_norm_lstm",
+        "encoder": "transformer",
+        "encoder_layers": 6,
+        "encoder_heads": 16,
+        "feed_forward": 8192,
+        "decoder_layers": 8,
+        "residual_from": 3,
+        "bridge": "zero",
+        "attention": "multi_head_additive",
+        "heads": 4,
+        "attention_reads": "bottom",
+        "input_feeding": True,
+        "readout": "both",
+        "tied_embeddings": "none",
+        "dropout": 0.2,
+    },
+}
+
+
+def expand_preset(model: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """The section `model` with a preset's settings in place of its name.
+
+    `preset` names a published network; `size`, from 0.01 to 1, multiplies its widths (not its
+    depths), rounded to multiples of `MULTIPLE`. Whatever else the section says goes before.
+
+    Raises:
+        ConfigError: no such preset, a size out of range, or one without a preset.
+    """
+    given = dict(model)
+    preset, size = given.pop("preset", None), given.pop("size", None)
+    if preset is None and size is None:
+        return given
+    if preset is None:
+        raise ConfigError(
+            f"{origin}: model.size: scales a preset, and none is named (got {size!r})"
+        )
+    if preset not in PRESETS:
+        raise ConfigError(
+            f"{origin}: model.preset: no such network (got {preset!r}); there are "
+            f"{', '.join(PRESETS)}"
+        )
+    settings = dict(PRESETS[preset])
+    if size is not None:
+        if isinstance(size, bool) or not isinstance(size, int | float) or not 0.01 <= size <= 1:
+            raise ConfigError(f"{origin}: model.size: from 0.01 to 1 (got {size!r})")
+        for name in WIDTHS:
+            if name in settings and size < 1:
+                settings[name] = max(1, round(settings[name] * size / MULTIPLE)) * MULTIPLE
+    return settings | given

@@ -1,0 +1,70 @@
+"""Bridges: what the decoder starts from."""
+
+import keras
+from keras import ops
+
+from seq2seq.config.architecture import ModelConfig
+from seq2seq.models.products import Tensor
+
+
+class Bridge(keras.layers.Layer):
+    """The decoder layers' first states.
+
+    `copy`: the last states of the encoder layer beside each, of the top one for those above it.
+    `dense`: each is tanh(W h + b), Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473, A.2.2, of
+    that encoder layer's last hidden state; of the memory's mean for an encoder without states.
+    `zero`: zeros.
+
+    Args:
+        config: `bridge`, `decoder_layers`, `units`.
+        count: state tensors of a layer.
+
+    Call arguments:
+        last_states: of each encoder layer, h first; each (B, ...).
+        memory: (B, S, M).
+        mask: (B, S) bool, False at padding.
+
+    Returns:
+        Flat list of states, `count` a decoder layer, each (B, units); with input feeding, zeros for
+        what the first step is fed.
+    """
+
+    def __init__(self, config: ModelConfig, count: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.count = count
+        self.denses = []
+        if config.bridge == "dense":
+            self.denses = [
+                keras.layers.Dense(config.units, activation="tanh", name=f"state_{n}")
+                for n in range(config.decoder_layers * count)
+            ]
+
+    def call(self, last_states: list[list[Tensor]], memory: Tensor, mask: Tensor) -> list[Tensor]:
+        """See the class."""
+        config = self.config
+        states = self._states(last_states, memory, mask)
+        if config.input_feeding:
+            states.append(_zeros(memory, config.fed_size))
+        return states
+
+    def _states(
+        self, last_states: list[list[Tensor]], memory: Tensor, mask: Tensor
+    ) -> list[Tensor]:
+        layers = range(self.config.decoder_layers)
+        top = len(last_states) - 1
+        if self.config.bridge == "copy":
+            return [state for n in layers for state in last_states[min(n, top)]]
+        if self.config.bridge == "zero":
+            return [_zeros(memory, self.config.units) for _ in range(len(layers) * self.count)]
+        if last_states:
+            sources = [last_states[min(n, top)][0] for n in layers]
+        else:
+            real = ops.cast(mask, memory.dtype)[:, :, None]
+            mean = ops.sum(memory * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
+            sources = [mean for _ in layers]
+        return [dense(sources[place // self.count]) for place, dense in enumerate(self.denses)]
+
+
+def _zeros(memory: Tensor, units: int) -> Tensor:
+    return ops.zeros((ops.shape(memory)[0], units))

@@ -1,0 +1,33 @@
+"""One step of a recurrent layer as a layer of its own, with that layer's weights."""
+
+import keras
+
+from seq2seq.models.products import Tensor
+
+
+class RecurrentStep(keras.layers.Layer):
+    """What `layer.step` does, to be drawn in a functional model.
+
+    Args:
+        layer: see `make_recurrence`; it is built if it is not yet.
+
+    Call arguments:
+        inputs: (..., D).
+        states: each (..., units).
+
+    Returns:
+        h (..., units) and the new states.
+    """
+
+    def __init__(self, layer: keras.layers.Layer, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    def build(self, inputs_shape: tuple, *_: tuple) -> None:
+        """The layer's weights."""
+        if not self.layer.built:
+            self.layer.build(inputs_shape)
+
+    def call(self, inputs: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """See the class."""
+        return self.layer.step(inputs, states)

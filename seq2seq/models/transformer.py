@@ -1,0 +1,95 @@
+"""A Transformer encoder, for an LSTM decoder (Chen et al. 2018, https://arxiv.org/abs/1804.09849).
+
+Shape suffixes: B sentences, S source positions, E embedding units, U units.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from seq2seq.config.architecture import ModelConfig
+from seq2seq.models.products import Tensor
+
+
+class TransformerEncoder(keras.layers.Layer):
+    """Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, section 3.
+
+    Each layer is self-attention and a feed-forward network; each of the two reads the normalised
+    sum of what came before and adds to it, and the last sum is normalised (as in Chen et al. 2018,
+    section 5). Positions are sines, section 3.5.
+
+    Args:
+        config: `units`, `encoder_layers`, `encoder_heads`, `feed_forward`, `dropout`.
+
+    Call arguments:
+        vectors: (B, S, E); projected if E is not U.
+        mask: (B, S) bool, False at padding.
+
+    Returns:
+        (B, S, U).
+    """
+
+    def __init__(self, config: ModelConfig, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        units, layers = config.units, range(config.encoder_layers)
+        self.widen = None
+        if config.embedding_size != units:
+            self.widen = keras.layers.Dense(units, use_bias=False, name="widen")
+        self.attentions = [
+            keras.layers.MultiHeadAttention(
+                config.encoder_heads,
+                units // config.encoder_heads,
+                dropout=config.dropout,
+                name=f"attention_{n}",
+            )
+            for n in layers
+        ]
+        self.inner = [
+            keras.layers.Dense(config.feed_forward, activation="relu", name=f"inner_{n}")
+            for n in layers
+        ]
+        self.outer = [keras.layers.Dense(units, name=f"outer_{n}") for n in layers]
+        self.norms = [
+            keras.layers.LayerNormalization(epsilon=1e-6, name=f"norm_{n}")
+            for n in range(2 * config.encoder_layers + 1)
+        ]
+        self.drop = keras.layers.Dropout(config.dropout)
+
+    def build(self, vectors_shape: tuple, *_: tuple) -> None:
+        """All sublayers."""
+        shape = (*vectors_shape[:-1], self.config.units)
+        if self.widen:
+            self.widen.build(vectors_shape)
+        for attention in self.attentions:
+            attention.build(shape, shape)
+        for layer in (*self.inner, *self.norms):
+            layer.build(shape)
+        for layer in self.outer:
+            layer.build((*shape[:-1], self.config.feed_forward))
+
+    def call(self, vectors: Tensor, mask: Tensor, training: bool | None = None) -> Tensor:
+        """See the class."""
+        outputs = self.widen(vectors) if self.widen else vectors
+        outputs = outputs + positions(ops.shape(vectors)[1], self.config.units)
+        columns_B1S = mask[:, None, :]
+        for n, attention in enumerate(self.attentions):
+            normed = self.norms[2 * n](outputs)
+            found = attention(normed, normed, attention_mask=columns_B1S, training=training)
+            outputs = outputs + self.drop(found, training=training)
+            inner = self.drop(self.inner[n](self.norms[2 * n + 1](outputs)), training=training)
+            outputs = outputs + self.drop(self.outer[n](inner), training=training)
+        return self.norms[-1](outputs)
+
+    def compute_output_shape(self, vectors_shape: tuple, *_: tuple) -> tuple:
+        """(B, S, U)."""
+        return (*vectors_shape[:-1], self.config.units)
+
+
+def positions(length: Tensor, units: int) -> Tensor:
+    """(length, units): sines and cosines of wavelengths from 2 pi to 10,000 times that."""
+    half = units // 2
+    rates = (10_000.0 ** (-np.arange(half) / max(half - 1, 1))).astype("float32")
+    angles = ops.cast(ops.arange(length), "float32")[:, None] * rates
+    waves = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
+    return ops.pad(waves, [[0, 0], [0, units - 2 * half]])
