@@ -13,6 +13,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "subject", metavar="RUN|CONFIG", type=Path, help="a run folder or a YAML file"
     )
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="SECTION.FIELD=VALUE",
+        help="a setting in place of the file's; may be repeated",
+    )
     parser.set_defaults(run_verb=run)
 
 
@@ -21,5 +29,5 @@ def run(arguments: argparse.Namespace) -> None:
     load_tensorflow()
     from seq2seq.workflows.info import describe
 
-    for name, value in describe(arguments.subject):
+    for name, value in describe(arguments.subject, arguments.overrides):
         print(f"{name:<32} {value}" if value else f"\n{name}")

@@ -170,6 +170,8 @@ def make_decoder(config: ModelConfig, precision: str) -> Decoder:
         )
         for number in range(config.decoder_layers)
     ]
+    for number, layer in enumerate(recurrent):
+        layer.build((None, None, _input_size(config, number)))
     return Decoder(
         config=config,
         recurrent=recurrent,
@@ -178,3 +180,11 @@ def make_decoder(config: ModelConfig, precision: str) -> Decoder:
         attention=attention,
         readout=make_readout(config, precision),
     )
+
+
+def _input_size(config: ModelConfig, number: int) -> int:
+    """Units that a recurrent layer, counted from 0, reads."""
+    if number:
+        return config.units + (config.context_size if config.attention_reads == "bottom" else 0)
+    before = config.context_size if config.attention_reads == "before" else 0
+    return config.embedding_size + config.fed_size + before

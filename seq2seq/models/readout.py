@@ -12,13 +12,6 @@ from seq2seq.config.architecture import ModelConfig
 from seq2seq.models.products import Projection, Tensor
 
 
-class TanhReadout(Projection):
-    """Luong et al. 2015, https://arxiv.org/abs/1508.04025, eq. 5: tanh(W [context; state])."""
-
-    def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(units, **({"activation": "tanh", "use_bias": False} | kwargs))
-
-
 class Maxout(Projection):
     """Goodfellow et al. 2013, https://arxiv.org/abs/1302.4389: of every two units, the larger.
 
@@ -47,7 +40,13 @@ class Maxout(Projection):
 def make_readout(config: ModelConfig, precision: str) -> Any:
     """The layer that makes readouts; None where what there is needs no layer."""
     if config.readout == "tanh":
-        return TanhReadout(config.readout_width, precision=precision, name="combine")
+        return Projection(
+            config.readout_width,
+            activation="tanh",
+            use_bias=False,
+            precision=precision,
+            name="combine",
+        )
     if config.readout == "maxout":
         return Maxout(config.readout_width, precision=precision, name="combine")
     return None
@@ -62,7 +61,8 @@ def read_out(
 ) -> Tensor:
     """(B, T, R) from the top state, the context, and the embedded previous token.
 
-    `tanh`: see `TanhReadout`. `maxout`: of Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473,
+    `tanh`: tanh(W [context; state]), Luong et al. 2015, https://arxiv.org/abs/1508.04025, eq. 5.
+    `maxout`: of Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473,
     A.2.2, with the state after the step, as their eq. 4 has it. `top`: the state alone (Sutskever
     et al. 2014, Wu et al. 2016). `both`: state and context side by side (Chen et al. 2018).
     """

@@ -9,7 +9,7 @@ class RecurrentStep(keras.layers.Layer):
     """What `layer.step` does, to be drawn in a functional model.
 
     Args:
-        layer: see `make_recurrence`; it is built if it is not yet.
+        layer: see `make_recurrence`; built.
 
     Call arguments:
         inputs: (..., D).
@@ -22,11 +22,6 @@ class RecurrentStep(keras.layers.Layer):
     def __init__(self, layer: keras.layers.Layer, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.layer = layer
-
-    def build(self, inputs_shape: tuple, *_: tuple) -> None:
-        """The layer's weights."""
-        if not self.layer.built:
-            self.layer.build(inputs_shape)
 
     def call(self, inputs: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """See the class."""

@@ -1,57 +1,67 @@
 """What a run folder or a settings file amounts to, without training."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from seq2seq.config.loading import load_run_config
 from seq2seq.config.sections import RunConfig
-from seq2seq.models.translator import Translator
-from seq2seq.workflows.assembly import network
+from seq2seq.errors import ConfigError
 from seq2seq.workflows.run_folder import RunFolder
+from seq2seq.workflows.sizes import Part, sizes_of
 
 Row = tuple[str, str]  # name and value; a heading has no value
-COPIES = 5  # weights, gradients, two moments, and the network that validates
+MEBIBYTE = 2**20
 
 
-def describe(subject: Path) -> list[Row]:
-    """Rows of name and value for a run folder or a settings file."""
+def describe(subject: Path, overrides: Sequence[str] = ()) -> list[Row]:
+    """Rows of name and value for a run folder or a settings file.
+
+    Raises:
+        ConfigError: the settings are wrong, or there are overrides for a run folder.
+    """
     if subject.is_dir():
+        if overrides:
+            raise ConfigError(
+                f"{subject} is a run folder, whose settings are fixed; --set is for settings files"
+            )
         folder = RunFolder.open(subject)
         config, size = folder.config(), folder.manifest["vocabulary_size"]
         return [*_network(config, size), *_run(folder)]
-    config = load_run_config(subject)
+    config = load_run_config(subject, list(overrides))
     return _network(config, config.subwords.vocabulary_size)
 
 
 def _network(config: RunConfig, vocabulary_size: int) -> list[Row]:
-    translator = network(config, vocabulary_size)
-    parts = _parameters(translator)
-    total = sum(parts.values())
-    copies = COPIES + bool(config.training.averaging)
-    # Of the arrays that grow with the batch, logits and their softmax are by far the largest.
-    logits = 2 * config.data.batch_tokens * vocabulary_size
+    model = config.model
+    sizes = sizes_of(config, vocabulary_size)
+    needs = sizes.training_bytes(config, vocabulary_size)
     return [
         ("network", ""),
-        ("cell", "lstm"),
-        ("attention", config.model.attention),
+        ("cell", model.cell),
+        ("encoder", f"{model.encoder}, {model.encoder_layers} layers"),
+        ("decoder", f"{model.decoder_layers} layers of {model.units} units"),
+        ("attention", model.attention),
         ("vocabulary", f"{vocabulary_size:,} {config.subwords.kind} subwords"),
-        ("parameters", f"{total:,}"),
-        *((f"  {name}", f"{count:,}") for name, count in parts.items()),
-        ("memory to translate", f"{4 * total / 2**20:,.0f} MiB of weights"),
+        ("parameters", f"{sizes.parameters:,}"),
+        *(_row(part) for part in sizes.parts),
+        (
+            "multiply-adds",
+            f"{sizes.source_token:,} a source token, {sizes.target_token:,} a target token",
+        ),
+        ("memory to translate", f"{4 * sizes.parameters / MEBIBYTE:,.0f} MiB of weights"),
         (
             "memory to train",
-            f"{4 * copies * total / 2**20:,.0f} MiB of weights and moments, "
-            f"{4 * logits / 2**20:,.0f} MiB of logits a batch",
+            f"{needs['weights'] / MEBIBYTE:,.0f} MiB of weights and moments, "
+            f"{needs['logits'] / MEBIBYTE:,.0f} MiB of logits and "
+            f"{needs['activations'] / MEBIBYTE:,.0f} MiB of recurrent states a batch",
         ),
     ]
 
 
-def _parameters(translator: Translator) -> dict[str, int]:
-    """Trained values of each layer."""
-    counts: dict[str, int] = {}
-    for weight in translator.training.trainable_weights:
-        layer = weight.path.split("/")[0]
-        counts[layer] = counts.get(layer, 0) + int(weight.value.shape.num_elements())
-    return counts
+def _row(part: Part) -> Row:
+    shapes = " ".join("x".join(map(str, shape)) for shape in part.shapes)
+    shown = shapes if len(shapes) <= 60 else f"{len(part.shapes)} weights"
+    return f"  {part.name}", f"{part.parameters:>12,}  {shown}"
 
 
 def _run(folder: RunFolder) -> list[Row]:
