@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from seq2seq.models.cells import ForgetBias
 from seq2seq.models.lstm_loop import lstm_loop, lstm_step
 from seq2seq.models.products import Tensor, product, value_of
 
@@ -19,6 +20,7 @@ class LSTM(keras.layers.Layer):
         units: size of the hidden and of the cell state.
         backward: reads from the last step to the first; outputs stay at their steps.
         precision: of matrix products, "float32" or "bfloat16".
+        forget_bias: first value of the forget gate's bias.
 
     Call arguments:
         inputs: (B, T, D).
@@ -30,16 +32,24 @@ class LSTM(keras.layers.Layer):
         units).
     """
 
+    states = 2  # state tensors: h and c
+
     def __init__(
-        self, units: int, backward: bool = False, precision: str = "float32", **kwargs: object
+        self,
+        units: int,
+        backward: bool = False,
+        precision: str = "float32",
+        forget_bias: float = 1.0,
+        **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.backward = backward
         self.precision = precision
+        self.forget_bias = forget_bias
 
     def build(self, inputs_shape: tuple, *_: tuple) -> None:
-        """Weights named, shaped and initialised as Keras does; the forget gate's bias is 1."""
+        """Weights named, shaped and initialised as Keras does."""
         units = self.units
         self.kernel = self.add_weight(
             shape=(inputs_shape[-1], 4 * units), initializer="glorot_uniform", name="kernel"
@@ -47,12 +57,9 @@ class LSTM(keras.layers.Layer):
         self.recurrent_kernel = self.add_weight(
             shape=(units, 4 * units), initializer="orthogonal", name="recurrent_kernel"
         )
-
-        def forget_one(shape: tuple, dtype: str | None = None) -> Tensor:
-            ones = ops.ones((units,), dtype)
-            return ops.concatenate([ones * 0, ones, ops.zeros((2 * units,), dtype)])
-
-        self.bias = self.add_weight(shape=(4 * units,), initializer=forget_one, name="bias")
+        self.bias = self.add_weight(
+            shape=(4 * units,), initializer=ForgetBias(self.forget_bias), name="bias"
+        )
 
     def call(self, inputs: Tensor, mask: Tensor, states: list[Tensor] | None = None) -> tuple:
         """See the class."""
@@ -94,7 +101,12 @@ class LSTM(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Constructor arguments."""
-        own = {"units": self.units, "backward": self.backward, "precision": self.precision}
+        own = {
+            "units": self.units,
+            "backward": self.backward,
+            "precision": self.precision,
+            "forget_bias": self.forget_bias,
+        }
         return {**super().get_config(), **own}
 
 
