@@ -1,10 +1,11 @@
-"""Export a run as a model directory for TensorFlow Serving: raw text in, translations out."""
+"""Export a run for TensorFlow Serving (raw text in, translations out), ONNX Runtime or LiteRT."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
 from seq2seq.cli.quiet import load_tensorflow
+from seq2seq.errors import ExportError
 
 
 def add_parser(subparsers: Any) -> None:
@@ -15,41 +16,85 @@ def add_parser(subparsers: Any) -> None:
         "directory",
         metavar="DIR",
         type=Path,
-        help="directory of the model's versions; its name is the model's",
+        help="savedmodel: directory of the model's versions, whose name is the model's; "
+        "onnx, litert: a new directory",
     )
     parser.add_argument(
-        "--version", type=int, metavar="N", help="number of the version; the next one if absent"
+        "--format",
+        choices=("savedmodel", "onnx", "litert"),
+        default="savedmodel",
+        help="onnx and litert take and give ids of subwords.model, which is put beside the model",
+    )
+    parser.add_argument(
+        "--version",
+        type=int,
+        metavar="N",
+        help="number of the version; the next one if absent (savedmodel)",
     )
     parser.add_argument(
         "--weights",
         choices=("float32", "bfloat16", "float16"),
         default="float32",
-        help="how they are stored; bfloat16 and float16 take half the space, slightly rounded",
+        help="how they are stored; bfloat16 and float16 take half the space, slightly rounded "
+        "(savedmodel)",
     )
     group = parser.add_argument_group("in place of the run's decoding settings")
     group.add_argument("--beam", type=int, metavar="K", help="hypotheses kept; 1 is greedy")
     group.add_argument(
-        "--n-best", type=int, metavar="N", help="outputs of translate_nbest; K if absent"
+        "--n-best",
+        type=int,
+        metavar="N",
+        help="outputs a text; if absent, the run's n_best (savedmodel: of translate_nbest; K)",
     )
     group.add_argument("--length-penalty", type=float, metavar="ALPHA", help="0: none")
     parser.set_defaults(run_verb=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the version's directory."""
-    load_tensorflow()
-    from seq2seq.workflows.export import ExportJob, export
-
+    """Prints the directory that was written."""
     settings = {
         "beam_width": arguments.beam,
         "n_best": arguments.n_best,
         "length_penalty": arguments.length_penalty,
     }
-    job = ExportJob(
-        run=arguments.run_folder,
-        model=arguments.directory,
-        version=arguments.version,
-        settings={name: value for name, value in settings.items() if value is not None},
-        weights=arguments.weights,
+    settings = {name: value for name, value in settings.items() if value is not None}
+    export = _savedmodel if arguments.format == "savedmodel" else _portable
+    print(export(arguments, settings))
+
+
+def _savedmodel(arguments: argparse.Namespace, settings: dict[str, Any]) -> Path:
+    load_tensorflow()
+    from seq2seq.workflows.export import ExportJob, export
+
+    return export(
+        ExportJob(
+            run=arguments.run_folder,
+            model=arguments.directory,
+            version=arguments.version,
+            settings=settings,
+            weights=arguments.weights,
+        )
     )
-    print(export(job))
+
+
+def _portable(arguments: argparse.Namespace, settings: dict[str, Any]) -> Path:
+    for option, given in (
+        ("--version", arguments.version is not None),
+        ("--weights", arguments.weights != "float32"),
+    ):
+        if given:
+            raise ExportError(
+                f"{option} is for --format savedmodel; leave it out with --format "
+                f"{arguments.format}"
+            )
+    load_tensorflow()
+    from seq2seq.workflows.export_portable import PortableJob, export_portable
+
+    return export_portable(
+        PortableJob(
+            run=arguments.run_folder,
+            directory=arguments.directory,
+            format=arguments.format,
+            settings=settings,
+        )
+    )

@@ -200,6 +200,10 @@ def _nonsense(config: ModelConfig) -> list[tuple[bool, str]]:
             "a layer (input_feeding, or attention_reads: bottom below another layer)",
         ),
         (
+            config.cell in ("gru", "simple_rnn") and config.forget_bias != 1.0,
+            f"forget_bias: cell: {config.cell} has no forget gate",
+        ),
+        (
             config.residual_from == 1,
             "residual_from: 1 would add embeddings to the first layer's outputs; 2 is the first "
             "that can be (0: none)",

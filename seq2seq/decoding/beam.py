@@ -85,6 +85,7 @@ def beam_search(
         empty_trail(start, longest, beam_width, n_best),
         _open(start, longest, beam_width, rules),
         longest,
+        start.shrinking,
     )
     return read_back(trail, n_best, rules)
 

@@ -97,6 +97,7 @@ def follow(
             start.context,
         ),
         longest=longest,
+        shrinking=start.shrinking,
     )
     return _hypotheses(output, start.source_mask, rules)
 

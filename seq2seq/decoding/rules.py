@@ -47,7 +47,9 @@ def block_repeats(logits_BKV: Tensor, history_BKT: Tensor, step: Tensor, size: i
     )  # at the end of each n-gram that begins as the hypothesis ends
     for back in range(1, size):
         said = ops.take(history_BKT, ops.maximum(step - back, 0), axis=2)
-        repeats = repeats & ops.equal(ops.roll(history_BKT, back, axis=2), said[:, :, None])
+        # Shifted by hand: not every runtime that a search is exported to has a roll.
+        shifted = ops.pad(history_BKT, [[0, 0], [0, 0], [back, 0]])[:, :, :steps]
+        repeats = repeats & ops.equal(shifted, said[:, :, None])
     rows = ops.repeat(ops.arange(batch * width, dtype="int32"), steps)
     said_again = ops.stack([rows, ops.reshape(history_BKT, (-1,))], axis=1)
     penalties = ops.reshape(ops.where(repeats, NEVER, 0.0), (-1,))

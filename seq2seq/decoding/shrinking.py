@@ -22,6 +22,7 @@ def shrinking_loop(
     kept: Nest,
     working: Nest,
     longest: Tensor,
+    shrinking: bool = True,
 ) -> Nest:
     """Advances until no sentence goes on, or `longest` steps are done.
 
@@ -31,6 +32,8 @@ def shrinking_loop(
         kept: what is wanted in the end, tensors (B, ...).
         working: what only the steps need, tensors (B, ...).
         longest: steps at most.
+        shrinking: if not, the batch stays whole, and all is one plain loop: other runtimes prepare
+            constants for one, and hardly for loops in loops.
 
     Returns:
         `kept` of every sentence, as it was when the sentence was done or some steps later.
@@ -43,7 +46,7 @@ def shrinking_loop(
     batch = keras.tree.flatten(kept)[0].shape[0]
     if batch == 0:
         return kept
-    if batch is not None and batch <= MULTIPLE:
+    if not shrinking or (batch is not None and batch <= MULTIPLE):
 
         def any_goes_on(step: Tensor, kept: Nest, working: Nest) -> Tensor:
             return (step < longest) & ops.any(going_on(step, kept, working))

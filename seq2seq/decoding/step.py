@@ -44,6 +44,7 @@ class Start:
     # (B, S) bool, True at real source positions. S is the weights' width; if it is 0, attention is
     # not kept, and that must be known while tracing.
     source_mask: Tensor
+    shrinking: bool = True  # whether sentences that are done leave the batch; see `shrinking_loop`
 
 
 @dataclass(frozen=True)

@@ -47,12 +47,16 @@ def lstm_loop(
 
         def backward(*args: Tensor, upstream: tuple | None = None) -> tuple:
             before = (_shift(hiddens, hidden), _shift(cells, cell))
-            gradients = upstream_gradients(args, upstream)
-            return _backward(gradients, before, gates, mask_TB1, kernel, precision)
+            (gradient,) = upstream_gradients(args, upstream)
+            ends = (gradient[:-1], gradient[-1])
+            return _backward(ends, before, gates, mask_TB1, kernel, precision)
 
-        return (hiddens, hiddens[-1], cells[-1]), backward
+        # One tensor, because Keras on PyTorch takes custom gradients of one alone.
+        return ops.concatenate([hiddens, cells[-1:]], axis=0), backward
 
-    return run(inputs_TBG, hidden_BU, cell_BU, kernel_UG)
+    found = run(inputs_TBG, hidden_BU, cell_BU, kernel_UG)
+    hiddens = found[:-1]
+    return hiddens, hiddens[-1], found[-1]
 
 
 def lstm_step(z_BG: Tensor, cell_BU: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -90,15 +94,15 @@ def _forward(
 
 
 def _backward(
-    upstream: tuple[Tensor, Tensor, Tensor],
+    upstream: tuple[Tensor, Tensor],
     before: tuple[Tensor, Tensor],
     gates_TBG: Tensor,
     mask_TB1: Tensor,
     kernel_UG: Tensor,
     precision: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of inputs, first h, first c and R, from those of the outputs."""
-    d_hiddens, d_last_hidden, d_last_cell = upstream
+    """Gradients of inputs, first h, first c and R, from those of all h and of the last c."""
+    d_hiddens, d_last_cell = upstream
     hiddens_before, cells_before = before
     units = kernel_UG.shape[0]
     i, f, g, o = ops.split(gates_TBG, 4, axis=-1)
@@ -130,7 +134,7 @@ def _backward(
     packed = ops.concatenate(
         [d_hiddens, cell_to_z, hidden_to_z, hidden_to_cell, f, mask_TB1], axis=-1
     )
-    start = (d_last_hidden, d_last_cell, ops.zeros_like(gates_TBG[0]))
+    start = (ops.zeros_like(d_last_cell), d_last_cell, ops.zeros_like(gates_TBG[0]))
     (d_hidden, d_cell, _), (_, _, d_z) = ops.scan(step, start, packed, reverse=True)
     flat_hidden = ops.reshape(hiddens_before, (-1, units))
     d_kernel = product(ops.transpose(flat_hidden), ops.reshape(d_z, (-1, 4 * units)), precision)

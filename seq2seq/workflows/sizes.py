@@ -46,7 +46,9 @@ class Sizes:
     parts: tuple[Part, ...]
     source_token: int  # multiply-adds
     target_token: int
-    activations: int  # values that training keeps of a target token and a source token for gradients
+    activations: (
+        int  # values that training keeps of a target token and a source token for gradients
+    )
 
     @property
     def parameters(self) -> int:

@@ -172,6 +172,7 @@ def test_every_combination_trains_steps_ignores_padding_and_comes_back(tmp_path)
         ({"attention": "none", "readout": "both", "tied_embeddings": "none"}, "readout: both is"),
         ({"attention": "none", "bridge": "zero"}, "bridge: zero without attention"),
         ({"readout": "top", "tied_embeddings": "none"}, "readout: top would drop"),
+        ({"cell": "gru", "forget_bias": 2.0}, "forget_bias: cell: gru has no forget gate"),
         ({"residual_from": 1}, "residual_from: 1 would add embeddings"),
     ],
 )

@@ -13,7 +13,9 @@ def test_a_run_is_described_with_parameters_versions_and_scores(trained_run):
 def test_parts_add_up_to_the_parameters(trained_run):
     rows = describe(trained_run)
     total = int(dict(rows)["parameters"].replace(",", ""))
-    parts = [int(value.split()[0].replace(",", "")) for name, value in rows if name.startswith("  ")]
+    parts = [
+        int(value.split()[0].replace(",", "")) for name, value in rows if name.startswith("  ")
+    ]
     assert sum(parts) == total
 
 

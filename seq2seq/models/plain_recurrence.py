@@ -1,0 +1,73 @@
+"""Recurrent layers as plain loops over buffers of fixed size: a form for other runtimes.
+
+`keras.ops.scan` carries its state in TensorFlow's lists, which converters to ONNX and LiteRT do not
+take. Results are the same up to rounding; there are no gradients, and each step passes over the
+whole output, which is little beside the step's products.
+
+Shape suffixes: B sentences, T steps, D inputs, U units.
+"""
+
+import keras
+from keras import ops
+
+from seq2seq.models.products import Tensor
+
+
+class PlainRecurrence(keras.layers.Layer):
+    """A recurrent layer as a plain loop of its steps, from zero states, with that layer's weights.
+
+    Args:
+        recurrent: a layer with the interface of `seq2seq.models.lstm.LSTM`.
+
+    Call arguments:
+        inputs: (B, T, D).
+        mask: (B, T) bool, False at padding.
+
+    Returns:
+        What the layer does.
+    """
+
+    def __init__(self, recurrent: keras.layers.Layer, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.recurrent = recurrent
+
+    def call(self, inputs: Tensor, mask: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """See the class."""
+        recurrent = self.recurrent
+        outputs, states = recurrent.compute_output_spec(inputs, mask)
+        batch, steps = ops.shape(inputs)[:2]
+        places_T = ops.arange(steps, dtype="int32")
+
+        def advance(step: Tensor, outputs_BTU: Tensor, *states: Tensor) -> tuple:
+            place = steps - 1 - step if recurrent.backward else step
+            output_BU, after = recurrent.step(ops.take(inputs, place, axis=1), list(states))
+            real_B1 = ops.take(mask, place, axis=1)[:, None]
+            here_T1 = ops.equal(places_T, place)[:, None]
+            # At padding an output is the one before, which the first state is.
+            output_BU = ops.where(real_B1, output_BU, states[0])
+            outputs_BTU = ops.where(here_T1, output_BU[:, None], outputs_BTU)
+            pairs = zip(after, states, strict=True)
+            kept = [ops.where(real_B1, new, old) for new, old in pairs]
+            return step + 1, outputs_BTU, *kept
+
+        begin = (
+            ops.cast(0, "int32"),
+            ops.zeros((batch, steps, outputs.shape[-1])),
+            *(ops.zeros((batch, each.shape[-1])) for each in states),
+        )
+        _, outputs, *states = ops.while_loop(lambda step, *_: step < steps, advance, begin)
+        return outputs, states
+
+    def compute_output_spec(self, inputs: Tensor, mask: Tensor) -> tuple:
+        """Shapes of what `call` returns."""
+        return self.recurrent.compute_output_spec(inputs, mask)
+
+
+def with_plain_loops(model: keras.Model) -> keras.Model:
+    """A functional model of the same layers and weights whose recurrent layers are plain loops."""
+
+    def same_weights(layer: keras.layers.Layer) -> keras.layers.Layer:
+        is_recurrent = hasattr(layer, "backward") and hasattr(layer, "step")
+        return PlainRecurrence(layer) if is_recurrent else layer
+
+    return keras.models.clone_model(model, clone_function=same_weights)

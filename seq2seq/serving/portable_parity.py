@@ -1,0 +1,125 @@
+"""Whether a portable model translates as the search in memory does.
+
+Shape suffixes: B sentences, N outputs, T target positions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from seq2seq.errors import ExportError
+
+# How far rounding may move what a model answers: the same numbers are added up in other orders.
+SCORE_BOUND = 1e-3  # nats
+TIE_BOUND = 1e-4  # nats; outputs whose scores are closer may change places
+
+Fields = Mapping[str, np.ndarray]
+# source_ids (B, S) int32 -> ids (B, N, T), lengths, scores and log_probabilities (B, N)
+PortableSearch = Callable[[np.ndarray], Fields]
+
+
+class Output(NamedTuple):
+    """One output of a sentence."""
+
+    ids: list[int]  # EOS at the end
+    score: float
+    log_probability: float
+
+
+@dataclass(frozen=True)
+class Example:
+    """A sentence and what the search in memory makes of it."""
+
+    text: str
+    source_ids: list[int]  # EOS at the end
+    # Best first: all that its beam found, so that there are more than the model gives. Those
+    # that tie with one that the model gives are among them.
+    outputs: Sequence[Output]
+
+
+@dataclass
+class Parity:
+    """What was compared."""
+
+    sentences: int = 0
+    outputs: int = 0  # of all calls
+    ties: int = 0  # outputs that are another one with an equal score
+    largest_score_difference: float = 0.0
+
+
+def compare(
+    search: PortableSearch, examples: Sequence[Example], n_best: int, batches: Sequence[int]
+) -> Parity:
+    """Compares a model's answers to all examples with the recorded ones.
+
+    Args:
+        search: the model.
+        examples: sentences, in no order, so that rows of a batch are padded.
+        n_best: N.
+        batches: numbers of sentences a call; each goes through all examples.
+
+    Raises:
+        ExportError: a score or an id differs by more than rounding explains.
+    """
+    parity = Parity(sentences=len(examples))
+    for size in batches:
+        for first in range(0, len(examples), size):
+            some = examples[first : first + size]
+            source_ids = np.zeros((len(some), max(len(each.source_ids) for each in some)), np.int32)
+            for row, example in enumerate(some):
+                source_ids[row, : len(example.source_ids)] = example.source_ids
+            fields = search(source_ids)
+            for row, example in enumerate(some):
+                _compare_sentence(_outputs(fields, row, example), example, n_best, parity)
+    return parity
+
+
+def _outputs(fields: Fields, row: int, example: Example) -> list[Output]:
+    """What a model gives for a sentence; outputs of length 0 are none."""
+    outputs = []
+    for rank, length in enumerate(fields["lengths"][row].tolist()):
+        ids = fields["ids"][row, rank]
+        if ids[length:].any():
+            _refuse(example, rank, f"ids behind its {length} are not all padding")
+        score, total = (fields[name][row, rank] for name in ("scores", "log_probabilities"))
+        if length:
+            outputs.append(Output(ids[:length].tolist(), float(score), float(total)))
+    return outputs
+
+
+def _compare_sentence(
+    found: Sequence[Output], example: Example, n_best: int, parity: Parity
+) -> None:
+    wanted = example.outputs[:n_best]
+    if len(found) != len(wanted):
+        _refuse(example, 0, f"there are {len(found)} outputs instead of {len(wanted)}")
+    for rank, (actual, expected) in enumerate(zip(found, wanted, strict=True)):
+        if actual.ids != expected.ids:
+            tied = [
+                each
+                for each in example.outputs
+                if each.ids == actual.ids and abs(each.score - expected.score) <= TIE_BOUND
+            ]
+            if not tied:
+                _refuse(example, rank, f"its ids are {actual.ids} instead of {expected.ids}")
+            expected = tied[0]
+            parity.ties += 1
+        difference = abs(actual.score - expected.score)
+        total_difference = abs(actual.log_probability - expected.log_probability)
+        if not difference <= SCORE_BOUND:  # not ">": a NaN is refused too
+            _refuse(example, rank, f"its score is {actual.score} instead of {expected.score}")
+        if not total_difference <= SCORE_BOUND * len(expected.ids):
+            values = (actual.log_probability, expected.log_probability)
+            _refuse(example, rank, "its log-probability is {} instead of {}".format(*values))
+        parity.outputs += 1
+        parity.largest_score_difference = max(parity.largest_score_difference, difference)
+
+
+def _refuse(example: Example, rank: int, difference: str) -> None:
+    raise ExportError(
+        f"the converted model translates otherwise than the run: of {example.text!r}, "
+        f"output {rank + 1}: {difference}; this is a mistake in seq2seq or in the converter, "
+        "please report it"
+    )

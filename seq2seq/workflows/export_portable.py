@@ -1,0 +1,180 @@
+"""Write a run as a directory for ONNX Runtime or LiteRT: ids in, ids out, no TensorFlow needed.
+
+The model is compared with the search in memory before its directory gets its name.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from seq2seq.config.sections import DecodingConfig
+from seq2seq.data.subwords import EOS, PAD, SpecialIds
+from seq2seq.models.plain_recurrence import with_plain_loops
+from seq2seq.models.translator import Translator
+from seq2seq.serving.portable_directory import new_directory
+from seq2seq.serving.portable_formats import FORMATS, PortableFormat
+from seq2seq.serving.portable_parity import (
+    SCORE_BOUND,
+    TIE_BOUND,
+    Example,
+    Output,
+    Parity,
+    compare,
+)
+from seq2seq.workflows.assembly import NEVER_WRITTEN, run_search
+from seq2seq.workflows.engine import Engine, begin
+from seq2seq.workflows.export_examples import example_texts
+from seq2seq.workflows.files import file_sha256
+from seq2seq.workflows.loading import load_translator, with_decoding
+from seq2seq.workflows.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
+from seq2seq.workflows.text_translator import TextTranslator
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+EXAMPLES = 100  # sentences
+
+
+@dataclass(frozen=True)
+class PortableJob:
+    """What to export, and into what.
+
+    Attributes:
+        run: a trained run folder.
+        directory: of the model; new or empty.
+        format: of the model.
+        settings: decoding settings in place of the run's. `sampling` and `shortlist` are off and
+            `precision` is float32 whatever the run says.
+    """
+
+    run: Path
+    directory: Path
+    format: Literal["onnx", "litert"]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def export_portable(job: PortableJob) -> Path:
+    """Writes and checks a model, subwords.model and manifest.json; returns the directory.
+
+    The model takes source_ids (B, S) int32, rows ending in EOS and padded with 0, and gives ids (B,
+    N, T), lengths, scores and log_probabilities (B, N), best output first.
+
+    Raises:
+        ConfigError: a setting that is out of range.
+        RunError: no run, an altered file, or no weights yet.
+        ExportError: a package is missing, the directory cannot be written, the network cannot be
+            converted, or the model translates otherwise than the run; nothing is left behind then.
+    """
+    started = time.monotonic()
+
+    def say(message: str) -> None:
+        logger.info("%.0f s: %s", time.monotonic() - started, message)
+
+    FORMATS[job.format].require_packages()
+    with new_directory(job.directory) as directory:
+        _write(job, directory, say)
+    say("exported")
+    return job.directory
+
+
+def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> None:
+    folder, portable = RunFolder.open(job.run), FORMATS[job.format]
+    config = with_decoding(folder.config(), _settings(job))
+    if folder.config().decoding.shortlist:
+        logger.info("the vocabulary shortlist is left out: the model scores every subword")
+    decoding = config.decoding
+    # The whole beam, so that what ties with an output of the model is known.
+    translator = load_translator(job.run, {**_settings(job), "n_best": decoding.beam_width})
+    texts = example_texts(config, translator.subwords)
+    say("searching the run's own sentences")
+    examples = find_examples(translator, texts)
+    search = portable_search(translator.network, decoding, portable.batch)
+    variables = [weight.value for weight in translator.network.training.weights]
+    with portable.named_failures():
+        say(f"converting the search to {portable.file}")
+        found = portable.convert(search, variables, directory)
+        say(f"comparing {len(examples)} sentences")
+        parity = compare(found, examples, decoding.n_best, portable.batches)
+    _log(parity, portable)
+    (directory / SUBWORDS).write_bytes(translator.subwords.model)
+    about = {
+        "decoding": asdict(decoding),
+        "vocabulary_size": translator.subwords.size,
+        "compared": {**asdict(parity), "score_bound": SCORE_BOUND, "tie_bound": TIE_BOUND},
+    }
+    (directory / MANIFEST).write_bytes(_manifest(job, directory, about))
+
+
+def portable_search(
+    network: Translator, decoding: DecodingConfig, batch: int | None
+) -> tf.types.experimental.GenericFunction:
+    """The search as a graph that converters take, for `batch` sentences a call or any number."""
+    network = replace(network, encoder=with_plain_loops(network.encoder))
+
+    def search(source_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        engine = Engine(network, PAD, NEVER_WRITTEN, "float32", held=False)
+        step, start = begin([engine], source_ids, decoding, decoding.coverage_penalty > 0, None)
+        found = run_search(step, replace(start, shrinking=False), decoding, None)
+        return {
+            "ids": found.ids,
+            "lengths": found.lengths,
+            "scores": found.scores,
+            "log_probabilities": found.log_probabilities,
+        }
+
+    signature = [tf.TensorSpec((batch, None), tf.int32, name="source_ids")]
+    return tf.function(search, input_signature=signature, autograph=False)
+
+
+def find_examples(translator: TextTranslator, texts: Sequence[str]) -> list[Example]:
+    """At most `EXAMPLES` of the texts with what the search in memory finds for them.
+
+    One subword, and as many as a source may have, join them: shapes that text may lack.
+    """
+    subwords, longest = translator.subwords, translator.decoding.longest_source
+    sources = subwords.encode_all(texts[:: -(-len(texts) // EXAMPLES)])
+    joined = [piece for ids in sources for piece in ids]
+    sources += [joined[:1], joined[:longest]]
+    found = translator.batch_search()(sources, [(number, 0) for number in range(len(sources))])
+    return [
+        Example(
+            text=subwords.decode(ids),
+            source_ids=[*ids, EOS],
+            outputs=[Output(each.ids, each.score, each.log_probability) for each in outputs],
+        )
+        for ids, outputs in zip(sources, found, strict=True)
+    ]
+
+
+def _settings(job: PortableJob) -> dict[str, Any]:
+    return {**job.settings, "sampling": False, "shortlist": False, "precision": "float32"}
+
+
+def _log(parity: Parity, portable: PortableFormat) -> None:
+    logger.info(
+        "compared %d outputs of %d sentences with the search in memory, in batches of %s: "
+        "scores differ by %.1e at most (bound %.0e), %d outputs are others with the same score",
+        *(parity.outputs, parity.sentences, " and ".join(map(str, portable.batches))),
+        *(parity.largest_score_difference, SCORE_BOUND, parity.ties),
+    )
+
+
+def _manifest(job: PortableJob, directory: Path, about: Mapping[str, Any]) -> bytes:
+    portable = FORMATS[job.format]
+    written = {
+        "format": FORMAT,
+        "model": job.format,
+        "versions": {each: version(each) for each in (*PACKAGES, *portable.packages)},
+        "run_manifest_sha256": file_sha256(job.run / MANIFEST),
+        "special_ids": asdict(SpecialIds()),
+        **about,
+        "files": {each: file_sha256(directory / each) for each in (portable.file, SUBWORDS)},
+    }
+    return json.dumps(written, indent=2).encode() + b"\n"
