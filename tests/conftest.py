@@ -8,6 +8,8 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from made_once import made_once
+
 from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
 from seq2seq.config.loading import check_settings
 from seq2seq.config.sections import RunConfig
@@ -67,18 +69,23 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder whose weights were trained for seconds: they translate, if not well."""
-    from seq2seq.workflows.train import train
+    """A run folder whose weights were trained for seconds: they translate, if not well.
 
-    corpus = write_corpus(tmp_path_factory.mktemp("miniature"), train=None, others=200)
-    config = miniature_settings(
-        corpus,
-        subwords={"vocabulary_size": 900},
-        model={"embedding_size": 64, "units": 128, "attention": "additive", "dropout": 0.1},
-        data={"batch_tokens": 640},
-        decoding={"beam_width": 4},
-        training={"epochs": 4, "learning_rate": 0.005, "warmup_steps": 100},
-    )
-    run = tmp_path_factory.mktemp("runs") / "trained"
-    train(config, run, Silent())
-    return run
+    One for all test processes: a test that changes it works on a copy.
+    """
+
+    def make(folder: Path) -> None:
+        from seq2seq.workflows.train import train
+
+        corpus = write_corpus(folder / "corpus", train=None, others=200)
+        config = miniature_settings(
+            corpus,
+            subwords={"vocabulary_size": 900},
+            model={"embedding_size": 64, "units": 128, "attention": "additive", "dropout": 0.1},
+            data={"batch_tokens": 640},
+            decoding={"beam_width": 4},
+            training={"epochs": 3, "learning_rate": 0.005, "warmup_steps": 100},
+        )
+        train(config, folder / "run", Silent())
+
+    return made_once(tmp_path_factory, "trained", make) / "run"

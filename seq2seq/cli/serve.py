@@ -1,6 +1,7 @@
-"""Serve an exported model with TensorFlow Serving's REST interface, and gRPC if asked for."""
+"""Serve a run or an exported model with TensorFlow Serving's REST paths, and gRPC if asked for."""
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from seq2seq.config.serving import (
     ServerConfig,
     check_server_settings,
 )
+from seq2seq.errors import ServerError
 
 OPTIONS = {  # option: its section, its setting, and its help
     "--name": (None, "name", "the model's name in paths: /v1/models/NAME"),
@@ -28,6 +30,17 @@ OPTIONS = {  # option: its section, its setting, and its help
     "--max-rows": ("batching", "max_rows", "rows a request may have"),
     "--max-body": ("limits", "max_body", "bytes a request's body may have"),
 }
+DECODING: dict[str, tuple[str, dict[str, Any]]] = {  # option: its setting, and how it is read
+    "--beam": ("beam_width", {"type": int, "metavar": "K", "help": "hypotheses kept; 1 is greedy"}),
+    "--n-best": (
+        "n_best",
+        {"type": int, "metavar": "N", "help": "outputs of translate_nbest; K if absent"},
+    ),
+    "--length-penalty": (
+        "length_penalty",
+        {"type": float, "metavar": "ALPHA", "help": "0: none"},
+    ),
+}
 SECTIONS = {None: ServerConfig(), "batching": BatchingConfig(), "limits": RequestLimits()}
 
 
@@ -35,10 +48,11 @@ def add_parser(subparsers: Any) -> None:
     """Declares the verb."""
     parser = subparsers.add_parser("serve", help=__doc__, description=__doc__)
     parser.add_argument(
-        "directory",
-        metavar="DIR",
+        "path",
+        metavar="RUN|DIR",
         type=Path,
-        help="an exported model: its base folder, watched for new versions, or one version",
+        help="a trained run folder, which is exported for the time it is served; or an exported "
+        "model: its base folder, watched for new versions, or one version",
     )
     for option, (section, setting, explanation) in OPTIONS.items():
         default = getattr(SECTIONS[section], setting)
@@ -47,17 +61,31 @@ def add_parser(subparsers: Any) -> None:
             metavar="NAME" if setting in ("name", "host") else "N",
             help=explanation + ("" if default is None else f" (default: {default})"),
         )
+    group = parser.add_argument_group("in place of a RUN's decoding settings")
+    for option, (setting, how) in DECODING.items():
+        group.add_argument(option, dest=setting, **how)
     parser.set_defaults(run_verb=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Checks what it can before TensorFlow is loaded, and serves until a signal."""
     config = _config(arguments)
-    from seq2seq.workflows.serve import check_serving, serve
+    given = {
+        option: (setting, value)
+        for option, (setting, _) in DECODING.items()
+        if (value := getattr(arguments, setting)) is not None
+    }
+    from seq2seq.workflows.serve import check_serving, is_run, serve
 
-    check_serving(arguments.directory, config)
+    check_serving(arguments.path, config)
+    if given and not is_run(arguments.path):
+        raise ServerError(
+            f"{arguments.path} is an exported model, which searches as `seq2seq export` was told; "
+            f"leave out {', '.join(given)}, or export it again with them"
+        )
     load_tensorflow()
-    if not serve(arguments.directory, config):
+    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow misses gradients, in vain
+    if not serve(arguments.path, config, dict(given.values())):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

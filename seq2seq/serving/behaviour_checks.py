@@ -19,6 +19,7 @@ from seq2seq.serving.tensors import dtype_name
 from seq2seq.serving.warmup import WarmupRequest
 
 BATCH_SIZES = (0, 1, 3)
+REPEATED_ROWS = 4  # the ordinary ones, which are quick
 
 
 class Behaviour:
@@ -111,8 +112,10 @@ def check_independence(behaviour: Behaviour) -> Iterator[str]:
 
 def check_repeatability(behaviour: Behaviour) -> Iterator[str]:
     """The same request has the same answer."""
-    again = behaviour.ask(behaviour.probes)
-    if difference := first_difference(behaviour.together(), again, tolerance=0):
+    first, again = (
+        behaviour.ask(take(behaviour.probes, behaviour.rows()[:REPEATED_ROWS])) for _ in range(2)
+    )
+    if difference := first_difference(first, again, tolerance=0):
         yield f"asked again, {difference} as before; leave out dropout and sampling"
 
 

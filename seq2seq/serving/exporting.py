@@ -1,10 +1,9 @@
 """A translator's graph as a SavedModel: signatures of strings, and how they are saved."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from seq2seq.serving.graph_parts import Fields, TranslatorGraph
@@ -12,11 +11,10 @@ from seq2seq.serving.text_signatures import alignments, reference_scores, transl
 
 TEXT = tf.TensorSpec((None,), tf.string, name="text")
 REFERENCE = tf.TensorSpec((None,), tf.string, name="reference")
-Endpoint = Callable[..., Fields]
 
 
-class TextArchive:
-    """The signatures of an exported translator, all from raw text (B,), to be called and saved.
+def save_signatures(graph: TranslatorGraph, resources: Iterable[Any], directory: Path) -> None:
+    """Writes saved_model.pb and variables, with these signatures, all from raw text (B,).
 
     serving_default: text -> translation, and nothing else, so that REST gives a plain list.
     translate: text -> translation, score.
@@ -24,25 +22,27 @@ class TextArchive:
     score: text, reference -> score, log_probability, length; see `reference_scores`.
     align: text -> see `alignments`.
 
+    Each is traced once, which is most of the work. (`tf.saved_model.save` traces functions that it
+    is given as such anew, and keras.export.ExportArchive has traced them before.) What is tracked
+    are plain variables: the wrappers that Keras puts around them would be saved beside them, and
+    the server would fill the wrong ones (keras-team/keras#20095).
+
     Args:
-        graph: the translator.
-        resources: what the graph uses beside variables, such as tokenizers; the variables are found
-            without being named, and would be saved twice if they were (keras-team/keras#20095).
+        graph: the translator; its variables are those that its searches read.
+        resources: what the graph uses beside variables, such as tokenizers.
+        directory: is filled.
     """
-
-    def __init__(self, graph: TranslatorGraph, resources: Iterable[Any]) -> None:
-        self._archive = keras.export.ExportArchive()
-        for resource in resources:
-            self._archive.track(resource)
-        self.endpoints: Mapping[str, Endpoint] = {
-            name: self._archive.add_endpoint(name, function, input_signature=inputs)
-            for name, (function, *inputs) in _signatures(graph).items()
-        }
-
-    def save(self, directory: Path) -> None:
-        """Writes saved_model.pb and the variables."""
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # no training
-        self._archive.write_out(str(directory), options, verbose=False)
+    traced = {
+        name: tf.function(function, inputs, autograph=False).get_concrete_function()
+        for name, (function, *inputs) in _signatures(graph).items()
+    }
+    saved = tf.Module()
+    saved.resources = list(resources)
+    saved.parameters = list(
+        {id(each): each for one in traced.values() for each in one.variables}.values()
+    )
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # no training
+    tf.saved_model.save(saved, str(directory), traced, options)
 
 
 def _signatures(graph: TranslatorGraph) -> dict[str, tuple]:

@@ -3,7 +3,7 @@
 Shape suffixes: B texts, N outputs of a search, T target and S source positions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from seq2seq.errors import ExportError
 from seq2seq.serving.comparison import first_difference
 from seq2seq.serving.expected import FLOAT_TOLERANCE, Answer
-from seq2seq.serving.exporting import Endpoint
 from seq2seq.serving.probes import Batch, batch_size, take
 from seq2seq.serving.tensors import as_array
 from seq2seq.serving.warmup import WarmupRequest
@@ -23,6 +22,7 @@ BLANK = ["", " \t "]
 FEW = 20  # texts of the signatures whose answers are large
 MOST_TIES = 0.02  # share of the texts
 WARMUP_BATCHES = (1, 8)
+Predict = Callable[[str, Batch], Batch]
 
 
 def record_answers(translator: TextTranslator, texts: Sequence[str]) -> list[Answer]:
@@ -49,23 +49,37 @@ def record_answers(translator: TextTranslator, texts: Sequence[str]) -> list[Ans
     return answers
 
 
-def find_ties(answers: Sequence[Answer], endpoints: Mapping[str, Endpoint]) -> set[str]:
+def find_ties(answers: Sequence[Answer], predict: Predict) -> set[bytes]:
     """Texts that have several best translations, whose scores are equal up to rounding.
 
     The graph and the translator in memory add up the same numbers in other orders, so that they may
     choose differently; such a text is no example of what has to be answered.
 
+    Args:
+        answers: of the translator in memory.
+        predict: gives the graph's outputs for a signature's name and inputs.
+
     Raises:
         ExportError: there are too many for chance.
     """
     texts = {text for answer in answers for text in answer.inputs["text"].tolist()}
-    ties = {text.decode() for answer in answers for text in _ties(answer, endpoints)}
+    ties = {text for answer in answers for text in _ties(answer, predict)}
     if len(ties) > max(1, MOST_TIES * len(texts)):
         raise ExportError(
             f"the graph translates {len(ties)} of {len(texts)} texts otherwise than the run, "
-            f"e.g. {min(ties)!r}; this is a mistake in seq2seq, please report it"
+            f"e.g. {min(ties).decode()!r}; this is a mistake in seq2seq, please report it"
         )
     return ties
+
+
+def without(texts: Collection[bytes], answers: Sequence[Answer]) -> tuple[Answer, ...]:
+    """The answers to all other texts."""
+    kept = []
+    for answer in answers:
+        rows = [row for row, text in enumerate(answer.inputs["text"]) if text not in texts]
+        inputs, outputs = take(answer.inputs, rows), take(answer.outputs, rows)
+        kept.append(Answer(answer.signature, inputs, outputs))
+    return tuple(kept)
 
 
 def warmup_requests(translator: TextTranslator, texts: Sequence[str]) -> list[WarmupRequest]:
@@ -153,14 +167,11 @@ def _scored(each: Sequence[Translation]) -> dict[str, Any]:
     }
 
 
-def _ties(answer: Answer, endpoints: Mapping[str, Endpoint]) -> Iterator[bytes]:
+def _ties(answer: Answer, predict: Predict) -> Iterator[bytes]:
     """Texts with other words or subwords and the same scores."""
     if not answer.outputs.keys() & {"score", "scores"}:
         return
-    found = {
-        name: values.numpy()
-        for name, values in endpoints[answer.signature](**answer.inputs).items()
-    }
+    found = predict(answer.signature, answer.inputs)
     for row in range(batch_size(answer.inputs)):
         expected, actual = take(answer.outputs, [row]), take(found, [row])
         if _scores_agree(expected, actual) and first_difference(_words(expected), actual, 0):

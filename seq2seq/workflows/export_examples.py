@@ -1,5 +1,6 @@
 """Sentences to check an export with: the run's own evaluation text, or made of its vocabulary."""
 
+import logging
 from collections.abc import Iterator
 from itertools import islice
 
@@ -9,6 +10,8 @@ from seq2seq.config.sections import RunConfig
 from seq2seq.data.lines import read_lines
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 MOST = 200
 MOST_READ = 20_000  # lines of a file that are looked at
@@ -23,12 +26,16 @@ def example_texts(config: RunConfig, subwords: Subwords) -> list[str]:
     where the run found them. A run folder that was moved alone gets random subwords instead.
     """
     longest = config.decoding.longest_source
-    for texts in (_evaluation_texts(config), _made_texts(subwords)):
-        fitting = dict.fromkeys(
+
+    def fitting_of(texts: Iterator[str]) -> dict[str, None]:
+        return dict.fromkeys(
             text for text in texts if 0 < len(subwords.encode(text)) <= longest and text.strip()
         )
-        if fitting:
-            break
+
+    fitting = fitting_of(_evaluation_texts(config))
+    if not fitting:
+        logger.info("the run's validation and test text is not there; made-up text stands in")
+        fitting = fitting_of(_made_texts(subwords))
     every = max(1, -(-len(fitting) // MOST))
     return list(fitting)[::every]
 

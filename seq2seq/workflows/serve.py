@@ -1,15 +1,20 @@
-"""Serve an exported model over HTTP, and gRPC if asked for, until a signal stops it."""
+"""Serve a run or an exported model over HTTP, and gRPC if asked for, until a signal stops it."""
 
 import asyncio
 import importlib.util
 import logging
 import signal
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from seq2seq.config.serving import ServerConfig
+from seq2seq.config.serving import DEFAULT_NAME, ServerConfig
 from seq2seq.errors import ServerError
 from seq2seq.serving.version_folders import VersionFolders
+from seq2seq.workflows.run_folder import MANIFEST
 
 if TYPE_CHECKING:
     from seq2seq.serving.models import Loader
@@ -22,14 +27,24 @@ EXTRAS = {  # packages that only the server imports
     "grpc": ("tensorflow_serving", "grpc_health"),
 }
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+TEMPORARY = "seq2seq-serve-"  # how the folder of a run's export is called
 
 
-def serve(directory: Path, config: ServerConfig, loader: "Loader | None" = None) -> bool:
+def serve(
+    path: Path,
+    config: ServerConfig,
+    settings: Mapping[str, Any] | None = None,
+    loader: "Loader | None" = None,
+) -> bool:
     """Serves until SIGTERM or SIGINT, and ends what is under way; a second signal ends at once.
 
+    A run is exported into a temporary folder, which goes when the serving ends, or when a signal
+    comes while it is still being exported.
+
     Args:
-        directory: a base with version folders, or the folder of one version.
+        path: a run folder; or an exported model: a base with version folders, or one version's.
         config: see `ServerConfig`.
+        settings: decoding settings in place of a run's; an exported model takes none.
         loader: makes a model of a version's folder; by default TensorFlow loads a SavedModel.
 
     Returns:
@@ -38,25 +53,36 @@ def serve(directory: Path, config: ServerConfig, loader: "Loader | None" = None)
 
     Raises:
         ServerError: see `check_serving`; or a port is taken, or no version can be loaded.
+        Seq2SeqError: the run cannot be exported.
     """
-    check_serving(directory, config)
-    from seq2seq.serving.loaded_model import load_saved_model
-    from seq2seq.serving.server import Server
+    check_serving(path, config)
+    if not is_run(path):
+        if settings:
+            raise ValueError(f"{path} is an exported model, so it takes no settings: {settings}")
+        return _serve_model(path, config, loader)
+    with _signals_interrupt(), tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        try:
+            model = _export(path, settings or {}, Path(folder))
+            return _serve_model(model, config, loader)
+        except KeyboardInterrupt:
+            logger.info("stopped before the model was ready")
+            return True
+        finally:
+            for each in SIGNALS:  # whatever comes now, the folder is removed
+                signal.signal(each, signal.SIG_IGN)
 
-    async def run() -> bool:
-        server = Server(directory, loader or load_saved_model, config)
-        for each in SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(each, server.stop)
-        return await server.run(lambda addresses: _announce(config, addresses))
 
-    return asyncio.run(run())
+def is_run(path: Path) -> bool:
+    """Whether a run folder is there, rather than an exported model or nothing."""
+    return (path / MANIFEST).is_file()
 
 
-def check_serving(directory: Path, config: ServerConfig) -> None:
+def check_serving(path: Path, config: ServerConfig) -> None:
     """Finds, in no time, what would keep `serve` from starting.
 
     Raises:
-        ServerError: a package is missing, naming its extra, or there is no model in the folder.
+        ServerError: a package is missing, naming its extra; there is neither run nor model; or a
+            port is taken.
     """
     for extra in ("serve",) if config.grpc_port is None else ("serve", "grpc"):
         missing = [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
@@ -65,10 +91,71 @@ def check_serving(directory: Path, config: ServerConfig) -> None:
                 f"serving needs packages that are not installed ({', '.join(missing)}); "
                 f"install them with: pip install 'seq2seq[{extra}]'"
             )
-    VersionFolders(directory).check()
+    if not path.is_dir():
+        raise ServerError(f"{path} is no folder; give a run folder or an exported model")
+    if not is_run(path):
+        try:
+            VersionFolders(path).check()
+        except ServerError as error:
+            raise ServerError(f"{error} (and a run folder would have a {MANIFEST})") from None
+    for port in filter(None, (config.port, config.grpc_port)):
+        _check_port(config.host, port)
+
+
+def _check_port(host: str, port: int) -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+            listener.bind(address)
+    except OSError as error:
+        raise ServerError(
+            f"cannot listen at {host} port {port}: {error.strerror or error}; "
+            "choose another host or port"
+        ) from None
+
+
+def _export(run: Path, settings: Mapping[str, Any], folder: Path) -> Path:
+    """The directory of a model with one version."""
+    from seq2seq.workflows.export import ExportJob, export  # here, because it loads TensorFlow
+
+    logger.info("exporting %s, to serve it", run)
+    model = folder / DEFAULT_NAME
+    export(ExportJob(run, model, settings=settings))
+    return model
+
+
+def _serve_model(model: Path, config: ServerConfig, loader: "Loader | None") -> bool:
+    from seq2seq.serving.loaded_model import load_saved_model
+    from seq2seq.serving.server import Server
+
+    async def run() -> bool:
+        server = Server(model, loader or load_saved_model, config)
+        for each in SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(each, server.stop)
+        return await server.run(lambda addresses: _announce(config, addresses))
+
+    return asyncio.run(run())
 
 
 def _announce(config: ServerConfig, addresses: "Addresses") -> None:
     logger.info("serving %s at %s", config.name, addresses.url)
     if addresses.grpc:
         logger.info("serving %s by gRPC at %s", config.name, addresses.grpc)
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Either signal raises KeyboardInterrupt, as SIGINT does by itself."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler or signal.SIG_DFL)

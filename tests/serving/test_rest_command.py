@@ -1,5 +1,6 @@
 import argparse
 import importlib.util
+import socket
 
 import pytest
 from fake_server import load_by_prefix, write_versions
@@ -18,8 +19,9 @@ def parsed(*arguments):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What the command gives to its workflow."""
+    """What the command gives to its workflow, whatever listens at the default ports here."""
     calls = []
+    monkeypatch.setattr("seq2seq.workflows.serve._check_port", lambda host, port: None)
     monkeypatch.setattr(command, "load_tensorflow", lambda: None)
     monkeypatch.setattr("seq2seq.workflows.serve.serve", lambda *given: calls.append(given) or True)
     return calls
@@ -31,8 +33,8 @@ def test_options_reach_their_settings(tmp_path, calls):
     options += ["--max-batch", "8", "--max-delay", "1.5", "--queue", "99", "--threads", "2"]
     options += ["--timeout", "3", "--max-rows", "16", "--max-body", "1000"]
     command.run(parsed(tmp_path, *options))
-    ((directory, config),) = calls
-    assert directory == tmp_path
+    ((path, config, settings),) = calls
+    assert (path, settings) == (tmp_path, {})
     assert (config.name, config.host, config.port) == ("deen", "127.0.0.1", 0)
     assert (config.grpc_port, config.poll, config.limits.max_body) == (8500, 0.5, 1000)
     batching = config.batching
@@ -42,8 +44,33 @@ def test_options_reach_their_settings(tmp_path, calls):
 
 def test_without_options_only_this_machine_reaches_the_server(tmp_path, calls):
     command.run(parsed(write_versions(tmp_path, 1)))
-    assert calls == [(tmp_path, ServerConfig())]
+    assert calls == [(tmp_path, ServerConfig(), {})]
     assert calls[0][1].host == "127.0.0.1" and calls[0][1].grpc_port is None
+
+
+def test_decoding_options_are_for_a_run_and_refused_by_name_for_a_model(tmp_path, calls):
+    options = ["--beam", "2", "--n-best", "1", "--length-penalty", "0"]
+    run, model = tmp_path / "run", write_versions(tmp_path / "model", 1)
+    run.mkdir()
+    (run / "manifest.json").write_text("{}")
+    command.run(parsed(run, *options))
+    assert calls == [(run, ServerConfig(), {"beam_width": 2, "n_best": 1, "length_penalty": 0.0})]
+    with pytest.raises(ServerError, match="out --beam, --n-best, --length-penalty, or export"):
+        command.run(parsed(model, *options))
+    with pytest.raises(ServerError, match="leave out --beam, or"):
+        command.run(parsed(model / "1", "--beam", "1"))
+    assert len(calls) == 1
+
+
+def test_a_port_that_is_taken_is_named_before_anything_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "load_tensorflow", lambda: pytest.fail("loaded"))
+    (tmp_path / "manifest.json").write_text("{}")  # of a run, whose export takes a while
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        for options in (("--port", port), ("--port", 0, "--grpc-port", port)):
+            with pytest.raises(ServerError, match=f"cannot listen at 127.0.0.1 port {port}: Addr"):
+                command.run(parsed(tmp_path, *options))
+    check_serving(tmp_path, check_server_settings({"port": port}))  # free again
 
 
 def test_wrong_settings_are_all_named(tmp_path, calls):
@@ -61,7 +88,7 @@ def test_wrong_settings_are_all_named(tmp_path, calls):
 )
 def test_a_missing_package_names_its_extra(tmp_path, monkeypatch, package, extra):
     write_versions(tmp_path, 1)
-    with_grpc = check_server_settings({"grpc_port": 0})
+    with_grpc = check_server_settings({"port": 0, "grpc_port": 0})
     check_serving(tmp_path, with_grpc)  # here, all are installed
     found = importlib.util.find_spec
     monkeypatch.setattr(
@@ -70,12 +97,16 @@ def test_a_missing_package_names_its_extra(tmp_path, monkeypatch, package, extra
     with pytest.raises(ServerError, match=rf"not installed \({package}\).*'seq2seq\[{extra}\]'"):
         check_serving(tmp_path, with_grpc)
     if extra == "grpc":
-        check_serving(tmp_path, ServerConfig())  # without gRPC its packages are not missed
+        check_serving(tmp_path, ServerConfig(port=0))  # without gRPC its packages are not missed
 
 
-def test_nothing_is_loaded_when_there_is_no_model(tmp_path, monkeypatch):
+def test_nothing_is_loaded_when_there_is_neither_a_run_nor_a_model(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "load_tensorflow", lambda: pytest.fail("loaded"))
-    with pytest.raises(ServerError, match="holds no model"):
-        command.run(parsed(tmp_path))
-    with pytest.raises(ServerError, match="holds no model"):
-        serve(tmp_path, ServerConfig(), load_by_prefix)
+    neither = "holds no model: expected saved_model.pb, or .* a run folder would have a manifest"
+    for options in ((), ("--beam", "2")):
+        with pytest.raises(ServerError, match=neither):
+            command.run(parsed(tmp_path, *options))
+    with pytest.raises(ServerError, match="nowhere is no folder; give a run folder or an exported"):
+        command.run(parsed(tmp_path / "nowhere"))
+    with pytest.raises(ServerError, match=neither):
+        serve(tmp_path, ServerConfig(), loader=load_by_prefix)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ class HeldBack(ShoutingModel):
 
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 settings = {{"port": 0, "grace": {grace}}}
-finished = serve(Path({base!r}), check_server_settings(settings), lambda folder: HeldBack())
+config = check_server_settings(settings)
+finished = serve(Path({base!r}), config, loader=lambda folder: HeldBack())
 print("finished" if finished else "cut off", flush=True)
 import os; os._exit(0)
 """
@@ -56,12 +58,10 @@ class Child:
 
     def ask(self):
         """Status and JSON of a prediction."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request("POST", "/v1/models/seq2seq:predict", '{"instances": ["a"]}')
-        response = connection.getresponse()
-        answer = response.status, json.loads(response.read())
-        connection.close()
-        return answer
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("POST", "/v1/models/seq2seq:predict", '{"instances": ["a"]}')
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
 
     def until_deaf(self):
         """Returns once it listens no more."""
