@@ -58,6 +58,7 @@ class TrainingConfig:
     """How the weights are found."""
 
     epochs: PositiveInt = 20
+    steps: PositiveInt | None = None  # in place of epochs
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.002  # Adam; at the peak of the schedule
     schedule: Literal["cosine", "inverse_sqrt", "plateau", "constant"] = "cosine"
     warmup_steps: Annotated[int, Field(ge=0)] = 200

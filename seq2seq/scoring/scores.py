@@ -43,3 +43,12 @@ def corpus_scores(translations: Sequence[str], references: Sequence[str]) -> Sco
 def corpus_bleu(translations: Sequence[str], references: Sequence[str]) -> float:
     """BLEU alone, unrounded; TER takes seconds on long corpora."""
     return BLEU(force=True).corpus_score(translations, [references]).score
+
+
+def bleu_interval(translations: Sequence[str], references: Sequence[str]) -> tuple[float, float]:
+    """Mean and half width of the 95 % interval of BLEU over 1,000 bootstrap samples of the lines.
+
+    Koehn 2004, https://aclanthology.org/W04-3250; drawn with a fixed seed.
+    """
+    score = BLEU(force=True).corpus_score(translations, [references], n_bootstrap=1000)
+    return score._mean, score._ci

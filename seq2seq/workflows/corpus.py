@@ -39,6 +39,9 @@ class Survey:
         return self.pairs - self.empty - self.too_long
 
 
+SIDES = ("source", "target")
+
+
 def check_files(config: RunConfig) -> None:
     """Looks that every file that the settings name is there, before anything is written.
 
@@ -51,9 +54,9 @@ def check_files(config: RunConfig) -> None:
         for side in ("source", "target")
     ]
     paths = {field: getattr(config.data, field) for field in fields}
-    missing = [
-        f"data.{field}: {path}" for field, path in paths.items() if path and not path.is_file()
-    ]
+    named = {f"data.{field}": path for field, path in paths.items()}
+    named |= {f"model.{side}_vectors": getattr(config.model, f"{side}_vectors") for side in SIDES}
+    missing = [f"{name}: {path}" for name, path in named.items() if path and not path.is_file()]
     if missing:
         raise DataError(
             f"no such file: {'; '.join(missing)}; prepare the corpus first "

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.subwords import PAD
+from seq2seq.data.vectors import WordVectors
 from seq2seq.models.translator import build_translator
 
 BATCH = [tf.TensorSpec((None, None), tf.int32)] * 3
@@ -67,6 +68,16 @@ class Optimization:
     def parameters(self) -> int:
         """Number of trained values."""
         return sum(int(np.prod(weight.shape)) for weight in self._weights)
+
+    def start_from(self, side: str, found: WordVectors) -> None:
+        """Puts vectors in place of the "source" or the "target" embedding's fresh ones."""
+        layers = self._translator.layers
+        embedding = layers.source_embedding if side == "source" else layers.target_embedding
+        rows = tf.IndexedSlices(tf.constant(found.vectors), tf.constant(found.ids))
+        embedding.embeddings.value.scatter_update(rows)
+        if self._decay:
+            for average, weight in zip(self._averages, self._weights, strict=True):
+                average.assign(weight)
 
     def step(self, batch: tuple, learning_rate: float) -> tuple[float, int]:
         """Updates the weights; returns the mean loss in nats a target token, and their number."""

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import RunConfig
+from seq2seq.data.vectors import read_vectors
 from seq2seq.errors import RunError
 from seq2seq.models.schedules import learning_rate
 from seq2seq.workflows.corpus import (
@@ -35,7 +36,7 @@ PLATEAU = 2  # validations without a better result before the plateau schedule h
 
 
 def train(config: RunConfig, run: Path, reporter: Reporter) -> RunFolder:
-    """Trains to the end of `training.epochs` or of the patience, then scores the best weights.
+    """Trains for `training.epochs` or `steps`, or until patience ends; scores the best weights.
 
     Raises:
         Seq2SeqError: settings, data or run folder cannot be used; nothing is left half-written.
@@ -68,6 +69,8 @@ class Training:
         with seeded(config.training.seed):
             self._optimization = Optimization(config, self._subwords.size)
         self._progress = self._resumed()
+        if not self._progress.step:
+            self._start_from_vectors()
         self._summaries = tf.summary.create_file_writer(str(folder.path / TENSORBOARD))
         self._clock = time.monotonic()
         pairs = f"{counts.kept} pairs of {counts.pairs}"
@@ -79,9 +82,9 @@ class Training:
         """Steps until the end, validating and saving on the way."""
         progress, training = self._progress, self._config.training
         steps_an_epoch = count_batches(epoch_batches(self._config, self._subwords, 0))
-        progress.total_steps = steps_an_epoch * training.epochs
+        progress.total_steps = training.steps or steps_an_epoch * training.epochs
         self._time_passed()
-        while progress.epoch < training.epochs and not progress.stopped:
+        while not self._finished():
             batches = epoch_batches(self._config, self._subwords, progress.epoch)
             for batch in prefetched(batches.skip(progress.batch)):
                 self._step(batch)
@@ -92,16 +95,23 @@ class Training:
                 if interrupted.is_set():
                     self._save()
                     raise KeyboardInterrupt
-                if progress.stopped:
-                    return
-            progress.epoch, progress.batch = progress.epoch + 1, 0
-            if not training.validate_every:
-                self._validate()
+                if self._finished():
+                    break
+            else:
+                progress.epoch, progress.batch = progress.epoch + 1, 0
+                if not training.validate_every:
+                    self._validate()
             if interrupted.is_set():
                 self._save()
                 raise KeyboardInterrupt
         if not progress.history or progress.history[-1]["step"] != progress.step:
             self._validate()  # the steps after the last multiple of validate_every
+
+    def _finished(self) -> bool:
+        progress, training = self._progress, self._config.training
+        if training.steps:
+            return progress.stopped or progress.step >= training.steps
+        return progress.stopped or progress.epoch >= training.epochs
 
     def _time_passed(self) -> float:
         """Seconds since it was last asked."""
@@ -119,6 +129,15 @@ class Training:
         if progress.stopped and (self._config.training.patience or math.inf) > progress.worse:
             progress.stopped = False
         return progress
+
+    def _start_from_vectors(self) -> None:
+        model = self._config.model
+        pieces = self._subwords.pieces(range(self._subwords.size))
+        for side, path in (("source", model.source_vectors), ("target", model.target_vectors)):
+            if path:
+                found = read_vectors(path, pieces, model.embedding_size)
+                self._optimization.start_from(side, found)
+                logger.info("%s: vectors for %d of %d subwords", path, len(found.ids), len(pieces))
 
     def _step(self, batch: tuple) -> None:
         progress, training = self._progress, self._config.training
