@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo test check lint format benchmark
+.PHONY: demo test test-family test-presets check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -21,6 +21,14 @@ demo: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+# Every combination of the network's parts; FAMILY_SHARE=1/8 takes every eighth. Hours.
+test-family: .venv/installed-dev
+	$(BIN)/python -m pytest -m slow tests/models/test_family.py
+
+# Every published network, small, on the miniature corpus. Half an hour.
+test-presets: .venv/installed-dev
+	$(BIN)/python -m pytest -m slow -rP tests/workflows/test_presets_learn.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .

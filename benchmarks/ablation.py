@@ -5,9 +5,9 @@
         [--jobs 2] [--output runs/ablation]
 
 Every combination of the varied values is trained on the same batches from the same seed, one core
-each, for the settings' epochs or for M minutes. OUTPUT/table.md and table.csv are written anew after
-each; called again, it goes on where it was interrupted. Combinations that the settings refuse are
-listed with the reason.
+each, for the settings' epochs or for M minutes. OUTPUT/table.md and table.csv are written anew
+after each; called again, it goes on where it was interrupted. Combinations that the settings refuse
+are listed with the reason.
 """
 
 import argparse

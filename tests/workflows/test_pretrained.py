@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-
 from conftest import Silent, miniature_settings
+
 from seq2seq.data.vectors import WordVectors
 from seq2seq.errors import DataError
 from seq2seq.workflows.optimization import Optimization

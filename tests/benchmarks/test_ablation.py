@@ -1,0 +1,54 @@
+import csv
+import io
+
+import pytest
+
+from benchmarks.ablation import Variant, comma_separated, markdown, variants_of
+from benchmarks.ablation_variant import Result
+from seq2seq.errors import ConfigError
+
+RESULT = Result(
+    parameters=1_234_567,
+    steps=90,
+    training_seconds=61.2,
+    training_tokens_per_second=4321.0,
+    perplexity=5.678,
+    bleu=38.764,
+    bleu_interval=1.234,
+    greedy_sentences_per_second=600.4,
+    beam_sentences_per_second=201.6,
+)
+
+
+def test_every_combination_of_the_varied_values_is_a_variant():
+    found = variants_of(["model.attention=dot,none", "model.cell=lstm,gru"])
+    assert [each.overrides for each in found] == [
+        ["model.attention=dot", "model.cell=lstm"],
+        ["model.attention=dot", "model.cell=gru"],
+        ["model.attention=none", "model.cell=lstm"],
+        ["model.attention=none", "model.cell=gru"],
+    ]
+    assert len({each.name for each in found}) == 4
+    assert [each.overrides for each in variants_of([])] == [[]]
+
+
+@pytest.mark.parametrize("wrong", ["attention=dot", "model.attention", "model.attention=dot,,none"])
+def test_a_variation_of_another_form_is_refused(wrong):
+    with pytest.raises(ConfigError, match="expected SECTION.FIELD=VALUE,VALUE"):
+        variants_of([wrong])
+
+
+def test_the_tables_hold_what_was_measured_and_why_something_was_not():
+    measured, refused = variants_of(["model.attention=dot,none"])
+    results = {measured: RESULT, refused: "refused: no attention"}
+    heading, _, first, second = markdown(results).splitlines()
+    assert first == "| dot | 38.76 ± 1.23 | 5.68 | 1,234,567 | 90 | 4,321 | 600 | 202 | 61 |"
+    assert heading.count("|") == first.count("|") == second.count("|")
+    assert "none | refused: no attention |" in second
+    rows = list(csv.DictReader(io.StringIO(comma_separated(results))))
+    assert float(rows[0]["bleu"]) == RESULT.bleu
+    assert rows[1]["refused"] == "refused: no attention"
+
+
+def test_a_variants_name_can_be_a_folders():
+    assert "/" not in Variant((("model.source_vectors", "a/b.txt"),)).name

@@ -1,0 +1,41 @@
+"""Published networks, small, learn the miniature language (`make test-presets`)."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from conftest import Silent, miniature_settings, write_corpus
+
+from seq2seq.config.architecture import ModelConfig
+from seq2seq.config.presets import PRESETS, expand_preset
+from seq2seq.workflows.train import train
+
+SIZES = {
+    "sutskever2014": 0.16,
+    "bahdanau2015": 0.16,
+    "luong2015": 0.13,
+    "gnmt2016": 0.1,
+    "rnmt_plus2018": 0.08,
+    "hybrid2018": 0.1,
+}
+LEAST = 90.0  # BLEU; without attention there is no such promise
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_small_network_of_this_design_translates_the_miniature_language(preset, tmp_path):
+    corpus = write_corpus(tmp_path / "corpus", train=None, others=500)
+    model = expand_preset({"preset": preset, "size": SIZES[preset], "dropout": 0.1}, "test")
+    config = miniature_settings(
+        corpus,
+        subwords={"vocabulary_size": 1000},
+        data={"batch_tokens": 640},
+        training={"epochs": 15, "learning_rate": 0.002, "warmup_steps": 200},
+        decoding={"beam_width": 5},
+    )
+
+    config = replace(config, model=ModelConfig(**model))
+    folder = train(config, tmp_path / "run", Silent())
+    scores = json.loads((folder.path / "scores.json").read_text())
+    print(f"{preset}: BLEU {scores['test']['bleu']}")
+    assert scores["test"]["bleu"] >= (LEAST if preset != "sutskever2014" else 0)
