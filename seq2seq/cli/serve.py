@@ -84,7 +84,8 @@ def run(arguments: argparse.Namespace) -> None:
             f"leave out {', '.join(given)}, or export it again with them"
         )
     load_tensorflow()
-    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow misses gradients, in vain
+    # A filter and not a level, which Keras sets back.
+    logging.getLogger("absl").addFilter(lambda record: "custom gradients" not in str(record.msg))
     if not serve(arguments.path, config, dict(given.values())):
         sys.stdout.flush()
         sys.stderr.flush()
