@@ -8,6 +8,20 @@ from seq2seq.errors import ConfigError
 MULTIPLE = 16  # scaled widths are multiples of it, so that heads and directions divide them
 WIDTHS = ("embedding_size", "units", "readout_size", "feed_forward")
 
+_RNMT_PLUS_DECODER: Mapping[str, Any] = {
+    "cell": "layer_norm_lstm",
+    "decoder_layers": 8,
+    "residual_from": 3,
+    "bridge": "zero",
+    "attention": "multi_head_additive",
+    "heads": 4,
+    "attention_reads": "bottom",
+    "input_feeding": True,
+    "readout": "both",
+    "tied_embeddings": "none",
+    "dropout": 0.2,
+}
+
 # What a paper leaves open, or what the parts here read otherwise, is said beside it.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     # Sutskever et al. 2014, https://arxiv.org/abs/1409.3215, section 3.4.
@@ -83,40 +97,20 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "rnmt_plus2018": {
         "embedding_size": 1024,
         "units": 1024,
-        "cell": "layer_norm_lstm",
         "encoder_layers": 6,
-        "decoder_layers": 8,
         "bidirectional": "all",
         "directions": "full",
-        "residual_from": 3,
-        "bridge": "zero",
-        "attention": "multi_head_additive",
-        "heads": 4,
-        "attention_reads": "bottom",
-        "input_feeding": True,
-        "readout": "both",
-        "tied_embeddings": "none",
-        "dropout": 0.2,
+        **_RNMT_PLUS_DECODER,
     },
     # The same, section 6: the encoder of the big Transformer (section 5), RNMT+'s decoder.
     "hybrid2018": {
         "embedding_size": 1024,
         "units": 1024,
-        "cell": "layer_norm_lstm",
         "encoder": "transformer",
         "encoder_layers": 6,
         "encoder_heads": 16,
         "feed_forward": 8192,
-        "decoder_layers": 8,
-        "residual_from": 3,
-        "bridge": "zero",
-        "attention": "multi_head_additive",
-        "heads": 4,
-        "attention_reads": "bottom",
-        "input_feeding": True,
-        "readout": "both",
-        "tied_embeddings": "none",
-        "dropout": 0.2,
+        **_RNMT_PLUS_DECODER,
     },
 }
 

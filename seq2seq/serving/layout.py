@@ -10,10 +10,11 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from seq2seq.errors import ExportError
+from seq2seq.serving.durable import flush_file, flush_tree, remove_empty
 from seq2seq.serving.samples import SAMPLE_FILES
 
 MODEL_FILE = "saved_model.pb"
@@ -66,7 +67,7 @@ def new_version(model: Path, version: int | None = None) -> Iterator[Path]:
     check_model_directory(model)
     made = _make_directories(model)
     with ExitStack() as cleanup:
-        cleanup.callback(_remove_empty, made)
+        cleanup.callback(remove_empty, made)
         with _locked(model):  # nobody takes a directory for a leftover before it is locked
             _remove_leftovers(model)
             number = next_version(model) if version is None else version
@@ -76,11 +77,11 @@ def new_version(model: Path, version: int | None = None) -> Iterator[Path]:
             cleanup.callback(shutil.rmtree, temporary, ignore_errors=True)
             cleanup.enter_context(_locked(temporary))
         yield temporary
-        _flush(temporary)
+        flush_tree(temporary)
         _refuse_existing(final)
         os.rename(temporary, final)
         for directory in (model, *(each.parent for each in made)):
-            _flush_file(directory)
+            flush_file(directory)
 
 
 def check_model_directory(model: Path) -> None:
@@ -136,12 +137,6 @@ def _make_directories(model: Path) -> list[Path]:
     return missing
 
 
-def _remove_empty(directories: list[Path]) -> None:
-    for directory in directories:
-        with suppress(OSError):  # there is something in it, as there should be
-            directory.rmdir()
-
-
 @contextmanager
 def _locked(directory: Path, wait: bool = True) -> Iterator[bool]:
     """Locks a directory until the block or the process ends; tells whether that was possible.
@@ -165,19 +160,3 @@ def _remove_leftovers(model: Path) -> None:
         with _locked(directory, wait=False) as abandoned:
             if abandoned:
                 shutil.rmtree(directory, ignore_errors=True)
-
-
-def _flush(directory: Path) -> None:
-    """Returns once everything in it would survive a loss of power."""
-    for folder, _, files in os.walk(directory):
-        for name in files:
-            _flush_file(Path(folder) / name)
-        _flush_file(Path(folder))
-
-
-def _flush_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

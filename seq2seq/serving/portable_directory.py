@@ -3,11 +3,12 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from seq2seq.errors import ExportError
+from seq2seq.serving.durable import flush_file, remove_empty
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def new_directory(directory: Path) -> Iterator[Path]:
     writing = directory.with_name(f".{directory.name}.new")
     missing = [each for each in directory.parents if not each.exists()]
     with ExitStack() as cleanup:
-        cleanup.callback(_remove_empty, missing)
+        cleanup.callback(remove_empty, missing)
         try:
             writing.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -39,11 +40,11 @@ def new_directory(directory: Path) -> Iterator[Path]:
             left.unlink()
         yield writing
         for path in (*writing.iterdir(), writing):
-            _flush(path)
+            flush_file(path)
         _refuse_occupied(directory)
         os.rename(writing, directory)
         for parent in (directory.parent, *(each.parent for each in missing)):
-            _flush(parent)
+            flush_file(parent)
 
 
 def _refuse_occupied(directory: Path) -> None:
@@ -62,18 +63,3 @@ def _lock(descriptor: int, directory: Path) -> None:
                 f"{directory} is being written by another process; wait for it, "
                 "or give another directory"
             ) from None
-
-
-def _remove_empty(directories: Sequence[Path]) -> None:
-    for directory in directories:
-        with suppress(OSError):  # there is something in it, as there should be
-            directory.rmdir()
-
-
-def _flush(path: Path) -> None:
-    """Returns once a file's or a directory's contents would survive a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,15 +1,13 @@
-"""One exported model for all tests that look at one, and commands in this process."""
+"""One exported model for all tests that look at one."""
 
-import contextlib
-import io
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command_line import run_command
 from made_once import made_once
 
-from seq2seq.cli.main import main
 from seq2seq.serving.report import Report
 from seq2seq.workflows import export as exporting
 
@@ -46,19 +44,3 @@ def exported_model(request):
 
     folder = made_once(request.getfixturevalue("tmp_path_factory"), "exported", make)
     return Exported(folder / "run", folder / "miniature")
-
-
-def run_command(*arguments):
-    """Standard output of a command that succeeds."""
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        main([str(each) for each in arguments])
-    return printed.getvalue()
-
-
-def fails(*arguments):
-    """The line that a command fails with."""
-    with contextlib.redirect_stderr(io.StringIO()) as printed, pytest.raises(SystemExit) as stopped:
-        main([str(each) for each in arguments])
-    assert stopped.value.code == 1
-    *_, line = printed.getvalue().splitlines()
-    return line

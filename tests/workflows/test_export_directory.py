@@ -8,7 +8,8 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from exported_model import N_BEST, exported_model, fails, run_command
+from command_line import fails, run_command
+from exported_model import N_BEST, exported_model
 
 import seq2seq
 from seq2seq.serving import verification

@@ -1,6 +1,4 @@
-import contextlib
 import hashlib
-import io
 import json
 import shutil
 from importlib.metadata import PackageNotFoundError
@@ -9,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sentencepiece
+from command_line import fails, run_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import seq2seq
-from seq2seq.cli.main import main
 from seq2seq.data.lines import read_lines
 from seq2seq.errors import ExportError
 from seq2seq.serving import portable_formats
@@ -25,22 +23,6 @@ from seq2seq.workflows.run_folder import RunFolder
 EOS = 3
 # Rules that want operations of their own: attention kept, repeats blocked, ends forbidden.
 RULES = {"n_best": 2, "coverage_penalty": 0.2, "blocked_ngram": 2, "shortest": 3}
-
-
-def run_command(*arguments):
-    """Standard output of a command that succeeds."""
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        main([str(each) for each in arguments])
-    return printed.getvalue()
-
-
-def fails(*arguments):
-    """The line that a command fails with."""
-    with contextlib.redirect_stderr(io.StringIO()) as printed, pytest.raises(SystemExit) as stopped:
-        main([str(each) for each in arguments])
-    assert stopped.value.code == 1
-    *_, line = printed.getvalue().splitlines()
-    return line
 
 
 def need(name):
