@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-INCHES_PER_SUBWORD = 0.38
-DOTS_PER_INCH = 150
+from seq2seq.inspection.figures.picture import (
+    SHARES,
+    label_columns,
+    label_rows,
+    picture,
+    save,
+    set_title,
+)
 
 
 def draw_attention(
@@ -34,28 +39,20 @@ def draw_attention(
             f"{len(source_subwords)} source subwords"
         )
     rows, columns = weights.shape
-    size = (2.5 + INCHES_PER_SUBWORD * columns, 1.8 + INCHES_PER_SUBWORD * rows)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = picture(columns, rows)
     axes = figure.add_subplot()
-    image = axes.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(columns), [_label(piece) for piece in source_subwords], rotation=90)
-    axes.set_yticks(range(rows), [_label(piece) for piece in target_subwords])
+    image = axes.imshow(weights, cmap=SHARES, vmin=0, vmax=1, aspect="auto")
+    label_columns(axes, source_subwords)
+    label_rows(axes, target_subwords)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.set_xlabel("read")
     axes.set_ylabel("written")
-    if title:
-        figure.suptitle(_label(title), fontsize="medium")
+    set_title(figure, title)
     figure.colorbar(image, ax=axes, label="attention weight", fraction=0.05)
     return figure
 
 
 def save_png(figure: Figure, stream: BinaryIO) -> None:
     """Writes a figure; needs no display."""
-    FigureCanvasAgg(figure)
-    figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
-
-
-def _label(piece: str) -> str:
-    """A subword as text; "$" would start a formula."""
-    return piece.replace("$", r"\$")
+    save(figure, stream, "png")

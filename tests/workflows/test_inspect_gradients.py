@@ -3,13 +3,16 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from seq2seq.config.architecture import ModelConfig
+from seq2seq.inspection.gradients import by_distance, reach
 from seq2seq.models import tracing
 from seq2seq.models.tracing import embedded, record
 from seq2seq.models.tracing_cells import CellStep, cell_step
 from seq2seq.models.translator import build_translator
 from seq2seq.workflows.inspect_gradients import gradient_norms
+from seq2seq.workflows.optimization import seeded
 
 UNITS, STEP = 6, 1e-2
 SOURCE, TARGET_IN, TARGET_OUT = [5, 9, 4, 3], [2, 8, 6], [8, 6, 3]
@@ -17,9 +20,9 @@ KINDS = ("lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn")
 
 
 def network(**settings):
-    keras.utils.set_random_seed(2)
     config = ModelConfig(**{"embedding_size": UNITS, "units": UNITS, "dropout": 0.2, **settings})
-    return build_translator(config, 12)
+    with seeded(2):
+        return build_translator(config, 12)
 
 
 def losses(translator, vectors):
@@ -113,6 +116,49 @@ def test_some_positions_have_the_norms_that_they_have_among_all():
     np.testing.assert_allclose(some.source, every.source[[2, 0]], rtol=1e-4)
     np.testing.assert_allclose(some.hidden["decoder_0"], every.hidden["decoder_0"][[2, 0]], 1e-4)
     assert every.cell == {}
+
+
+def copy_batch(random, sentences, length=16):
+    """A source of random words and the same words as its target, as the network reads them."""
+    words = random.integers(4, 12, (sentences, length)).astype("int32")
+    ends, starts = (np.full((sentences, 1), special, "int32") for special in (3, 2))
+    return np.hstack([words, ends]), np.hstack([starts, words]), np.hstack([words, ends])
+
+
+def learnt_reach(kind, steps, seed=1):
+    """Steps back over which an encoder that copies learns, by gradients of h."""
+    config = ModelConfig(
+        cell=kind,
+        embedding_size=16,
+        units=32,
+        bidirectional="none",
+        attention="none",
+        dropout=0.0,
+        tied_embeddings="none",
+    )
+    with seeded(seed):
+        translator = build_translator(config, 12)
+    weights = translator.training.trainable_variables
+    optimizer = keras.optimizers.Adam(0.005, clipnorm=1.0)
+    random = np.random.default_rng(0)
+
+    @tf.function
+    def learn(source, target_in, target_out):
+        with tf.GradientTape() as tape:
+            logits = translator.training([source, target_in], training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(target_out, logits)
+            loss = tf.reduce_mean(losses)
+        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+
+    for _ in range(steps):
+        learn(*map(tf.constant, copy_batch(random, 32)))
+    rows = [row[0].tolist() for row in copy_batch(random, 1)]
+    norms = gradient_norms(translator, *rows, positions=[0, 5, 10, 15]).hidden["encoder_0"]
+    return reach(by_distance(norms, [norms.shape[1] - 1] * 4), share=0.05)
+
+
+def test_on_the_copy_task_an_lstm_learns_from_three_times_as_far_back_as_a_simple_rnn():
+    assert learnt_reach("lstm", 200) >= 3 * max(1, learnt_reach("simple_rnn", 200))
 
 
 @pytest.mark.parametrize(
