@@ -28,13 +28,14 @@ def value_of(variable: keras.Variable) -> Tensor:
 def upstream_gradients(args: tuple, upstream: Any) -> tuple:
     """The gradients that a `keras.ops.custom_gradient` backward function got, as a tuple.
 
-    TensorFlow and JAX pass them as positional arguments, PyTorch as the keyword `upstream`.
+    TensorFlow and JAX pass them as positional arguments, PyTorch its only one as the keyword
+    `upstream`.
     """
-    if upstream is None:
-        upstream = args
-    if len(upstream) == 1 and isinstance(upstream[0], (tuple, list)):
-        upstream = upstream[0]
-    return tuple(upstream)
+    if upstream is not None:
+        return (upstream,)
+    if len(args) == 1 and isinstance(args[0], (tuple, list)):
+        return tuple(args[0])
+    return args
 
 
 @keras.saving.register_keras_serializable(package="seq2seq")

@@ -1,0 +1,172 @@
+"""The long-range test: its table, its records, and that it tells cells apart."""
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import copy_task_training
+from benchmarks.copy_task import Plan, Records, run
+from benchmarks.copy_task_report import Cell, draw, markdown
+from benchmarks.copy_task_training import (
+    WINDOW,
+    Measured,
+    Recipe,
+    accuracy,
+    build_network,
+    train,
+    train_in_stages,
+)
+from data_prep.copy_task import PAD, CopyTask
+from seq2seq.inspection.attention import save_png
+
+SMALL = Recipe(units=4, steps=2, batch=3, tested=5)
+share = st.floats(0, 1)
+axes = st.lists(st.integers(10, 500), min_size=1, max_size=5, unique=True)
+
+
+def cells_of(kinds, distances, accuracies):
+    places = itertools.product(kinds, distances, range(len(accuracies)))
+    return [Cell(kind, seed, distance, accuracies[seed], 9, 1.0) for kind, distance, seed in places]
+
+
+@settings(deadline=None)
+@given(axes, st.lists(share, min_size=1, max_size=5), st.randoms())
+def test_the_table_shows_every_kind_at_every_distance_with_its_range(distances, shares, random):
+    cells = cells_of(["gru", "lstm"], distances, shares)
+    others = cells[1:]
+    random.shuffle(others)
+    heading, rule, *rows = markdown([cells[0], *others], chance=0.125).splitlines()
+    assert heading == f"| cell | {' | '.join(map(str, sorted(distances)))} |"
+    assert {line.count("|") for line in (heading, rule, *rows)} == {len(distances) + 2}
+    assert [row.split()[1] for row in rows] == ["gru", "lstm", "chance"]
+    lowest, highest = 100 * min(shares), 100 * max(shares)
+    for row in rows[:-1]:
+        for text in row.split(" | ")[1:]:
+            assert f"({lowest:.1f} to {highest:.1f})" in text
+    assert rows[-1].count("12.5") == len(distances)
+
+
+def test_the_middle_of_three_seeds_is_the_median():
+    cells = cells_of(["lstm"], [10], [0.2, 1.0, 0.9])
+    assert "| lstm | 90.0 (20.0 to 100.0) |" in markdown(cells, 0.1)
+    # Without the best, it is another.
+    assert "| lstm | 55.0 (20.0 to 90.0) |" in markdown([cells[0], cells[2]], 0.1)
+
+
+def test_a_kind_that_is_not_measured_yet_leaves_its_cell_empty():
+    cells = [*cells_of(["gru"], [10, 20], [0.5]), *cells_of(["lstm"], [10], [0.5])]
+    assert "| lstm | 50.0 (50.0 to 50.0) |  |" in markdown(cells, 0.1)
+
+
+def test_the_figure_has_a_curve_for_each_kind_and_no_colour():
+    figure = draw(cells_of(["gru", "lstm"], [10, 100], [0.5, 0.75]), chance=0.125)
+    (axes,) = figure.axes
+    lines = [container.lines[0] for container in axes.containers]
+    assert [container.get_label() for container in axes.containers] == ["gru", "lstm"]
+    assert [list(line.get_ydata()) for line in lines] == [[62.5, 62.5]] * 2
+    assert len({line.get_marker() for line in lines}) == 2
+    assert len({line.get_linestyle() for line in lines}) == 2
+    assert any(list(line.get_ydata()) == [12.5, 12.5] for line in axes.lines)
+    stream = io.BytesIO()
+    save_png(figure, stream)
+    stream.seek(0)
+    from PIL import Image
+
+    pixels = np.asarray(Image.open(stream).convert("RGB")).astype(int)
+    assert (pixels.max(axis=-1) - pixels.min(axis=-1)).max() < 16
+    assert pixels.min() < 64  # control: something was drawn
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Training that takes no time and may be interrupted; gives what was trained."""
+    calls = []
+
+    def stages(network, distances, seed, task, recipe):
+        for distance in distances:
+            calls.append((network, distance))
+            yield Measured(distance, 0.5, 9, 1.0)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(copy_task_training, "build_network", lambda kind, *_: kind)
+    monkeypatch.setattr(copy_task_training, "train_in_stages", stages)
+    return calls
+
+
+def test_an_interrupted_command_goes_on_with_the_networks_that_are_unfinished(tmp_path, trained):
+    plan = Plan(distances=(10, 20), seeds=(1,), steps=None)
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, tmp_path)
+    assert "| gru | 50.0 (50.0 to 50.0) |  |" in (tmp_path / "table.md").read_text()
+    assert (tmp_path / "figure.png").stat().st_size
+    table = run(plan, tmp_path)
+    again = [(kind, distance) for kind in ("gru", "lstm", "peephole_lstm") for distance in (10, 20)]
+    assert trained == [("simple_rnn", 10), ("simple_rnn", 20), ("gru", 10), *again]
+    assert (tmp_path / "table.md").read_text() == table
+    assert table.count("50.0 (50.0 to 50.0)") == 8
+    # Control: another recipe's cells are not taken for this one's.
+    run(Plan((10, 20), (1,), steps=7), tmp_path)
+    assert len(trained) == 17
+
+
+def test_a_cell_measured_again_replaces_the_earlier_one(tmp_path):
+    records = Records(tmp_path / "cells.jsonl", {"distances": (10,)})
+    records.add(Cell("lstm", 1, 10, 0.5, 9, 1.0))
+    records.add(Cell("lstm", 1, 10, 0.75, 9, 1.0))
+    assert [cell.accuracy for cell in records.cells] == [0.75]
+    assert Records(tmp_path / "cells.jsonl", {"distances": (10,)}).cells == records.cells
+    assert not Records(tmp_path / "cells.jsonl", {"distances": (20,)}).cells
+
+
+def test_a_network_answers_alike_however_much_padding_follows():
+    task = CopyTask()
+    network = build_network("lstm", task, SMALL, seed=1)
+    ids, _ = task.batch(np.array([3, 5]), np.random.default_rng(1))
+    scores = network.predict_on_batch(ids)
+    padded = np.pad(ids, ((0, 0), (0, 4)), constant_values=PAD)
+    np.testing.assert_allclose(network.predict_on_batch(padded), scores, atol=1e-6)
+    padded[:, -1] = task.question  # control: a token does change them
+    assert np.abs(network.predict_on_batch(padded) - scores).max() > 1e-4
+
+
+def test_training_ends_when_the_last_losses_are_small_or_steps_run_out():
+    class Falling:
+        def __init__(self, *losses):
+            self.losses = iter(losses)
+
+        def train_on_batch(self, ids, answers):
+            return next(self.losses)
+
+    recipe = Recipe(batch=1, steps=90, enough=0.5)
+    high, low = [1.0] * 30, [0.0] * 200
+    early = train(Falling(*high, *low), 10, 1, CopyTask(), recipe)
+    assert len(early) == 30 + WINDOW // 2 + 1
+    assert len(train(Falling(*high, *high, *high), 10, 1, CopyTask(), recipe)) == 90
+
+
+def test_kinds_with_one_seed_learn_from_the_same_sequences(monkeypatch):
+    seen = []
+
+    class Watched:
+        def train_on_batch(self, ids, answers):
+            seen.append((ids, answers))
+            return 1.0
+
+    for seed in (1, 1, 2):
+        train(Watched(), 10, seed, CopyTask(), SMALL)
+    first, second, other = (seen[n : n + SMALL.steps] for n in range(0, len(seen), SMALL.steps))
+    np.testing.assert_equal(first, second)
+    assert any((a != b).any() for (a, _), (b, _) in zip(first, other, strict=True))
+
+
+def test_an_lstm_learns_to_remember_over_ten_distractors():
+    task, recipe = CopyTask(symbols=8), Recipe(tested=300)
+    network = build_network("lstm", task, recipe, seed=1)
+    assert accuracy(network, 10, 1, task, recipe) < 0.3  # control: before training, it guesses
+    (found,) = train_in_stages(network, (10,), 1, task, recipe)
+    assert found.accuracy > 0.9
