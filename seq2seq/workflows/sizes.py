@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
 from seq2seq.config.sections import RunConfig
 from seq2seq.models.translator import Translator
-from seq2seq.workflows.assembly import network
+from seq2seq.models.weightless import draw_without_weights
 
 COPIES = 4  # weights, gradients, two moments; the network that validates comes on top
 SOURCE_SIDE = ("encoder", "transformer", "convolutional", "attention_keys")  # once a source token
@@ -68,8 +67,7 @@ class Sizes:
 
 def sizes_of(config: RunConfig, vocabulary_size: int) -> Sizes:
     """Draws the network without making its weights."""
-    with keras.StatelessScope(initialize_variables=False):
-        translator = network(config, vocabulary_size)
+    translator = draw_without_weights(config.model, vocabulary_size)
     parts = tuple(_parts(translator))
     source_side = [part for part in parts if part.name.startswith(SOURCE_SIDE)]
     others = (*SOURCE_SIDE, *ONCE, *LOOKED_UP)

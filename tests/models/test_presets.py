@@ -7,6 +7,7 @@ from seq2seq.config.architecture import ModelConfig
 from seq2seq.config.presets import MULTIPLE, PRESETS, WIDTHS, expand_preset
 from seq2seq.errors import ConfigError
 from seq2seq.models.translator import build_translator
+from seq2seq.models.weightless import draw_without_weights
 
 PARTS = (
     "embedding",
@@ -23,8 +24,7 @@ PARTS = (
 def parameters(preset, vocabulary):
     """Of each part, without making the weights."""
     config = ModelConfig(**expand_preset({"preset": preset}, "test"))
-    with keras.StatelessScope(initialize_variables=False):
-        translator = build_translator(config, vocabulary)
+    translator = draw_without_weights(config, vocabulary)
     counts = dict.fromkeys(PARTS, 0)
     for weight in translator.training.trainable_weights:
         part = next(name for name in PARTS if name in weight.path)
@@ -115,6 +115,19 @@ def test_hybrid2018():
     assert counts["transformer"] == 6 * (attention + feed_forward + norms) + 2 * 1024
     assert counts["decoder"] == 8 * layer_norm_lstm(2048, 1024)
     assert counts["attention"] == 2 * 1024 * 1024 + 2 * 1024 * 1024 + 1024
+
+
+def test_a_network_that_was_only_counted_never_gets_its_weights():
+    config = ModelConfig(embedding_size=8, units=8)
+
+    def have_values(translator):
+        keras.layers.Dense(2)(keras.Input((3,)))  # with a layer, Keras initialises what waits
+        return [weight._value is not None for weight in translator.training.weights]
+
+    assert not any(have_values(draw_without_weights(config, 30)))
+    with keras.StatelessScope(initialize_variables=False):  # the same in this thread: the control
+        waiting = build_translator(config, 30)
+    assert all(have_values(waiting))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
