@@ -121,7 +121,7 @@ def test_a_network_that_was_only_counted_never_gets_its_weights():
     config = ModelConfig(embedding_size=8, units=8)
 
     def have_values(translator):
-        keras.layers.Dense(2)(keras.Input((3,)))  # with a layer, Keras initialises what waits
+        build_translator(config, 30)  # with a layer drawn, Keras gives values to what waits
         return [weight._value is not None for weight in translator.training.weights]
 
     assert not any(have_values(draw_without_weights(config, 30)))
