@@ -7,6 +7,7 @@ operation. Called again, it goes on where it was interrupted.
 """
 
 import argparse
+import csv
 import json
 import os
 import statistics
@@ -117,8 +118,6 @@ def _speed(translator: Any, lines: list[str]) -> float:
 
 
 def _rows(history: Path) -> list[dict[str, float]]:
-    import csv
-
     with open(history, newline="", encoding="utf-8") as stream:
         return [
             {name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)

@@ -6,7 +6,6 @@ beside beam width, length penalty and batch size.
 
 import shutil
 import tempfile
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +16,12 @@ from joeynmt.prediction import predict, prepare
 from torch.utils.data import Dataset
 
 from benchmarks.peers.joeynmt_brief_training import saved_steps, settings
-from benchmarks.peers.translation_speed import TranslationRun, TranslationSpeed
+from benchmarks.peers.translation_speed import (
+    TranslationRun,
+    TranslationSpeed,
+    timed,
+    write_translations,
+)
 
 
 def read_settings(run: TranslationRun, folder: Path) -> BaseConfig:
@@ -58,21 +62,15 @@ def measure(run: TranslationRun) -> TranslationSpeed:
         args = read_settings(run, Path(name))
         model, _, _, text = prepare(args, rank=0, mode="test")
     text.reset_indices(random_subset=-1)
-    for _ in range(run.warm_up_passes):
-        translate(model, text, args)
-    started, processor_started = time.monotonic(), time.process_time()
-    found = translate(model, text, args)
-    seconds = time.monotonic() - started
-    processor_seconds = time.process_time() - processor_started
+    clocked = timed(lambda: translate(model, text, args), run.warm_up_passes)
     eos = args.data["special_symbols"].eos_token
-    translations = [[subword for subword in each if subword != eos] for each in found]
-    lines = (" ".join(each) for each in translations)
-    run.output.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    translations = [[subword for subword in each if subword != eos] for each in clocked.found]
+    write_translations(run.output, [" ".join(each) for each in translations])
     return TranslationSpeed(
         toolkit=f"JoeyNMT {version('joeynmt')}",
-        seconds=seconds,
-        processor_seconds=processor_seconds,
-        sentences=len(found),
+        seconds=clocked.seconds,
+        processor_seconds=clocked.processor_seconds,
+        sentences=len(clocked.found),
         target_tokens=sum(len(each) + 1 for each in translations),
         parameters=sum(each.numel() for each in model.parameters()),
         training_steps=saved_steps(run.folder),

@@ -4,7 +4,6 @@ Everything timed is OpenNMT-py's: its inference engine on a list of sentences, w
 length, with the options' defaults (length penalty, longest output) beside beam and batch size.
 """
 
-import time
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,7 +14,12 @@ from onmt.opts import translate_opts
 from onmt.utils.parse import ArgumentParser
 
 from benchmarks.peers.opennmt_brief_training import newest_checkpoint
-from benchmarks.peers.translation_speed import TranslationRun, TranslationSpeed
+from benchmarks.peers.translation_speed import (
+    TranslationRun,
+    TranslationSpeed,
+    timed,
+    write_translations,
+)
 
 
 def read_options(run: TranslationRun, checkpoint: Path) -> Namespace:
@@ -48,18 +52,14 @@ def measure(run: TranslationRun) -> TranslationSpeed:
         raise FileNotFoundError(f"{run.folder} holds no checkpoint; train one first")
     engine = InferenceEnginePY(read_options(run, checkpoint))
     sentences = run.text.read_text(encoding="utf-8").split("\n")[:-1]
-    for _ in range(run.warm_up_passes):
-        engine.infer_list(sentences)
-    started, processor_started = time.monotonic(), time.process_time()
-    _, found = engine.infer_list(sentences)
-    seconds = time.monotonic() - started
-    processor_seconds = time.process_time() - processor_started
+    clocked = timed(lambda: engine.infer_list(sentences), run.warm_up_passes)
+    _, found = clocked.found
     translations = [n_best[0] for n_best in found]
-    run.output.write_text("".join(f"{line}\n" for line in translations), encoding="utf-8")
+    write_translations(run.output, translations)
     return TranslationSpeed(
         toolkit=f"OpenNMT-py {__version__}",
-        seconds=seconds,
-        processor_seconds=processor_seconds,
+        seconds=clocked.seconds,
+        processor_seconds=clocked.processor_seconds,
         sentences=len(sentences),
         target_tokens=sum(len(line.split()) + 1 for line in translations),
         parameters=sum(each.numel() for each in engine.translator.model.parameters()),

@@ -3,8 +3,11 @@
 Both sides import this file, the project's process and the peer's, so it needs nothing but Python.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.peers.messages import Answer, Request
 
@@ -59,3 +62,26 @@ class TranslationSpeed(Answer):
     parameters: int
     training_steps: int  # of the checkpoint
     threads: int
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What the pass that was timed gave, and what it took."""
+
+    found: Any
+    seconds: float
+    processor_seconds: float
+
+
+def timed(translate: Callable[[], Any], warm_up_passes: int) -> Timed:
+    """Translates `warm_up_passes` times, and once more by the clock."""
+    for _ in range(warm_up_passes):
+        translate()
+    started, processor_started = time.monotonic(), time.process_time()
+    found = translate()
+    return Timed(found, time.monotonic() - started, time.process_time() - processor_started)
+
+
+def write_translations(path: Path, lines: list[str]) -> None:
+    """A line each."""
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

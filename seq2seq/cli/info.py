@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from seq2seq.cli.overrides import add_overrides
 from seq2seq.cli.quiet import load_tensorflow
 
 
@@ -13,14 +14,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "subject", metavar="RUN|CONFIG", type=Path, help="a run folder or a YAML file"
     )
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="SECTION.FIELD=VALUE",
-        help="a setting in place of the file's; may be repeated",
-    )
+    add_overrides(parser)
     parser.set_defaults(run_verb=run)
 
 

@@ -87,9 +87,8 @@ class TransformerEncoder(keras.layers.Layer):
 
 
 def positions(length: Tensor, units: int) -> Tensor:
-    """(length, units): sines and cosines of wavelengths from 2 pi to 10,000 times that."""
+    """(length, units), even: sines and cosines of wavelengths from 2 pi to 10,000 times that."""
     half = units // 2
     rates = (10_000.0 ** (-np.arange(half) / max(half - 1, 1))).astype("float32")
     angles = ops.cast(ops.arange(length), "float32")[:, None] * rates
-    waves = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
-    return ops.pad(waves, [[0, 0], [0, units - 2 * half]])
+    return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)

@@ -85,9 +85,7 @@ def _parts(translator: Translator) -> Iterator[Part]:
     """In the order of the network."""
     shapes: dict[str, list[tuple[int, ...]]] = {}
     for weight in translator.training.trainable_weights:
-        name = "/".join(weight.path.split("/")[:-1]).removesuffix("/rnn")
-        name = name.removeprefix("decoder/") if name.startswith("decoder/") else name
-        shapes.setdefault(name.split("/")[0], []).append(tuple(weight.shape))
+        shapes.setdefault(weight.path.split("/")[0], []).append(tuple(weight.shape))
     return (Part(name, tuple(each)) for name, each in shapes.items())
 
 
