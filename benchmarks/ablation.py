@@ -1,13 +1,13 @@
 """What does a part of the network buy? Trains variants alike and puts them into one table.
 
-    python -m benchmarks.ablation CONFIG --vary model.attention=none,dot,general,additive \
+    python -m benchmarks.ablation CONFIG... --vary model.attention=none,dot,general,additive \
         [--vary model.input_feeding=false,true] [--set SECTION.FIELD=VALUE] [--minutes M] \
         [--jobs 2] [--output runs/ablation]
 
-Every combination of the varied values is trained on the same batches from the same seed, one core
-each, for the settings' epochs or for M minutes. OUTPUT/table.md and table.csv are written anew
-after each; called again, it goes on where it was interrupted. Combinations that the settings refuse
-are listed with the reason.
+Every combination of settings file and varied values is trained on the same batches from the same
+seed, one core each, for the settings' epochs or for M minutes. OUTPUT/table.md and table.csv are
+written anew after each; called again, it goes on where it was interrupted. Combinations that the
+settings refuse are listed with the reason.
 """
 
 import argparse
@@ -29,15 +29,16 @@ from seq2seq.errors import ConfigError
 
 @dataclass(frozen=True)
 class Variant:
-    """A combination of the varied values."""
+    """A settings file and a combination of the varied values."""
 
+    config: Path
     choices: tuple[tuple[str, str], ...]  # setting and value
 
     @property
     def name(self) -> str:
         """As a folder may be called."""
         words = [f"{setting.rpartition('.')[2]}={value}" for setting, value in self.choices]
-        return ",".join(words).replace("/", "_") or "as-it-is"
+        return ",".join([self.config.stem, *words]).replace("/", "_")
 
     @property
     def overrides(self) -> list[str]:
@@ -45,8 +46,8 @@ class Variant:
         return [f"{setting}={value}" for setting, value in self.choices]
 
 
-def variants_of(varied: list[str]) -> list[Variant]:
-    """Every combination of settings given as "section.field=value,value".
+def variants_of(configs: list[Path], varied: list[str]) -> list[Variant]:
+    """Every file with every combination of settings given as "section.field=value,value".
 
     Raises:
         ConfigError: one is not of that form.
@@ -57,17 +58,17 @@ def variants_of(varied: list[str]) -> list[Variant]:
         if not equals or "." not in setting or not all(values.split(",")):
             raise ConfigError(f"--vary {each}: expected SECTION.FIELD=VALUE,VALUE")
         axes.append([(setting, value) for value in values.split(",")])
-    return [Variant(choice) for choice in itertools.product(*axes)]
+    return [Variant(*each) for each in itertools.product(configs, itertools.product(*axes))]
 
 
 def markdown(results: dict[Variant, Result | str]) -> str:
     """The table; a text in place of a result says why there is none."""
-    headings = [setting for setting, _ in next(iter(results)).choices]
+    headings = ["settings", *(setting for setting, _ in next(iter(results)).choices)]
     headings += ["BLEU", "perplexity", "parameters", "steps", "training tokens/s"]
     headings += ["greedy sentences/s", "beam sentences/s", "seconds"]
     lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
     for variant, result in results.items():
-        cells = [value for _, value in variant.choices]
+        cells = [variant.config.stem, *(value for _, value in variant.choices)]
         if isinstance(result, str):
             cells += [result] + [""] * (len(headings) - len(cells) - 1)
         else:
@@ -90,16 +91,17 @@ def comma_separated(results: dict[Variant, Result | str]) -> str:
     settings = [setting for setting, _ in next(iter(results)).choices]
     measured = [field.name for field in fields(Result)]
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*settings, *measured, "refused"], lineterminator="\n")
+    names = ["settings", *settings, *measured, "refused"]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for variant, result in results.items():
         found = {"refused": result} if isinstance(result, str) else asdict(result)
-        writer.writerow({**dict(variant.choices), **found})
+        writer.writerow({"settings": variant.config.stem, **dict(variant.choices), **found})
     return text.getvalue()
 
 
 class Ablation:
-    """The variants of a settings file, trained `jobs` at a time.
+    """The variants, trained `jobs` at a time.
 
     Args:
         arguments: of the command line.
@@ -107,7 +109,7 @@ class Ablation:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._arguments = arguments
-        self._variants = variants_of(arguments.vary)
+        self._variants = variants_of(arguments.configs, arguments.vary)
         self._results: dict[Variant, Result | str] = {}
         self._cores: Queue[int] = Queue()
         for core in range(arguments.jobs):
@@ -125,17 +127,18 @@ class Ablation:
         overrides = [*arguments.overrides, *variant.overrides]
         record = arguments.output / f"{variant.name}.json"
         try:
-            load_run_config(arguments.config, overrides)
+            load_run_config(variant.config, overrides)
         except ConfigError as error:
             self._results[variant] = f"refused: {str(error).partition('model: ')[2] or error}"
             return
-        asked = {"overrides": overrides, "minutes": arguments.minutes}
+        asked = {"settings": str(variant.config), "overrides": overrides}
+        asked["minutes"] = arguments.minutes
         if record.exists() and (known := json.loads(record.read_text()))["asked"] == asked:
             self._results[variant] = Result(**known["result"])
             return
         core = self._cores.get()
         print(f"{variant.name}: training on core {core}", file=sys.stderr, flush=True)
-        command = [sys.executable, "-m", "benchmarks.ablation_variant", str(arguments.config)]
+        command = [sys.executable, "-m", "benchmarks.ablation_variant", str(variant.config)]
         command += [str(arguments.output / variant.name), "--core", str(core)]
         command += [f"--set={override}" for override in overrides]
         if arguments.minutes:
@@ -160,7 +163,7 @@ class Ablation:
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("config", type=Path)
+    parser.add_argument("configs", type=Path, nargs="+", metavar="CONFIG")
     parser.add_argument("--vary", action="append", default=[], metavar="SECTION.FIELD=VALUE,VALUE")
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], metavar="SECTION.FIELD=VALUE"
