@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from benchmarks.copy_task_report import Cell, draw, markdown
 from data_prep.copy_task import CopyTask
 from seq2seq.cli.quiet import load_tensorflow
-from seq2seq.inspection.attention import save_png
+from seq2seq.inspection.figures.picture import save
 
 if TYPE_CHECKING:
     from seq2seq.models.recurrence import Kind
@@ -105,7 +105,7 @@ def _write(cells: list[Cell], chance: float, output: Path) -> str:
     table = markdown(cells, chance)
     (output / "table.md").write_text(table, encoding="utf-8")
     with (output / "figure.png").open("wb") as stream:
-        save_png(draw(cells, chance), stream)
+        save(draw(cells, chance), stream, "png")
     return table
 
 

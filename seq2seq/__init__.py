@@ -1,12 +1,45 @@
-"""LSTM translators with Keras: train on your own text, translate files, see the attention."""
+"""LSTM translators with Keras: train on your own text, translate files, see what they remember."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seq2seq.workflows.inspect_sentence import Inspection
+    from seq2seq.workflows.run_folder import RunFolder
     from seq2seq.workflows.text_translator import TextTranslator
 
+# Imports stand in the functions, so that importing this needs no TensorFlow.
 
-def load(run: str, ensemble: tuple[str, ...] = (), **decoding: Any) -> "TextTranslator":
+
+def train(config: str | Path, run: str | Path, overrides: Sequence[str] = ()) -> "RunFolder":
+    """Trains a translator, or goes on with a run; prints a line after each validation.
+
+    `seq2seq.train("configs/miniature.yaml", "runs/small", ["model.units=64"]).scores()`
+
+    Args:
+        config: path of a settings file.
+        run: path of the run folder.
+        overrides: settings in place of the file's, each "section.field=value".
+
+    Raises:
+        seq2seq.errors.Seq2SeqError: settings, data or run folder cannot be used.
+    """
+    import sys
+
+    from rich.console import Console
+
+    from seq2seq.cli.progress import LiveReporter
+    from seq2seq.config.loading import load_run_config
+    from seq2seq.workflows.train import train as train_run
+
+    settings = load_run_config(Path(config), list(overrides))
+    console = Console(file=sys.stdout, soft_wrap=True, force_jupyter=False)
+    with LiveReporter(console) as reporter:
+        return train_run(settings, Path(run), reporter)
+
+
+def load(run: str | Path, ensemble: Sequence[str | Path] = (), **decoding: Any) -> "TextTranslator":
     """Opens a trained run folder: `seq2seq.load("runs/miniature").translate(["The dog sleeps."])`.
 
     Args:
@@ -19,10 +52,24 @@ def load(run: str, ensemble: tuple[str, ...] = (), **decoding: Any) -> "TextTran
         seq2seq.errors.ConfigError: a setting that does not exist or is out of range.
         seq2seq.errors.RunError: no run, an altered file, or no weights yet.
     """
-    from pathlib import Path
-
-    from seq2seq.workflows.loading import (
-        load_translator,
-    )  # here, so that importing needs no TensorFlow
+    from seq2seq.workflows.loading import load_translator
 
     return load_translator(Path(run), decoding, [Path(each) for each in ensemble])
+
+
+def inspect(translator: "TextTranslator", text: str, target: str | None = None) -> "Inspection":
+    """All that a translator computes for one sentence: gates, states, attention, search, gradients.
+
+    `seq2seq.workflows.sentence_figures` draws it.
+
+    Args:
+        translator: see `load`.
+        text: a sentence.
+        target: a translation to be inspected in place of the translator's own.
+
+    Raises:
+        seq2seq.errors.DataError: the sentence is blank, or too long to be read at once.
+    """
+    from seq2seq.workflows.inspect_sentence import inspect as inspect_sentence
+
+    return inspect_sentence(translator, text, target)

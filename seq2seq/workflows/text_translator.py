@@ -51,14 +51,14 @@ class TextTranslator:
         self.network = parts.networks[0]
         self.decoding = decoding
         self._threads = threads
-        self._engines = [make_engine(network, decoding) for network in parts.networks]
-        self._shortlist = GraphShortlist(parts.shortlist) if parts.shortlist else None
+        self.engines = [make_engine(network, decoding) for network in parts.networks]
+        self.shortlist = GraphShortlist(parts.shortlist) if parts.shortlist else None
         self._searches: dict[bool, BatchSearch] = {}
         self._scorers: dict[bool, Search] = {}
 
     def refresh(self) -> None:
         """Takes the networks' weights over as they are now."""
-        for engine in self._engines:
+        for engine in self.engines:
             engine.refresh()
 
     def translate(self, texts: Sequence[str]) -> list[str]:
@@ -108,9 +108,7 @@ class TextTranslator:
 
     def _scorer(self, keep_attention: bool) -> Search:
         if keep_attention not in self._scorers:
-            self._scorers[keep_attention] = make_scorer(
-                self._engines, self.decoding, keep_attention
-            )
+            self._scorers[keep_attention] = make_scorer(self.engines, self.decoding, keep_attention)
         return self._scorers[keep_attention]
 
     def align(self, text: str) -> Alignment:
@@ -134,7 +132,7 @@ class TextTranslator:
     def batch_search(self, keep_attention: bool = False) -> BatchSearch:
         """The search of encoded sentences, which is traced at its first use."""
         if keep_attention not in self._searches:
-            search = make_search(self._engines, self.decoding, keep_attention, self._shortlist)
+            search = make_search(self.engines, self.decoding, keep_attention, self.shortlist)
             self._searches[keep_attention] = BatchSearch(search, self.decoding, self._threads)
         return self._searches[keep_attention]
 

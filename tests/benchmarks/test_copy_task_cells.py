@@ -21,7 +21,7 @@ from benchmarks.copy_task_training import (
     train_in_stages,
 )
 from data_prep.copy_task import PAD, CopyTask
-from seq2seq.inspection.attention import save_png
+from seq2seq.inspection.figures.picture import save
 
 SMALL = Recipe(units=4, steps=2, batch=3, tested=5)
 share = st.floats(0, 1)
@@ -72,7 +72,7 @@ def test_the_figure_has_a_curve_for_each_kind_and_no_colour():
     assert len({line.get_linestyle() for line in lines}) == 2
     assert any(list(line.get_ydata()) == [12.5, 12.5] for line in axes.lines)
     stream = io.BytesIO()
-    save_png(figure, stream)
+    save(figure, stream, "png")
     stream.seek(0)
     from PIL import Image
 

@@ -63,12 +63,28 @@ def test_evaluate_prints_one_json_object(trained_run, tmp_path, capsys):
     assert set(printed) == {*metrics, *(f"{name}_signature" for name in metrics)}
 
 
-def test_show_draws_a_picture(trained_run, tmp_path, capsys):
+def test_show_prints_the_translation_and_what_it_wrote(trained_run, tmp_path, capsys):
     main(["show", str(trained_run), "The dog sleeps.", "-o", str(tmp_path / "pictures")])
-    translation, path = capsys.readouterr().out.splitlines()
+    translation, page, *files = capsys.readouterr().out.splitlines()
     assert translation
+    assert page.endswith("index.html")
     assert (tmp_path / "pictures" / "attention.png").read_bytes().startswith(b"\x89PNG")
-    assert path.endswith("attention.png")
+    assert str(tmp_path / "pictures" / "attention.png") in files
+
+
+def test_show_draws_the_training(trained_run, tmp_path, capsys):
+    main(["show", str(trained_run), "--training", "-o", str(tmp_path), "--format", "svg"])
+    assert capsys.readouterr().out.strip() == str(tmp_path / "training.svg")
+    assert b"<svg" in (tmp_path / "training.svg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], ["The dog sleeps.", "--training"], ["The dog sleeps.", "--beside", "runs/other"]]
+)
+def test_show_draws_a_sentence_or_a_training(wrong, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["show", "runs/any", *wrong, "-o", str(tmp_path)])
+    assert "--training" in capsys.readouterr().err
 
 
 def test_info_prints_names_and_values(trained_run, capsys):

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from seq2seq.inspection.attention import draw_attention
 from seq2seq.inspection.figures import text
+from seq2seq.inspection.figures.attention import draw_attention
 from seq2seq.inspection.figures.picture import Picture, picture, save
 from seq2seq.inspection.figures.text import families, glyphs, shown
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.cbook import is_math_text
 
-from seq2seq.inspection.attention import draw_attention, save_png
+from seq2seq.inspection.figures.attention import draw_attention, draw_source_gradients
+from seq2seq.inspection.figures.picture import save
 
 WEIGHTS = np.array([[0.7, 0.2, 0.1], [0.0, 0.5, 0.5]])
 READ, WRITTEN = ["▁a", "▁dog", "."], ["▁ein", "▁Hund"]
@@ -22,7 +23,7 @@ def axes():
 
 def png(figure):
     stream = io.BytesIO()
-    save_png(figure, stream)
+    save(figure, stream, "png")
     return stream.getvalue()
 
 
@@ -109,3 +110,18 @@ def test_a_title_is_never_read_as_a_formula(title):
     figure = draw_attention(WEIGHTS, READ, WRITTEN, title)
     assert png(figure).startswith(PNG)
     assert not any(map(is_formula, figure.texts))
+
+
+def test_gradients_are_drawn_as_shares_of_each_rows_largest():
+    norms = np.array([[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]])
+    axes = draw_source_gradients(norms, READ, WRITTEN).axes[0]
+    np.testing.assert_array_equal(axes.images[0].get_array(), [[0.25, 0.5, 1.0], [0, 0, 0]])
+    assert texts(axes.get_xticklabels()) == READ
+
+
+@pytest.mark.parametrize("wrong", [np.nan, -1.0, np.inf])
+def test_numbers_that_are_no_norms_are_refused(wrong):
+    with pytest.raises(ValueError, match="no norms"):
+        draw_source_gradients(np.full((2, 3), wrong), READ, WRITTEN)
+    with pytest.raises(ValueError, match="2 target"):
+        draw_source_gradients(np.ones((3, 2)), READ, WRITTEN)

@@ -1,0 +1,68 @@
+"""BLEU by length of the source: where long sentences cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from seq2seq.scoring.scores import corpus_bleu
+
+EDGES = (1, 6, 11, 16, 21, 31)  # words; the first length of each bin
+
+
+@dataclass(frozen=True)
+class BleuByLength:
+    """Scores of systems in each bin of lengths; takes what `draw_bleu_by_length` needs."""
+
+    bins: list[tuple[int, int]]  # shortest and longest
+    counts: np.ndarray  # (bins,) sentences
+    scores: dict[str, np.ndarray]  # by system, each (bins,): BLEU, 0 to 100
+
+
+def bleu_by_length(
+    sources: Sequence[str],
+    systems: Mapping[str, Sequence[str]],
+    references: Sequence[str],
+    edges: Sequence[int] = EDGES,
+) -> BleuByLength:
+    """Corpus BLEU of the sentences of each bin; bins without a sentence are left out.
+
+    Sentences are as long as their words are many, words being what stands between spaces.
+
+    Args:
+        sources: texts that were translated.
+        systems: by name, a translation for each source.
+        references: one for each source.
+        edges: the first length of each bin, growing; shorter sentences are left out, and the last
+            bin has no end.
+
+    Raises:
+        ValueError: numbers of texts differ, edges do not grow, or there is no sentence in any bin.
+    """
+    sizes = {len(sources), len(references), *(len(texts) for texts in systems.values())}
+    if len(sizes) != 1:
+        raise ValueError(f"texts of {sorted(sizes)} lines; each side needs one a line")
+    if not edges or any(one >= other for one, other in pairwise(edges)):
+        raise ValueError(f"edges must grow (got {list(edges)})")
+    lengths = np.array([len(text.split()) for text in sources], int)
+    # 0 for lengths before the first edge
+    places = np.searchsorted(np.asarray(edges), lengths, side="right")
+    present = [place for place in range(1, len(edges) + 1) if (places == place).any()]
+    if not present:
+        raise ValueError(f"no sentence has {edges[0]} words or more")
+    longest = int(lengths.max())
+    ends = [*(edge - 1 for edge in edges[1:]), longest]
+    rows = [np.flatnonzero(places == place) for place in present]
+    return BleuByLength(
+        bins=[(edges[place - 1], ends[place - 1]) for place in present],
+        counts=np.array([len(each) for each in rows]),
+        scores={
+            name: np.array([_bleu(texts, references, each) for each in rows])
+            for name, texts in systems.items()
+        },
+    )
+
+
+def _bleu(texts: Sequence[str], references: Sequence[str], rows: np.ndarray) -> float:
+    return corpus_bleu([texts[row] for row in rows], [references[row] for row in rows])

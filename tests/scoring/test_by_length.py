@@ -1,0 +1,53 @@
+"""BLEU by length of the source."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq.scoring.by_length import bleu_by_length
+from seq2seq.scoring.scores import corpus_bleu
+
+SHORT, LONG = "one two three four five", "a b c d e f g h i j k l"
+
+
+def test_each_bin_is_scored_by_itself():
+    references = [SHORT, LONG, LONG]
+    wrong = [SHORT, "x y", LONG]
+    found = bleu_by_length(references, {"right": references, "wrong": wrong}, references, (1, 6))
+    assert found.bins == [(1, 5), (6, 12)]
+    assert found.counts.tolist() == [1, 2]
+    np.testing.assert_allclose(found.scores["right"], 100)
+    np.testing.assert_allclose(found.scores["wrong"], [100, corpus_bleu(["x y", LONG], [LONG] * 2)])
+    assert found.scores["wrong"][1] < 99  # control: the bins differ
+
+
+def test_bins_without_sentences_and_sentences_without_words_are_left_out():
+    texts = ["", SHORT]
+    found = bleu_by_length(texts, {"a": texts}, texts, (1, 3, 5, 7))
+    assert found.bins == [(5, 6)]
+    assert found.counts.tolist() == [1]
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=20))
+def test_every_sentence_with_words_is_in_one_bin(lengths):
+    texts = [" ".join(["word"] * length) for length in lengths]
+    found = bleu_by_length(texts, {"a": texts}, texts)
+    assert found.counts.sum() == len(texts)
+    for (shortest, longest), count in zip(found.bins, found.counts, strict=True):
+        assert count == sum(shortest <= length <= longest for length in lengths)
+
+
+@pytest.mark.parametrize(
+    "sources, systems, references, edges",
+    [
+        (["a"], {"s": ["a", "b"]}, ["a"], (1,)),
+        (["a"], {"s": ["a"]}, ["a", "b"], (1,)),
+        (["a"], {"s": ["a"]}, ["a"], ()),
+        (["a"], {"s": ["a"]}, ["a"], (3, 3)),
+        (["a"], {"s": ["a"]}, ["a"], (2,)),
+    ],
+)
+def test_what_cannot_be_binned_is_refused(sources, systems, references, edges):
+    with pytest.raises(ValueError):
+        bleu_by_length(sources, systems, references, edges)
