@@ -1,11 +1,11 @@
-"""Make a corpus to train on: per split two text files, whose lines translate each other."""
+"""Make, check or clean a corpus to train on: two text files, whose lines translate each other."""
 
 import argparse
 import logging
 import sys
 from collections.abc import Sequence
 
-from data_prep import multi30k, tsv
+from data_prep import check, clean, multi30k, tsv
 from data_prep.miniature import command as miniature
 from seq2seq.errors import Seq2SeqError
 
@@ -14,7 +14,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line, one subparser per verb."""
     parser = argparse.ArgumentParser(prog="python -m data_prep", description=__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (miniature, multi30k, tsv):
+    for verb in (miniature, multi30k, tsv, check, clean):
         verb.add_parser(subparsers)
     return parser
 
@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         print(options.run(options))
     except Seq2SeqError as error:
+        if isinstance(error, check.UnusableCorpusError):
+            print(error.report, flush=True)  # before the error, where both go to one place
         print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
         return 1
     except KeyboardInterrupt:

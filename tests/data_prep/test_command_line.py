@@ -21,7 +21,8 @@ def python(*arguments):
 
 
 def test_every_verb_has_help(capsys):
-    for arguments in (["--help"], ["miniature", "--help"], ["multi30k", "-h"], ["tsv", "-h"]):
+    verbs = ("miniature", "multi30k", "tsv", "check", "clean")
+    for arguments in (["--help"], *([verb, "--help"] for verb in verbs)):
         with pytest.raises(SystemExit, match="0"):
             main(arguments)
         assert "usage: python -m data_prep" in capsys.readouterr().out

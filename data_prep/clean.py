@@ -1,0 +1,152 @@
+"""Copy parallel text without its unusable pairs, and with mended lines.
+
+Leaves out and mends what `check` reports, and counts why; a pair with several reasons counts for
+the first. The copies take the names of the files, without .gz. The files are read twice; only
+digests of the text are held in memory.
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from data_prep.corpus_folder import CorpusWriter
+from data_prep.findings import KEEPABLE, Finding, Remedy, Rules
+from data_prep.findings_corpus import (
+    Findings,
+    Scripts,
+    Tally,
+    foreign_side,
+    pair_scripts,
+    raw_lines,
+    survey_corpus,
+)
+from data_prep.findings_options import add_corpus_arguments, describe_unusable, read_splits
+from data_prep.findings_pair import SIDES, Examiner
+from data_prep.findings_report import describe_findings, describe_shifts
+from seq2seq.data.lines import write_atomically
+from seq2seq.errors import DataError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the verb `clean`."""
+    parser = subparsers.add_parser(
+        "clean",
+        help=__doc__.splitlines()[0],
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_corpus_arguments(parser)
+    add = parser.add_argument
+    add("--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    names = [finding.option for finding in KEEPABLE]
+    add(
+        "--keep",
+        action="append",
+        default=[],
+        choices=names,
+        metavar="FINDING",
+        help=f"overlook one of {', '.join(names)}; may be given again",
+    )
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(options: argparse.Namespace) -> str:
+    """Reads once to judge the corpus and once to write it, and says what was left out and why.
+
+    Raises:
+        DataError: the corpus is unusable, a file cannot be read or written, or the output would
+            replace a file that is read.
+    """
+    kept = frozenset(finding for finding in KEEPABLE if finding.option in options.keep)
+    rules = Rules(options.longest, options.ratio, kept)
+    outputs = output_paths(options)
+    splits = read_splits(options, rules)
+    survey = survey_corpus(options.source, options.target, rules, splits)
+    message = describe_unusable(options, survey)
+    if message:
+        raise DataError(message)
+    examiner = Examiner(rules, splits)
+    kept_pairs, tallies = write_usable(options, outputs, examiner, survey.scripts)
+    sections = list(describe_findings(tallies, survey.lines[0], rules))
+    if survey.shifts:
+        sections.append(describe_shifts(survey.shifts))
+    names = " and ".join(map(str, outputs))
+    sections.append(f"{names}: {kept_pairs:,} of {survey.lines[0]:,} pairs")
+    return "\n\n".join(sections)
+
+
+def output_paths(options: argparse.Namespace) -> tuple[Path, Path]:
+    """Where the copies go.
+
+    Raises:
+        DataError: an input cannot be read twice, or a copy would replace a file that is read.
+    """
+    for path in (options.source, options.target):
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path} is no plain file; it is read twice, so save it first")
+    source, target = (
+        options.output / path.name.removesuffix(".gz") for path in (options.source, options.target)
+    )
+    if source == target:
+        options.parser.error(f"both copies would be {source}; give the files different names")
+    read = {path.resolve() for path in (options.source, options.target)}
+    read |= {path.resolve() for paths in options.against for path in paths}
+    for path in (source, target):
+        packed = path.with_name(f"{path.name}.gz").resolve()
+        if path.resolve() in read or (path.exists() and packed in read):
+            raise DataError(
+                f"{path} is read, or beside a .gz that is, and would be overwritten; "
+                "pass another --output"
+            )
+    return source, target
+
+
+def write_usable(
+    options: argparse.Namespace, outputs: tuple[Path, Path], examiner: Examiner, dominant: Scripts
+) -> tuple[int, Findings]:
+    """Writes the mended usable pairs; both files appear when all is written.
+
+    Returns:
+        Number of pairs written; the pairs left out by their first reason, and the repairs of those
+        written.
+
+    Raises:
+        DataError: a file cannot be read or written.
+    """
+    tallies: Findings = defaultdict(Tally)
+    lines = zip(raw_lines(options.source), raw_lines(options.target), strict=False)
+    with open_copies(outputs) as writer:
+        for number, raws in enumerate(lines, start=1):
+            pair = examiner.examine(*raws)
+            foreign = None if pair.reason else foreign_side(pair_scripts(pair), dominant)
+            if pair.reason:
+                reason = next(key for key in pair.findings if key[0] is pair.reason)
+                tallies[reason].add(number)
+            elif foreign is not None:
+                tallies[Finding.SCRIPT, SIDES[foreign]].add(number)
+            else:
+                writer.add("", pair.source, pair.target)
+                for key in pair.findings:
+                    if key[0].remedy is Remedy.MENDED:
+                        tallies[key].add(number)
+    return writer.counts[""], tallies
+
+
+@contextmanager
+def open_copies(paths: tuple[Path, Path]) -> Iterator[CorpusWriter]:
+    """Opens both copies for writing; they appear when the block ends without an exception.
+
+    Raises:
+        DataError: one of them cannot be written.
+    """
+    try:
+        paths[0].parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            source, target = (stack.enter_context(write_atomically(path)) for path in paths)
+            yield CorpusWriter({"": (source, target)})
+    except OSError as error:
+        raise DataError(
+            f"{paths[0].parent} cannot be written to: {error}; pass another --output"
+        ) from error
