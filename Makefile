@@ -5,22 +5,40 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo test test-family test-presets check lint format benchmark
+.PHONY: demo test notebooks notebooks-write pictures test-family test-presets check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
 	$(BIN)/seq2seq train configs/miniature.yaml --run $(RUN)
 	$(BIN)/seq2seq translate $(RUN) $(TEST).en --output $(RUN)/translations.txt
-	$(BIN)/seq2seq show $(RUN) "Next week my brother will read the old book." --output $(RUN)
+	$(BIN)/seq2seq show $(RUN) "Next week my brother will read the old book." --output $(RUN)/pictures
 	@echo
 	@echo "The translator:     $(RUN)"
 	@echo "Its scores:         $(RUN)/scores.json"
 	@echo "Unseen text:        $(TEST).en, translated in $(RUN)/translations.txt"
-	@echo "Where it looked:    $(RUN)/attention.png"
+	@echo "What it remembered: $(RUN)/pictures/index.html"
 	@echo "Try next:           echo 'Today she reads the book.' | $(BIN)/seq2seq translate $(RUN)"
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+# The tutorials, each in a new kernel, in order: later ones use what earlier ones trained. Warnings of
+# Jupyter's own are none of ours.
+NBMAKE := $(BIN)/python -m pytest --nbmake --nbmake-timeout=900 -p no:warnings --override-ini addopts=
+notebooks: .venv/installed-dev
+	$(NBMAKE) notebooks
+
+# The same, and keeps their new outputs.
+notebooks-write: .venv/installed-dev
+	$(NBMAKE) --overwrite notebooks
+
+# The README's gallery, from a trained run.
+PICTURED ?= runs/multi30k_en_de
+pictures: .venv/installed
+	$(BIN)/seq2seq show $(PICTURED) "A man with a red umbrella is waiting for the last bus." --output build/pictures
+	$(BIN)/seq2seq show $(PICTURED) --training --output build/pictures
+	mkdir -p docs/pictures
+	cd build/pictures && cp attention.png memory_encoder_0_forward.png gradient_flow_encoder.png training.png ../../docs/pictures
 
 # Every combination of the network's parts; FAMILY_SHARE=1/8 takes every eighth. Hours.
 test-family: .venv/installed-dev

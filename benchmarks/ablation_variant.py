@@ -33,7 +33,8 @@ class Result:
     parameters: int
     steps: int
     training_seconds: float  # of steps and validations
-    training_tokens_per_second: float  # target tokens; validations not counted
+    # Target tokens; validations not counted. With minutes given, of the pilot, else the median.
+    training_tokens_per_second: float
     perplexity: float  # of the best weights, validation text
     bleu: float  # test text, or validation if there is none; the settings' beam
     bleu_interval: float  # half width, 95 %
@@ -49,7 +50,8 @@ def measure(config: RunConfig, run: Path, minutes: float | None) -> Result:
     from seq2seq.workflows.sizes import sizes_of
     from seq2seq.workflows.train import train
 
-    folder = train(_planned(config, run, minutes), run, _Quiet())
+    plan = _plan(config, run, minutes) if minutes else None
+    folder = train(_planned(config, plan.steps) if plan else config, run, _Quiet())
     history = folder.path / "history.csv"
     rows = _rows(history)
     best = next(row for row in reversed(rows) if row["best"] == 1)
@@ -62,9 +64,9 @@ def measure(config: RunConfig, run: Path, minutes: float | None) -> Result:
         parameters=sizes_of(config, folder.subwords().size).parameters,
         steps=int(rows[-1]["step"]),
         training_seconds=rows[-1]["seconds"],
-        training_tokens_per_second=statistics.median(
-            row["target_tokens_per_second"] for row in rows
-        ),
+        training_tokens_per_second=plan.tokens_per_second
+        if plan
+        else statistics.median(row["target_tokens_per_second"] for row in rows),
         perplexity=best["validation_perplexity"],
         bleu=corpus_bleu(translations, references),
         bleu_interval=bleu_interval(translations, references)[1],
@@ -73,15 +75,26 @@ def measure(config: RunConfig, run: Path, minutes: float | None) -> Result:
     )
 
 
-def _planned(config: RunConfig, run: Path, minutes: float | None) -> RunConfig:
-    """The settings with as many steps as fit into the minutes; the same when asked again."""
-    if minutes is None:
-        return config
-    plan = run.parent / f"{run.name}.plan.json"
-    if not plan.exists():
-        steps = max(VALIDATIONS, int(60 * minutes / _seconds_a_step(config)))
-        plan.write_text(json.dumps({"steps": steps}))
-    steps = json.loads(plan.read_text())["steps"]
+@dataclass(frozen=True)
+class Plan:
+    """What a pilot found."""
+
+    steps: int  # that fit into the minutes
+    tokens_per_second: float  # target tokens, of training
+
+
+def _plan(config: RunConfig, run: Path, minutes: float) -> Plan:
+    """The same when asked again."""
+    path = run.parent / f"{run.name}.plan.json"
+    if not path.exists():
+        seconds, tokens = _pilot(config)
+        steps = max(VALIDATIONS, int(60 * minutes / seconds))
+        path.write_text(json.dumps(asdict(Plan(steps, tokens / seconds))))
+    return Plan(**json.loads(path.read_text()))
+
+
+def _planned(config: RunConfig, steps: int) -> RunConfig:
+    """The settings for so many steps."""
     from seq2seq.config.loading import as_settings, check_settings
 
     settings = as_settings(config)
@@ -93,8 +106,8 @@ def _planned(config: RunConfig, run: Path, minutes: float | None) -> RunConfig:
     return check_settings(settings, "planned settings")
 
 
-def _seconds_a_step(config: RunConfig) -> float:
-    """Of training, on batches as they come."""
+def _pilot(config: RunConfig) -> tuple[float, float]:
+    """Seconds and target tokens of a training step, means over batches as they come."""
     from seq2seq.workflows.corpus import epoch_batches, learn_subwords
     from seq2seq.workflows.optimization import Optimization
 
@@ -104,9 +117,9 @@ def _seconds_a_step(config: RunConfig) -> float:
     for batch in batches[:PILOT_WARM_UP]:
         optimization.step(batch, 0.0)
     started = time.monotonic()
-    for batch in batches[PILOT_WARM_UP:]:
-        optimization.step(batch, 0.0)
-    return (time.monotonic() - started) / max(1, len(batches) - PILOT_WARM_UP)
+    tokens = sum(int(optimization.step(batch, 0.0)[1]) for batch in batches[PILOT_WARM_UP:])
+    steps = max(1, len(batches) - PILOT_WARM_UP)
+    return (time.monotonic() - started) / steps, tokens / steps
 
 
 def _speed(translator: Any, lines: list[str]) -> float:
