@@ -3,9 +3,10 @@
     python -m benchmarks.copy_task [--quick] [--seeds 3] [--output runs/long_range]
 
 A symbol is shown first and asked for after 10 to 500 distractors (see `data_prep.copy_task`).
-Networks that differ in their cell alone are trained by the same recipe on one core, at growing
-distances. OUTPUT/cells.jsonl gets a line after each cell of the table, table.md and figure.png are
-written anew; called again, the command goes on with the networks that are not finished.
+Networks that differ in their cell alone are trained by the same recipe on one core, in two ways:
+staged, at growing distances, and afresh at each. OUTPUT/cells.jsonl gets a line after each cell of
+the tables, table.md and figure.png are written anew after each network; called again, the command
+goes on with the networks that are not finished.
 """
 
 import argparse
@@ -24,9 +25,8 @@ from seq2seq.cli.quiet import load_tensorflow
 from seq2seq.inspection.figures.picture import save
 
 if TYPE_CHECKING:
-    from seq2seq.models.recurrence import Kind
+    from benchmarks.copy_task_training import Network, Way
 
-KINDS: "tuple[Kind, ...]" = ("simple_rnn", "gru", "lstm", "peephole_lstm")
 DISTANCES = (10, 20, 50, 100, 200, 500)
 SEEDS = 3
 QUICK_DISTANCES, QUICK_STEPS = (10, 100), 150
@@ -40,9 +40,15 @@ class Plan:
     seeds: tuple[int, ...]
     steps: int | None  # in place of the recipe's
 
-    def networks(self) -> Iterator[tuple[int, "Kind"]]:
-        """Seed and kind of each network: all kinds once, then all again."""
-        return ((seed, kind) for seed in self.seeds for kind in KINDS)
+    def networks(self) -> Iterator[tuple[int, "Way", "Network"]]:
+        """Seed, way and cell of each network: all once, then all again."""
+        from benchmarks.copy_task_training import Network
+
+        plain = [Network(kind) for kind in ("simple_rnn", "gru", "lstm", "peephole_lstm")]
+        opened = [Network(kind, open_gate=True) for kind in ("lstm", "peephole_lstm")]
+        for seed in self.seeds:
+            yield from ((seed, "staged", cell) for cell in plain)
+            yield from ((seed, "afresh", cell) for cell in [*plain, *opened])
 
 
 class Records:
@@ -68,21 +74,20 @@ class Records:
             stream.write(json.dumps({"asked": self._asked, "cell": asdict(cell)}) + "\n")
         self._keep(cell)
 
-    def finished(self, plan: Plan, seed: int, kind: str) -> bool:
+    def finished(self, plan: Plan, seed: int, way: str, name: str) -> bool:
         """Whether a network was measured at every distance."""
-        known = {each.distance for each in self.cells if (each.seed, each.kind) == (seed, kind)}
+        asked = (seed, way, name)
+        known = {each.distance for each in self.cells if (each.seed, each.way, each.name) == asked}
         return known >= set(plan.distances)
 
     def _keep(self, cell: Cell) -> None:
         """A cell that was measured again replaces the earlier one."""
-        place = (cell.kind, cell.distance, cell.seed)
-        others = (each for each in self.cells if (each.kind, each.distance, each.seed) != place)
-        self.cells = [*others, cell]
+        self.cells = [*(each for each in self.cells if each.place != cell.place), cell]
 
 
 def run(plan: Plan, output: Path) -> str:
-    """Trains what is not trained yet; returns the table, which is written after each cell."""
-    from benchmarks.copy_task_training import Recipe, build_network, train_in_stages
+    """Trains what is not trained yet; returns the table, which is written after each network."""
+    from benchmarks.copy_task_training import Recipe, measure
 
     task, recipe = CopyTask(), Recipe()
     if plan.steps:
@@ -90,14 +95,16 @@ def run(plan: Plan, output: Path) -> str:
     output.mkdir(parents=True, exist_ok=True)
     asked = {"task": asdict(task), "recipe": asdict(recipe), "distances": plan.distances}
     records = Records(output / "cells.jsonl", asked)
-    for seed, kind in plan.networks():
-        if records.finished(plan, seed, kind):
+    for seed, way, cell in plan.networks():
+        if records.finished(plan, seed, way, cell.name):
             continue
-        network = build_network(kind, task, recipe, seed)
-        for measured in train_in_stages(network, plan.distances, seed, task, recipe):
-            records.add(Cell(kind, seed, **asdict(measured)))
-            print(records.cells[-1].describe(), file=sys.stderr, flush=True)
-            _write(records.cells, task.chance, output)
+        try:
+            for measured in measure(cell, way, plan.distances, seed, task, recipe):
+                records.add(Cell(way, cell.name, seed, **asdict(measured)))
+                print(records.cells[-1].describe(), file=sys.stderr, flush=True)
+        finally:
+            if records.cells:
+                _write(records.cells, task.chance, output)
     return _write(records.cells, task.chance, output)
 
 

@@ -15,7 +15,7 @@ PAD = 0
 class CopyTask:
     """What sequences are made of. Ids: PAD, then the symbols, the distractors, the question."""
 
-    symbols: int = 16  # one of which is shown
+    symbols: int = 8  # one of which is shown
     distractors: int = 8  # kinds of token that stand between
 
     def __post_init__(self) -> None:

@@ -1,0 +1,47 @@
+"""What `import seq2seq` offers."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import miniature_settings
+
+import seq2seq
+from seq2seq.config.loading import as_settings
+from seq2seq.errors import ConfigError
+
+
+@pytest.fixture
+def settings_file(small_corpus, tmp_path):
+    settings = as_settings(miniature_settings(small_corpus))
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def test_train_says_how_it_goes_and_load_opens_what_it_made(settings_file, tmp_path, capsys):
+    overrides = ["training.steps=4", "training.validate_every=2", "model.units=8"]
+    run = seq2seq.train(settings_file, tmp_path / "run", overrides)
+    printed = capsys.readouterr().out
+    assert "step 2" in printed and "step 4" in printed and "validation perplexity" in printed
+    assert "\x1b" not in printed  # plain text, as notebooks keep it
+    assert "bleu" in run.scores()["test"]
+    assert run.config().model.units == 8
+    assert len(seq2seq.load(run.path).translate(["The dog sleeps."])) == 1
+
+    again = seq2seq.train(settings_file, tmp_path / "run", overrides)  # it is finished
+    assert "step 4" not in capsys.readouterr().out
+    assert again.scores() == run.scores()
+
+
+def test_a_wrong_override_is_named_and_nothing_is_made(settings_file, tmp_path):
+    with pytest.raises(ConfigError, match="unitz"):
+        seq2seq.train(settings_file, tmp_path / "run", ["model.unitz=8"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_importing_needs_no_tensorflow():
+    code = "import sys, seq2seq; print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
