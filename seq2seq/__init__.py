@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 # Imports stand in the functions, so that importing this needs no TensorFlow.
 
 
-def train(config: str | Path, run: str | Path, overrides: Sequence[str] = ()) -> "RunFolder":
+def train(
+    config: str | Path, run: str | Path, overrides: Sequence[str] = (), quiet: bool = False
+) -> "RunFolder":
     """Trains a translator, or goes on with a run; prints a line after each validation.
 
     `seq2seq.train("configs/miniature.yaml", "runs/small", ["model.units=64"]).scores()`
@@ -21,6 +23,7 @@ def train(config: str | Path, run: str | Path, overrides: Sequence[str] = ()) ->
         config: path of a settings file.
         run: path of the run folder.
         overrides: settings in place of the file's, each "section.field=value".
+        quiet: prints nothing; the run folder keeps the history in any case.
 
     Raises:
         seq2seq.errors.Seq2SeqError: settings, data or run folder cannot be used.
@@ -34,7 +37,16 @@ def train(config: str | Path, run: str | Path, overrides: Sequence[str] = ()) ->
     from seq2seq.workflows.train import train as train_run
 
     settings = load_run_config(Path(config), list(overrides))
-    console = Console(file=sys.stdout, soft_wrap=True, force_jupyter=False)
+    # Notebooks keep what is printed: no live line, no colours, although their kernels ask for both.
+    live = sys.stdout.isatty()
+    console = Console(
+        file=sys.stdout,
+        soft_wrap=True,
+        force_jupyter=False,
+        force_terminal=live,
+        no_color=not live,
+        quiet=quiet,
+    )
     with LiveReporter(console) as reporter:
         return train_run(settings, Path(run), reporter)
 

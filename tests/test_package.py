@@ -20,7 +20,10 @@ def settings_file(small_corpus, tmp_path):
     return path
 
 
-def test_train_says_how_it_goes_and_load_opens_what_it_made(settings_file, tmp_path, capsys):
+def test_train_says_how_it_goes_and_load_opens_what_it_made(
+    settings_file, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as notebook kernels do
     overrides = ["training.steps=4", "training.validate_every=2", "model.units=8"]
     run = seq2seq.train(settings_file, tmp_path / "run", overrides)
     printed = capsys.readouterr().out
@@ -30,9 +33,11 @@ def test_train_says_how_it_goes_and_load_opens_what_it_made(settings_file, tmp_p
     assert run.config().model.units == 8
     assert len(seq2seq.load(run.path).translate(["The dog sleeps."])) == 1
 
-    again = seq2seq.train(settings_file, tmp_path / "run", overrides)  # it is finished
+    # It is finished: asked again, it is only opened. And quietly means quietly.
+    assert seq2seq.train(settings_file, run.path, overrides).scores() == run.scores()
     assert "step 4" not in capsys.readouterr().out
-    assert again.scores() == run.scores()
+    seq2seq.train(settings_file, run.path, overrides, quiet=True)
+    assert not capsys.readouterr().out
 
 
 def test_a_wrong_override_is_named_and_nothing_is_made(settings_file, tmp_path):
