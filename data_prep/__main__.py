@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when done, 1 after the user's mistake, 130 when interrupted; wrong usage exits with 2.
     """
     options = build_parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    logging.getLogger("data_prep").setLevel(logging.INFO)
     try:
         print(options.run(options))
     except Seq2SeqError as error:

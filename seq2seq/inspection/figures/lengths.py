@@ -58,6 +58,6 @@ def draw_bleu_by_length(
     axes.set_xlabel("source length (sentences)")
     axes.set_ylabel("BLEU")
     axes.set_ylim(bottom=0)
-    show_legend(axes)
+    show_legend(axes, beside=True)
     set_title(figure, title)
     return figure

@@ -65,9 +65,10 @@ def set_title(figure: Figure, title: str) -> None:
         figure.suptitle(shown(title), fontsize="medium", fontfamily=families())
 
 
-def show_legend(axes: Axes) -> None:
-    """The names of lines or bars, in any script."""
-    axes.legend(prop={"family": families(), "size": "small"})
+def show_legend(axes: Axes, beside: bool = False) -> None:
+    """The names of lines or bars, in any script; `beside` the axes where it would hide bars."""
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if beside else {}
+    axes.legend(prop={"family": families(), "size": "small"}, **place)
 
 
 def line_styles() -> Iterator[dict[str, Any]]:
