@@ -26,10 +26,12 @@ test: .venv/installed-dev
 # Jupyter's own are none of ours.
 NBMAKE := $(BIN)/python -m pytest --nbmake --nbmake-timeout=900 -p no:warnings --override-ini addopts=
 notebooks: .venv/installed-dev
+	rm -rf runs/notebooks data/notebooks
 	$(NBMAKE) notebooks
 
 # The same, and keeps their new outputs.
 notebooks-write: .venv/installed-dev
+	rm -rf runs/notebooks data/notebooks
 	$(NBMAKE) --overwrite notebooks
 
 # The README's gallery, from a trained run.

@@ -4,10 +4,10 @@
         [--vary model.input_feeding=false,true] [--set SECTION.FIELD=VALUE] [--minutes M] \
         [--jobs 2] [--output runs/ablation]
 
-Every combination of settings file and varied values is trained on the same batches from the same
-seed, one core each, for the settings' epochs or for M minutes. OUTPUT/table.md and table.csv are
-written anew after each; called again, it goes on where it was interrupted. Combinations that the
-settings refuse are listed with the reason.
+Every combination of settings file and varied values is trained from the file's seed, variants of
+one file on the same batches, one core each, for the settings' epochs or for M minutes.
+OUTPUT/table.md and table.csv are written anew after each; called again, it goes on where it was
+interrupted. Combinations that the settings refuse are listed with the reason.
 """
 
 import argparse
@@ -17,10 +17,12 @@ import itertools
 import json
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from queue import Queue
+from threading import Lock
 
 from benchmarks.ablation_variant import Result
 from seq2seq.config.loading import load_run_config
@@ -50,7 +52,7 @@ def variants_of(configs: list[Path], varied: list[str]) -> list[Variant]:
     """Every file with every combination of settings given as "section.field=value,value".
 
     Raises:
-        ConfigError: one is not of that form.
+        ConfigError: one is not of that form, or two variants would share a folder.
     """
     axes = []
     for each in varied:
@@ -58,7 +60,11 @@ def variants_of(configs: list[Path], varied: list[str]) -> list[Variant]:
         if not equals or "." not in setting or not all(values.split(",")):
             raise ConfigError(f"--vary {each}: expected SECTION.FIELD=VALUE,VALUE")
         axes.append([(setting, value) for value in values.split(",")])
-    return [Variant(*each) for each in itertools.product(configs, itertools.product(*axes))]
+    variants = [Variant(*each) for each in itertools.product(configs, itertools.product(*axes))]
+    twice = [name for name, count in Counter(each.name for each in variants).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{twice[0]}: two variants have this name; rename a settings file")
+    return variants
 
 
 def markdown(results: dict[Variant, Result | str]) -> str:
@@ -111,6 +117,7 @@ class Ablation:
         self._arguments = arguments
         self._variants = variants_of(arguments.configs, arguments.vary)
         self._results: dict[Variant, Result | str] = {}
+        self._writing = Lock()
         self._cores: Queue[int] = Queue()
         for core in range(arguments.jobs):
             self._cores.put(core)
@@ -155,8 +162,9 @@ class Ablation:
     def _write(self) -> str:
         ordered = {each: self._results[each] for each in self._variants if each in self._results}
         table = markdown(ordered)
-        (self._arguments.output / "table.md").write_text(table)
-        (self._arguments.output / "table.csv").write_text(comma_separated(ordered))
+        with self._writing:
+            (self._arguments.output / "table.md").write_text(table)
+            (self._arguments.output / "table.csv").write_text(comma_separated(ordered))
         return table
 
 
@@ -175,7 +183,9 @@ def main() -> None:
     try:
         Ablation(arguments).run()
     except ConfigError as error:
-        sys.exit(str(error))
+        sys.exit(f"error: {error}")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"error: {error.cmd[4]} ended with {error.returncode}, and said above why")
 
 
 if __name__ == "__main__":

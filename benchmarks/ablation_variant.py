@@ -11,6 +11,7 @@ import csv
 import json
 import os
 import statistics
+import sys
 import time
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -18,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.cli.quiet import load_tensorflow
-from seq2seq.config.loading import load_run_config
+from seq2seq.config.loading import dump_run_config, load_run_config
 from seq2seq.config.sections import RunConfig
+from seq2seq.errors import ConfigError, Seq2SeqError
 
 PILOT_WARM_UP, PILOT_STEPS = 5, 40  # which say how many steps fit into the minutes
 SPEED_LINES = 300  # of the test text, translated for the speeds
@@ -84,13 +86,24 @@ class Plan:
 
 
 def _plan(config: RunConfig, run: Path, minutes: float) -> Plan:
-    """The same when asked again."""
+    """The same when asked again.
+
+    Raises:
+        ConfigError: the run was begun for other minutes, or with other settings.
+    """
     path = run.parent / f"{run.name}.plan.json"
+    asked = {"minutes": minutes, "settings": dump_run_config(config)}
     if not path.exists():
         seconds, tokens = _pilot(config)
         steps = max(VALIDATIONS, int(60 * minutes / seconds))
-        path.write_text(json.dumps(asdict(Plan(steps, tokens / seconds))))
-    return Plan(**json.loads(path.read_text()))
+        path.write_text(json.dumps({"asked": asked, "plan": asdict(Plan(steps, tokens / seconds))}))
+    known = json.loads(path.read_text())
+    if known["asked"] != asked:
+        raise ConfigError(
+            f"{run} was begun for {known['asked']['minutes']} minutes, or with other settings; "
+            "choose another --output"
+        )
+    return Plan(**known["plan"])
 
 
 def _planned(config: RunConfig, steps: int) -> RunConfig:
@@ -164,7 +177,11 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     config = load_run_config(arguments.config, arguments.overrides)
     load_tensorflow()
-    print(json.dumps(asdict(measure(config, arguments.run, arguments.minutes))))
+    try:
+        result = measure(config, arguments.run, arguments.minutes)
+    except Seq2SeqError as error:
+        sys.exit(f"error: {error}")
+    print(json.dumps(asdict(result)))
 
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ class Records:
         self._asked = json.loads(json.dumps(asked))  # as it will be read back
         self.cells: list[Cell] = []
         for line in path.read_text().splitlines() if path.exists() else ():
+            if not line.endswith("}"):
+                continue  # cut off when the command was killed
             known = json.loads(line)
             if known["asked"] == self._asked:
                 self._keep(Cell(**known["cell"]))
@@ -122,18 +124,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="two distances, one seed, few steps")
-    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="networks of a kind")
+    parser.add_argument("--seeds", type=int, metavar="N", help="networks of a kind, by default 3")
     parser.add_argument("--output", type=Path, default=Path("runs/long_range"), metavar="DIR")
     arguments = parser.parse_args()
-    if arguments.seeds < 1:
-        parser.error(f"--seeds {arguments.seeds}: at least 1")
+    number = arguments.seeds or (1 if arguments.quick else SEEDS)
+    if number < 1:
+        parser.error(f"--seeds {number}: at least 1")
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     load_tensorflow()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each distance is compiled anew
-    seeds = tuple(range(1, arguments.seeds + 1))
+    seeds = tuple(range(1, number + 1))
     plan = Plan(DISTANCES, seeds, None)
     if arguments.quick:
-        plan = Plan(QUICK_DISTANCES, seeds[:1], QUICK_STEPS)
+        plan = Plan(QUICK_DISTANCES, seeds, QUICK_STEPS)
     print(run(plan, arguments.output), end="")
 
 

@@ -112,7 +112,7 @@ def _draw_way(axes: Axes, cells: Sequence[Cell], names: Sequence[str]) -> None:
             yerr=[below, above],
             marker=marker,
             linestyle=line,
-            color=str(0.12 * number),  # a grey
+            color=str(min(0.5, 0.1 * number)),  # a grey
             capsize=3,
             label=name,
         )

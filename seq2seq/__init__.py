@@ -23,7 +23,8 @@ def train(
         config: path of a settings file.
         run: path of the run folder.
         overrides: settings in place of the file's, each "section.field=value".
-        quiet: prints nothing; the run folder keeps the history in any case.
+        quiet: prints nothing; the run folder keeps the history in any case, and log messages go to
+            `logging` as always.
 
     Raises:
         seq2seq.errors.Seq2SeqError: settings, data or run folder cannot be used.

@@ -79,12 +79,17 @@ def test_show_draws_the_training(trained_run, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "wrong", [[], ["The dog sleeps.", "--training"], ["The dog sleeps.", "--beside", "runs/other"]]
+    ("wrong", "message"),
+    [
+        ([], "give either a SENTENCE or --training"),
+        (["The dog sleeps.", "--training"], "give either a SENTENCE or --training"),
+        (["The dog sleeps.", "--beside", "runs/other"], "--beside compares trainings"),
+    ],
 )
-def test_show_draws_a_sentence_or_a_training(wrong, tmp_path, capsys):
+def test_show_draws_a_sentence_or_a_training(wrong, message, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["show", "runs/any", *wrong, "-o", str(tmp_path)])
-    assert "--training" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_info_prints_names_and_values(trained_run, capsys):

@@ -1,6 +1,7 @@
 """The tutorials as they are committed; `make notebooks` runs them."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 NAMES = [
     "01_what_an_lstm_remembers",
     "02_translate_in_ten_minutes",
@@ -58,6 +61,17 @@ def test_each_shows_a_picture_or_a_server_and_asserts_what_it_says(notebook):
     assert len(asserted) >= 5
     text = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert all(part in text for part in ("**Question:**", "**What to expect:**", "**Answer:**"))
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *PAGES], ids=lambda path: path.name)
+def test_every_relative_link_leads_somewhere(path):
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        cells = nbformat.reads(text, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    assert links or path not in NOTEBOOKS  # each leads to the next, or to its documentation
+    assert not [link for link in links if not (path.parent / link).exists()]
 
 
 @pytest.mark.parametrize(("holds", "status"), [("1 + 1 == 2", 0), ("1 + 1 == 3", 1)])

@@ -1,15 +1,16 @@
 """What `seq2seq show` leaves in its folder, and what it refuses."""
 
-import csv
 import shutil
 
 import numpy as np
 import pytest
 from conftest import Silent, miniature_settings
+from matplotlib.figure import Figure
 
 import seq2seq
 from seq2seq.decoding.history_tree import Fate
 from seq2seq.errors import DataError, RunError
+from seq2seq.workflows import show as show_module
 from seq2seq.workflows.inspect_sentence import CANDIDATES
 from seq2seq.workflows.sentence_figures import gradient_curves, memory_figure, sentence_figures
 from seq2seq.workflows.show import show, show_training
@@ -141,13 +142,16 @@ def test_blank_and_overlong_sentences_are_refused(translator, trained_run, tmp_p
     assert not (tmp_path / "none").exists()
 
 
-def test_trainings_are_drawn_beside_each_other(trained_run, tmp_path):
+def test_trainings_are_drawn_beside_each_other(trained_run, tmp_path, monkeypatch):
     other = tmp_path / "other"
     shutil.copytree(trained_run, other)
+    drawn = []
+    monkeypatch.setattr(show_module, "draw_training", lambda runs: drawn.append(runs) or Figure())
     path = show_training([trained_run, other], tmp_path / "pictures")
     assert path.read_bytes().startswith(b"\x89PNG")
-    with open(trained_run / "history.csv", newline="") as stream:
-        assert len(list(csv.DictReader(stream))) == 3
+    (runs,) = drawn
+    assert list(runs) == ["run", "other"]
+    assert [len(rows) for rows in runs.values()] == [3, 3]
     with pytest.raises(RunError, match="called run too"):
         show_training([trained_run, trained_run], tmp_path)
     (other / "history.csv").unlink()
