@@ -157,6 +157,9 @@ def _locked(directory: Path, wait: bool = True) -> Iterator[bool]:
 
 def _remove_leftovers(model: Path) -> None:
     for directory in filter(lambda each: TEMPORARY.fullmatch(each.name), _entries(model)):
-        with _locked(directory, wait=False) as abandoned:
-            if abandoned:
-                shutil.rmtree(directory, ignore_errors=True)
+        try:
+            with _locked(directory, wait=False) as abandoned:
+                if abandoned:
+                    shutil.rmtree(directory, ignore_errors=True)
+        except FileNotFoundError:
+            continue  # it has become a version since it was seen

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.errors import ExportError
+from seq2seq.serving import layout
 from seq2seq.serving.layout import find_version, new_version, next_version, versions
 from seq2seq.serving.samples import SAMPLE_FILES, write_samples
 
@@ -172,6 +173,16 @@ def test_writers_at_the_same_time_get_numbers_of_their_own(tmp_path):
     for writer in writers:
         writer.join()
     assert versions(tmp_path / "en_de") == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_version_that_is_finished_while_leftovers_are_sought_disturbs_nobody(
+    tmp_path, monkeypatch
+):
+    model, listed = tmp_path / "en_de", layout._entries
+    write_version(model)
+    monkeypatch.setattr(layout, "_entries", lambda path: [*listed(path), path / ".tmp-9-1"])
+    write_version(model)
+    assert versions(model) == [1, 2]
 
 
 def test_a_model_directory_stands_for_its_highest_version(tmp_path):
