@@ -180,7 +180,7 @@ def test_a_version_that_is_finished_while_leftovers_are_sought_disturbs_nobody(
 ):
     model, listed = tmp_path / "en_de", layout._entries
     write_version(model)
-    monkeypatch.setattr(layout, "_entries", lambda path: [*listed(path), path / ".tmp-9-1"])
+    monkeypatch.setattr(layout, "_entries", lambda path: [*listed(path), path / ".tmp-1-1"])
     write_version(model)
     assert versions(model) == [1, 2]
 
