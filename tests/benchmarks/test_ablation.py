@@ -3,7 +3,9 @@ import io
 from pathlib import Path
 
 import pytest
+from conftest import miniature_settings
 
+from benchmarks import ablation_variant
 from benchmarks.ablation import Variant, comma_separated, markdown, variants_of
 from benchmarks.ablation_variant import Result
 from seq2seq.errors import ConfigError
@@ -57,6 +59,27 @@ def test_the_tables_hold_what_was_measured_and_why_something_was_not():
     rows = list(csv.DictReader(io.StringIO(comma_separated(results))))
     assert float(rows[0]["bleu"]) == RESULT.bleu
     assert rows[1]["refused"] == "refused: no attention"
+
+
+def test_two_variants_of_one_name_are_refused():
+    with pytest.raises(ConfigError, match="two variants"):
+        variants_of([CONFIG, Path("other/one.yaml")], [])
+
+
+def test_a_plan_is_kept_and_serves_no_other_purpose(tmp_path, monkeypatch):
+    pilots = []
+    monkeypatch.setattr(
+        ablation_variant, "_pilot", lambda config: pilots.append(config) or (0.5, 600.0)
+    )
+    config = miniature_settings(tmp_path)
+    plan = ablation_variant._plan(config, tmp_path / "run", minutes=2)
+    assert (plan.steps, plan.tokens_per_second) == (240, 1200.0)
+    assert ablation_variant._plan(config, tmp_path / "run", minutes=2) == plan
+    assert len(pilots) == 1
+    other = miniature_settings(tmp_path, model={"cell": "gru"})
+    for wrong, minutes in ((config, 3), (other, 2)):
+        with pytest.raises(ConfigError, match="choose another --output"):
+            ablation_variant._plan(wrong, tmp_path / "run", minutes)
 
 
 def test_a_variants_name_can_be_a_folders():
