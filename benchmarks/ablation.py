@@ -138,8 +138,11 @@ class Ablation:
         except ConfigError as error:
             self._results[variant] = f"refused: {str(error).partition('model: ')[2] or error}"
             return
-        asked = {"settings": str(variant.config), "overrides": overrides}
-        asked["minutes"] = arguments.minutes
+        asked = {
+            "settings": str(variant.config),
+            "overrides": overrides,
+            "minutes": arguments.minutes,
+        }
         if record.exists() and (known := json.loads(record.read_text()))["asked"] == asked:
             self._results[variant] = Result(**known["result"])
             return

@@ -7,7 +7,6 @@ operation. Called again, it goes on where it was interrupted.
 """
 
 import argparse
-import csv
 import json
 import os
 import statistics
@@ -54,8 +53,7 @@ def measure(config: RunConfig, run: Path, minutes: float | None) -> Result:
 
     plan = _plan(config, run, minutes) if minutes else None
     folder = train(_planned(config, plan.steps) if plan else config, run, _Quiet())
-    history = folder.path / "history.csv"
-    rows = _rows(history)
+    rows = [{name: float(value) for name, value in row.items()} for row in folder.history()]
     best = next(row for row in reversed(rows) if row["best"] == 1)
     files = evaluation_files(config)
     sources, references = read_parallel(*files.get("test", files["validation"]))
@@ -141,13 +139,6 @@ def _speed(translator: Any, lines: list[str]) -> float:
     started = time.monotonic()
     translator.translate(lines)
     return len(lines) / (time.monotonic() - started)
-
-
-def _rows(history: Path) -> list[dict[str, float]]:
-    with open(history, newline="", encoding="utf-8") as stream:
-        return [
-            {name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)
-        ]
 
 
 class _Quiet:

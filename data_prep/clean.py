@@ -19,13 +19,12 @@ from data_prep.findings_corpus import (
     Tally,
     foreign_side,
     pair_scripts,
-    raw_lines,
     survey_corpus,
 )
 from data_prep.findings_options import add_corpus_arguments, describe_unusable, read_splits
 from data_prep.findings_pair import SIDES, Examiner
 from data_prep.findings_report import describe_findings, describe_shifts
-from seq2seq.data.lines import write_atomically
+from seq2seq.data.lines import raw_lines, write_atomically
 from seq2seq.errors import DataError
 
 

@@ -1,19 +1,16 @@
 """All pairs of two parallel files, read once: what was found, how often and where."""
 
-import gzip
-import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from data_prep.findings import Finding, Rules
 from data_prep.findings_line import count_letters, count_words, main_script
 from data_prep.findings_pair import SIDES, Examiner, OtherSplit, Pair
 from data_prep.findings_shift import Shift, ShiftFinder
-from seq2seq.errors import DataError
+from seq2seq.data.lines import raw_lines
 
 EXAMPLES = 3  # line numbers kept per finding
 DOMINANT = 0.9  # share of a side's lines that makes a script the side's own
@@ -118,22 +115,6 @@ def dominant_scripts(counts: Mapping[Scripts, int]) -> Scripts:
             if not dominant[side] and count and count >= DOMINANT * shares.total():
                 dominant = (script, dominant[1]) if side == 0 else (dominant[0], script)
     return dominant
-
-
-def raw_lines(path: Path) -> Iterator[bytes]:
-    """Lines as they stand in a file, plain or .gz, one at a time.
-
-    Raises:
-        DataError: the file is missing, unreadable, or not the gzip file that its name says.
-    """
-    try:
-        opened = gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")
-        with cast(BinaryIO, opened) as stream:
-            yield from stream
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist; check the path") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def _judge_scripts(survey: Survey, by_scripts: Mapping[Scripts, Tally], rules: Rules) -> None:

@@ -49,9 +49,18 @@ def read_lines(path: Path) -> Iterator[str]:
     Raises:
         DataError: the file is missing, unreadable, or not the gzip file that its name says.
     """
+    yield from decode_lines(raw_lines(path), str(path))
+
+
+def raw_lines(path: Path) -> Iterator[bytes]:
+    """Lines as they stand in a file, plain or .gz, one at a time, with their ends.
+
+    Raises:
+        DataError: the file is missing, unreadable, or not the gzip file that its name says.
+    """
     try:
         with _open(path) as stream:
-            yield from decode_lines(stream, str(path))
+            yield from stream
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; check the path") from None
     except (OSError, EOFError, zlib.error) as error:

@@ -4,6 +4,7 @@ The manifest is the commit point: at every save weights get names of their conte
 manifest points to them, then the old ones go. A kill at any moment leaves a folder that opens.
 """
 
+import csv
 import hashlib
 import json
 import os
@@ -194,6 +195,14 @@ class RunFolder:
         """Writes history or scores: not needed to translate, so without a hash."""
         with write_atomically(self.path / name) as stream:
             stream.write(text.encode())
+
+    def history(self) -> list[dict[str, str]]:
+        """Rows of history.csv, by column; none before the first validation."""
+        path = self.path / HISTORY
+        if not path.is_file():
+            return []
+        with open(path, newline="", encoding="utf-8") as stream:
+            return list(csv.DictReader(stream))
 
     def scores(self) -> dict[str, Any]:
         """Contents of scores.json, empty before the first evaluation."""

@@ -1,6 +1,5 @@
 """Pictures of what a trained translator does with one sentence, and of how it was trained."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from seq2seq.inspection.figures.picture import save
 from seq2seq.inspection.page import Outline, Page, Token
 from seq2seq.workflows.inspect_sentence import Inspection, inspect
 from seq2seq.workflows.loading import load_translator
-from seq2seq.workflows.run_folder import HISTORY, RunFolder
+from seq2seq.workflows.run_folder import RunFolder
 from seq2seq.workflows.sentence_figures import sentence_figures
 
 Kind = Literal["png", "svg"]
@@ -59,22 +58,13 @@ def show_training(runs: Sequence[Path], output: Path, kind: Kind = "png") -> Pat
         name = run.resolve().name
         if name in histories:
             raise RunError(f"{run}: another run is called {name} too; rename one of the folders")
-        histories[name] = _history(run)
+        histories[name] = RunFolder.open(run).history()
+        if not histories[name]:
+            raise RunError(f"{run} has no history yet; it is written after the first validation")
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"training.{kind}"
     _write_figure(draw_training(histories), path, kind)
     return path
-
-
-def _history(run: Path) -> list[dict[str, str]]:
-    path = RunFolder.open(run).path / HISTORY
-    rows = []
-    if path.exists():
-        with open(path, newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-    if not rows:
-        raise RunError(f"{run} has no history yet; it is written after the first validation")
-    return rows
 
 
 def _write_figure(figure: Figure, path: Path, kind: Kind) -> None:

@@ -31,11 +31,7 @@ def draw_attention(
     Raises:
         ValueError: labels and weights do not match.
     """
-    if weights.shape != (len(target_subwords), len(source_subwords)):
-        raise ValueError(
-            f"weights {weights.shape} for {len(target_subwords)} target and "
-            f"{len(source_subwords)} source subwords"
-        )
+    _check_shape("weights", weights, source_subwords, target_subwords)
     return _draw(weights, source_subwords, target_subwords, title, "attention weight")
 
 
@@ -60,16 +56,22 @@ def draw_source_gradients(
     Raises:
         ValueError: labels and norms do not match, or one is no norm.
     """
-    if norms.shape != (len(target_subwords), len(source_subwords)):
-        raise ValueError(
-            f"norms {norms.shape} for {len(target_subwords)} target and "
-            f"{len(source_subwords)} source subwords"
-        )
+    _check_shape("norms", norms, source_subwords, target_subwords)
     if not (np.isfinite(norms).all() and (norms >= 0).all()):
         raise ValueError("there are numbers that are no norms")
     largest = norms.max(axis=1, keepdims=True, initial=0.0)
     shares = norms / np.where(largest > 0, largest, 1.0)
     return _draw(shares, source_subwords, target_subwords, title, "share of the largest norm")
+
+
+def _check_shape(
+    name: str, values: np.ndarray, source_subwords: Sequence[str], target_subwords: Sequence[str]
+) -> None:
+    if values.shape != (len(target_subwords), len(source_subwords)):
+        raise ValueError(
+            f"{name} {values.shape} for {len(target_subwords)} target and "
+            f"{len(source_subwords)} source subwords"
+        )
 
 
 def _draw(
