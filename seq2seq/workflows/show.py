@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from seq2seq.data.lines import write_atomically
-from seq2seq.errors import RunError
+from seq2seq.errors import DataError, RunError
 from seq2seq.inspection.figures.curves import draw_training
 from seq2seq.inspection.figures.picture import save
 from seq2seq.inspection.page import Outline, Page, Token
@@ -30,10 +30,10 @@ def show(run: Path, sentence: str, output: Path, kind: Kind = "png") -> tuple[st
 
     Raises:
         RunError: no run, or no weights yet.
-        DataError: the sentence is blank or too long.
+        DataError: the sentence is blank or too long, or the folder cannot be made.
     """
     inspection = inspect(load_translator(run), sentence)
-    output.mkdir(parents=True, exist_ok=True)
+    _make_folder(output)
     pictures = []
     for each in sentence_figures(inspection):
         pictures.append((f"{each.name}.{kind}", each.caption))
@@ -52,6 +52,7 @@ def show_training(runs: Sequence[Path], output: Path, kind: Kind = "png") -> Pat
 
     Raises:
         RunError: no run, two of one name, or a run without any validation yet.
+        DataError: the folder cannot be made.
     """
     histories: dict[str, list[dict[str, str]]] = {}
     for run in runs:
@@ -61,10 +62,19 @@ def show_training(runs: Sequence[Path], output: Path, kind: Kind = "png") -> Pat
         histories[name] = RunFolder.open(run).history()
         if not histories[name]:
             raise RunError(f"{run} has no history yet; it is written after the first validation")
-    output.mkdir(parents=True, exist_ok=True)
+    _make_folder(output)
     path = output / f"training.{kind}"
     _write_figure(draw_training(histories), path, kind)
     return path
+
+
+def _make_folder(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{output} cannot be a folder: {error.strerror}; give another --output"
+        ) from None
 
 
 def _write_figure(figure: Figure, path: Path, kind: Kind) -> None:

@@ -157,3 +157,11 @@ def test_trainings_are_drawn_beside_each_other(trained_run, tmp_path, monkeypatc
     (other / "history.csv").unlink()
     with pytest.raises(RunError, match="no history yet"):
         show_training([other], tmp_path)
+
+
+def test_an_output_that_is_a_file_is_named_and_left_alone(trained_run, tmp_path):
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    with pytest.raises(DataError, match="taken cannot be a folder"):
+        show_training([trained_run], taken)
+    assert taken.read_text() == "mine"
