@@ -1,13 +1,19 @@
+import argparse
 import csv
 import io
+import json
+import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from conftest import miniature_settings
 
 from benchmarks import ablation_variant
-from benchmarks.ablation import Variant, comma_separated, markdown, variants_of
+from benchmarks.ablation import Ablation
+from benchmarks.ablation_table import comma_separated, markdown
 from benchmarks.ablation_variant import Result
+from benchmarks.variations import Variant, variants_of
 from seq2seq.errors import ConfigError
 
 CONFIG = Path("configs/one.yaml")
@@ -34,6 +40,61 @@ def test_every_combination_of_the_varied_values_is_a_variant():
     ]
     assert len({each.name for each in found}) == 4
     assert [each.overrides for each in variants_of([CONFIG], [])] == [[]]
+
+
+def test_one_at_a_time_each_value_stands_beside_the_file_as_it_is():
+    found = variants_of([CONFIG], ["model.attention=dot,none", "model.cell=gru"], True)
+    assert [each.overrides for each in found] == [
+        [],
+        ["model.attention=dot"],
+        ["model.attention=none"],
+        ["model.cell=gru"],
+    ]
+    assert len({each.name for each in found}) == 4
+
+
+def test_a_table_of_one_at_a_time_leaves_empty_what_is_as_in_the_file():
+    found = variants_of([CONFIG], ["model.attention=dot", "model.cell=gru"], True)
+    results = {found[1]: RESULT, found[0]: "as in the file", found[2]: RESULT}  # any order
+    heading, _, dot, plain, gru = markdown(results).splitlines()
+    assert heading.startswith("| settings | model.attention | model.cell | BLEU |")
+    assert dot.startswith("| one | dot |  | 38.76")
+    assert plain.startswith("| one |  |  | as in the file |")
+    assert gru.startswith("| one |  | gru | 38.76")
+    rows = list(csv.DictReader(io.StringIO(comma_separated(results))))
+    assert [row["model.cell"] for row in rows] == ["", "", "gru"]
+
+
+def test_only_what_is_not_known_is_trained(tmp_path, monkeypatch):
+    trained = []
+
+    def run(command, **_):
+        trained.append([each for each in command if each.startswith("--set=")])
+        return subprocess.CompletedProcess(command, 0, "a warning\n" + json.dumps(asdict(RESULT)))
+
+    monkeypatch.setattr(subprocess, "run", run)
+    arguments = argparse.Namespace(
+        configs=[Path("configs/miniature.yaml")],
+        vary=["model.attention=general,dot", "model.forget_bias=100"],
+        one_at_a_time=True,
+        overrides=["model.units=64"],
+        minutes=1.0,
+        jobs=1,
+        output=tmp_path,
+    )
+    Ablation(arguments).run()
+    assert trained == [
+        ["--set=model.units=64"],
+        ["--set=model.units=64", "--set=model.attention=dot"],
+    ]
+    _, _, plain, general, dot, refused = (tmp_path / "table.md").read_text().splitlines()
+    assert "38.76" in plain and "38.76" in dot
+    assert "as in the file" in general and "refused" in refused and "forget_bias" in refused
+    Ablation(arguments).run()
+    assert len(trained) == 2
+    arguments.minutes = 2.0
+    Ablation(arguments).run()
+    assert len(trained) == 4
 
 
 def test_every_settings_file_is_varied():
