@@ -3,9 +3,13 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seq2seq.cli.quiet import load_tensorflow
+from seq2seq.errors import DataError
+
+if TYPE_CHECKING:
+    from seq2seq.scoring.comparison import Measured
 
 
 def add_parser(subparsers: Any) -> None:
@@ -15,18 +19,42 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("source", metavar="SOURCE", type=Path, help="text to translate")
     parser.add_argument("reference", metavar="REFERENCE", type=Path, help="its right translation")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--report", metavar="FILE", type=Path, help="write an HTML page: scores, lengths, sentences"
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="FILE|RUN",
+        type=Path,
+        help="a translation of SOURCE, or a run that translates it, to compare with",
+    )
     parser.set_defaults(run_verb=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints the scores with their sacreBLEU signatures."""
+    """Prints the scores with their 95 % intervals and sacreBLEU signatures."""
+    report = arguments.report
+    if report and (report.is_dir() or not report.parent.is_dir()):
+        raise DataError(f"--report {report}: give a file in a folder that exists")
     load_tensorflow()
     from seq2seq.workflows.evaluate import evaluate
 
-    scores = evaluate(arguments.run_folder, arguments.source, arguments.reference)
+    evaluation = evaluate(
+        arguments.run_folder, arguments.source, arguments.reference, arguments.baseline
+    )
     if arguments.json:
-        print(json.dumps(scores.as_dict()))
-        return
-    print(f"BLEU  {scores.bleu:6.2f}  {scores.bleu_signature}")
-    print(f"chrF  {scores.chrf:6.2f}  {scores.chrf_signature}")
-    print(f"TER   {scores.ter:6.2f}  {scores.ter_signature}  (lower is better)")
+        print(json.dumps(evaluation.as_dict()))
+    else:
+        print(*map(_line, evaluation.measured), sep="\n")
+    if report:
+        evaluation.write_report(report)
+
+
+def _line(each: "Measured") -> str:
+    from seq2seq.scoring.comparison import Compared
+
+    words = f"{each.metric:4}  {each.score:6.2f} ± {each.interval:.2f}  "
+    if isinstance(each, Compared):
+        words += f"{each.gain:+.2f} against {each.baseline:.2f} ± {each.baseline_interval:.2f}, "
+        words += f"p = {each.p_value:.3f}  "
+    return f"{words}{each.signature}" + ("  (lower is better)" if each.metric == "TER" else "")

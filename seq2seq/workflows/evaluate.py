@@ -1,22 +1,106 @@
 """Score a translator: translate a source text and compare with its references."""
 
+import io
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from seq2seq.config.loading import as_settings
+from seq2seq.data.lines import write_atomically
+from seq2seq.inspection.figures.lengths import draw_bleu_by_length
+from seq2seq.inspection.figures.picture import save
+from seq2seq.scoring.by_length import bleu_by_length
+from seq2seq.scoring.comparison import Compared, Measured, compare, measure
+from seq2seq.scoring.report import Report, System
 from seq2seq.scoring.scores import Scores, corpus_scores
 from seq2seq.workflows.corpus import evaluation_files, read_parallel
-from seq2seq.workflows.loading import TextTranslator, load_translator
+from seq2seq.workflows.loading import load_translator
 from seq2seq.workflows.run_folder import SCORES, RunFolder
+from seq2seq.workflows.text_translator import TextTranslator
 
 logger = logging.getLogger(__name__)
 
 
-def evaluate(run: Path, source: Path, reference: Path) -> Scores:
-    """Scores of the run's translation of a source file against its reference file."""
+@dataclass(frozen=True)
+class Evaluation:
+    """A run's translation of a text, beside its references and perhaps another translation."""
+
+    source_path: Path
+    reference_path: Path
+    sources: list[str]
+    references: list[str]
+    system: System
+    baseline: System | None
+    measured: list[Measured]  # `Compared` where there is a baseline
+
+    def as_dict(self) -> dict[str, Any]:
+        """By metric's name in lower case; each with `_interval` and `_signature` too.
+
+        With a baseline, its scores under "baseline", and `_p_value` of each difference.
+        """
+        listed: dict[str, Any] = {}
+        for each in self.measured:
+            name = each.metric.lower()
+            listed[name] = round(each.score, 2)
+            listed[f"{name}_interval"] = round(each.interval, 2)
+            listed[f"{name}_signature"] = each.signature
+            if self.baseline and isinstance(each, Compared):
+                listed[f"{name}_p_value"] = round(each.p_value, 4)
+                others = listed.setdefault("baseline", {"name": self.baseline.name})
+                others[name] = round(each.baseline, 2)
+                others[f"{name}_interval"] = round(each.baseline_interval, 2)
+        return listed
+
+    def write_report(self, path: Path) -> None:
+        """One HTML file: scores, BLEU by length, and the sentences to look at first."""
+        systems = {"translation": self.system.lines}  # paths would fill the picture
+        if self.baseline:
+            systems["baseline"] = self.baseline.lines
+        picture = io.BytesIO()
+        if any(text.split() for text in self.sources):
+            lengths = bleu_by_length(self.sources, systems, self.references)
+            save(draw_bleu_by_length(lengths.bins, lengths.scores, lengths.counts), picture, "svg")
+        report = Report(
+            files=f"{self.source_path}, compared with {self.reference_path}",
+            system=self.system,
+            baseline=self.baseline,
+            sources=self.sources,
+            references=self.references,
+            measured=self.measured,
+            by_length=picture.getvalue(),
+        )
+        with write_atomically(path) as stream:
+            stream.write(report.html().encode())
+
+
+def evaluate(run: Path, source: Path, reference: Path, baseline: Path | None = None) -> Evaluation:
+    """Scores the run's translation of a source file against its reference file.
+
+    Args:
+        run: a trained run folder.
+        source: text to translate.
+        reference: its right translation.
+        baseline: another run folder, or a file of translations of the same lines.
+
+    Raises:
+        RunError: no run, or no weights yet.
+        DataError: files are missing, or their numbers of lines differ.
+    """
     sources, references = read_parallel(source, reference)
-    return _score(load_translator(run), sources, references)
+    other = None
+    if baseline is not None and not baseline.is_dir():
+        other = System(str(baseline), read_parallel(source, baseline)[1])
+    system = System(str(run), load_translator(run).translate(sources))
+    if baseline is not None and other is None:
+        other = System(str(baseline), load_translator(baseline).translate(sources))
+    measured: list[Measured] = (
+        [*compare(system.lines, other.lines, references)]
+        if other
+        else measure(system.lines, references)
+    )
+    return Evaluation(source, reference, sources, references, system, other, measured)
 
 
 def score_run(folder: RunFolder) -> None:

@@ -59,8 +59,34 @@ def test_evaluate_prints_one_json_object(trained_run, tmp_path, capsys):
     source, reference = folder / "test.en", folder / "test.de"
     main(["evaluate", str(trained_run), str(source), str(reference), "--json"])
     printed = json.loads(capsys.readouterr().out)
-    metrics = ("bleu", "chrf", "ter")
-    assert set(printed) == {*metrics, *(f"{name}_signature" for name in metrics)}
+    metrics = [
+        f"{name}{of}" for name in ("bleu", "chrf", "ter") for of in ("", "_interval", "_signature")
+    ]
+    assert list(printed) == metrics
+
+
+def test_evaluate_compares_with_a_baseline_and_writes_a_report(trained_run, tmp_path, capsys):
+    folder = write_corpus(tmp_path, train=5, others=8)
+    files = [str(folder / "test.en"), str(folder / "test.de")]
+    report = tmp_path / "report.html"
+    asked = ["evaluate", str(trained_run), *files, "--baseline", files[0]]
+    main([*asked, "--report", str(report)])
+    bleu, chrf, ter = capsys.readouterr().out.splitlines()
+    assert bleu.startswith("BLEU ") and " against " in bleu and ", p = " in bleu
+    assert chrf.startswith("chrF ") and ter.endswith("(lower is better)")
+    assert f"Better than {files[0]}" in report.read_text()
+    main([*asked, "--json"])
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["baseline"]["name"] == files[0]
+    assert 0 < printed["bleu_p_value"] <= 1
+
+
+def test_evaluate_refuses_a_report_that_cannot_be_written_before_it_starts(tmp_path, capfd):
+    for report in (tmp_path, tmp_path / "missing" / "report.html"):
+        asked = ["evaluate", tmp_path / "run", "a", "b", "--report", report]
+        assert fails(asked, capfd) == (
+            f"error: --report {report}: give a file in a folder that exists"
+        )
 
 
 def test_show_prints_the_translation_and_what_it_wrote(trained_run, tmp_path, capsys):

@@ -12,10 +12,41 @@ def test_a_translators_own_output_as_reference_scores_100(trained_run, tmp_path)
     source, reference = folder / "test.en", tmp_path / "reference.de"
     translator = seq2seq.load(str(trained_run))
     write_lines(reference, translator.translate(list(read_lines(source))))
-    scores = evaluate(trained_run, source, reference)
-    assert (scores.bleu, scores.chrf, scores.ter) == (100, 100, 0)
+    scores = evaluate(trained_run, source, reference).as_dict()
+    assert (scores["bleu"], scores["chrf"], scores["ter"]) == (100, 100, 0)
     # Control: the real references score less.
-    assert evaluate(trained_run, source, folder / "test.de").bleu < 100
+    assert evaluate(trained_run, source, folder / "test.de").as_dict()["bleu"] < 100
+
+
+def test_a_run_and_a_file_of_its_translations_are_the_same_baseline(trained_run, tmp_path):
+    folder = write_corpus(tmp_path, train=5, others=12)
+    source, reference, file = folder / "test.en", folder / "test.de", tmp_path / "baseline.de"
+    write_lines(file, seq2seq.load(str(trained_run)).translate(list(read_lines(source))))
+    for baseline in (file, trained_run):
+        found = evaluate(trained_run, source, reference, baseline).as_dict()
+        assert found["baseline"]["name"] == str(baseline)
+        assert found["baseline"]["bleu"] == found["bleu"]
+        assert (found["bleu_p_value"], found["chrf_p_value"], found["ter_p_value"]) == (1, 1, 1)
+    # Control: another text is another baseline.
+    found = evaluate(trained_run, source, reference, reference).as_dict()
+    assert found["baseline"]["bleu"] == 100 > found["bleu"]
+
+
+def test_a_text_without_words_has_a_report_too(trained_run, tmp_path):
+    for name in ("a.en", "a.de"):
+        write_lines(tmp_path / name, ["", " "])
+    evaluation = evaluate(trained_run, tmp_path / "a.en", tmp_path / "a.de")
+    evaluation.write_report(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "2 lines of" in page
+    assert "BLEU by length" not in page
+
+
+def test_a_baseline_of_another_text_is_refused_before_anything_is_translated(tmp_path):
+    write_lines(tmp_path / "a.en", ["One.", "Two."])
+    write_lines(tmp_path / "b.de", ["Eins."])
+    with pytest.raises(DataError, match="a.en has 2 lines but .*b.de has 1"):
+        evaluate(tmp_path / "no run", tmp_path / "a.en", tmp_path / "a.en", tmp_path / "b.de")
 
 
 def test_unequal_files_are_refused_with_their_counts(trained_run, tmp_path):

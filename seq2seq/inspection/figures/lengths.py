@@ -55,7 +55,7 @@ def draw_bleu_by_length(
         f"{first}–{last}\n({count})" for (first, last), count in zip(bins, counts, strict=True)
     ]
     axes.set_xticks(range(len(bins)), names)
-    axes.set_xlabel("source length (sentences)")
+    axes.set_xlabel("source length (number of sentences)")
     axes.set_ylabel("BLEU")
     axes.set_ylim(bottom=0)
     show_legend(axes, beside=True)
