@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks.ablation_table import comma_separated, markdown
 from benchmarks.ablation_variant import Result
 from benchmarks.variations import Variant, variants_of
-from seq2seq.config.loading import load_run_config
+from seq2seq.config.loading import dump_run_config, load_run_config
 from seq2seq.errors import ConfigError
 
 
@@ -104,8 +104,9 @@ class Ablation:
     def _asked(self, variant: Variant) -> dict[str, Any]:
         """What a result answers; another question is measured anew."""
         return {
-            "settings": str(variant.config),
-            "overrides": self._overrides(variant),
+            "settings": dump_run_config(
+                load_run_config(variant.config, self._overrides(variant))
+            ),
             "minutes": self._arguments.minutes,
         }
 
