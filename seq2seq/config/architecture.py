@@ -48,6 +48,7 @@ class ModelConfig:
     attention: Literal[
         "none", "dot", "general", "additive", "multi_head", "multi_head_additive"
     ] = "general"
+    scaled_scores: bool = True  # of dot and general attention: divided by the root of their width
     heads: Heads = 4  # of multi-head attention
     attention_reads: Literal["top", "bottom", "before"] = "top"  # the state that queries
     input_feeding: bool = False  # what attention gave goes into the next step's input

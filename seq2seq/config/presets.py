@@ -68,14 +68,16 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "reverse_source": True,
         "bridge": "copy",
         "attention": "general",
+        "scaled_scores": False,
         "attention_reads": "top",
         "input_feeding": True,
         "readout": "tanh",
         "tied_embeddings": "none",
         "dropout": 0.2,
     },
-    # Wu et al. 2016, https://arxiv.org/abs/1609.08144, sections 3 and 3.2: attention reads the
-    # bottom layer at the same step and goes to "all the remaining decoder layers".
+    # Wu et al. 2016, https://arxiv.org/abs/1609.08144, section 3: attention goes to all layers
+    # above the bottom one. It reads the bottom layer's output of the same step, where eq. 4 has
+    # that of the step before.
     "gnmt2016": {
         "embedding_size": 1024,
         "units": 1024,
@@ -93,7 +95,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "dropout": 0.2,
     },
     # Chen et al. 2018, https://arxiv.org/abs/1804.09849, section 4.1. The projections to keys and
-    # values of 1024 units stand for the paper's projection of the encoder's 2048.
+    # values of 1024 units stand for the paper's projection of the encoder's 2048; layer
+    # normalisation goes over the four gates together, where the paper's is gate by gate.
     "rnmt_plus2018": {
         "embedding_size": 1024,
         "units": 1024,
@@ -132,7 +135,7 @@ def expand_preset(model: Mapping[str, Any], origin: str) -> dict[str, Any]:
         raise ConfigError(
             f"{origin}: model.size: scales a preset, and none is named (got {size!r})"
         )
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise ConfigError(
             f"{origin}: model.preset: no such network (got {preset!r}); there are "
             f"{', '.join(PRESETS)}"

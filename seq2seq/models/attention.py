@@ -4,6 +4,8 @@ Shape suffixes: B sentences, T queries (target positions or hypotheses), S sourc
 units, M memory units, A attention units.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -15,8 +17,8 @@ MASKED_SCORE = -1e9  # finite, so a fully masked row stays NaN-free
 class Attention(keras.layers.Layer):
     """Weighted mean of the memory; subclasses say how a query scores a memory position.
 
-    Keys, what a score needs of the memory, are made by a layer of their own (`make_keys`): once a
-    sentence, not once a decoding step.
+    Keys, what a score needs of the memory, are made by a layer of their own (`make_attention`):
+    once a sentence, not once a decoding step.
 
     Call arguments:
         query: (B, T, U) decoder states.
@@ -58,25 +60,38 @@ class Attention(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="seq2seq")
 class DotAttention(Attention):
-    """Luong et al. 2015, https://arxiv.org/abs/1508.04025, eq. 8: query' key.
+    """Luong et al. 2015, https://arxiv.org/abs/1508.04025, section 3.1: query' key.
 
-    Keys are the memory itself ("dot") or W memory ("general"). Scores are divided by the root of
-    their width (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, eq. 1): undivided, the wide
-    networks trained here look at one position alone after an epoch, and hardly learn to look
-    elsewhere.
+    Keys are the memory itself ("dot") or W memory ("general").
+
+    Args:
+        scaled: whether scores are divided by the root of their width (Vaswani et al. 2017,
+            https://arxiv.org/abs/1706.03762, eq. 1). Luong's are not; but so the wide networks of
+            one layer trained here look at one position alone after an epoch, and hardly learn to
+            look elsewhere.
+        precision: of matrix products.
     """
 
+    def __init__(self, scaled: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scaled = scaled
+
     def scores(self, query_BTU: Tensor, keys_BSA: Tensor) -> Tensor:
-        """Dot products over the root of their width; A = U."""
+        """Dot products; A = U."""
         return self.step_scores(query_BTU, self.step_keys(keys_BSA))
 
     def step_keys(self, keys_BSA: Tensor) -> Tensor:
         """Scaled and transposed, (B, A, S)."""
-        return ops.transpose(keys_BSA, (0, 2, 1)) / keys_BSA.shape[-1] ** 0.5
+        keys_BAS = ops.transpose(keys_BSA, (0, 2, 1))
+        return keys_BAS / keys_BSA.shape[-1] ** 0.5 if self.scaled else keys_BAS
 
     def step_scores(self, query_BTU: Tensor, step_keys: Tensor) -> Tensor:
         """One product a step."""
         return ops.matmul(query_BTU, step_keys)
+
+    def get_config(self) -> dict:
+        """Constructor arguments."""
+        return {**super().get_config(), "scaled": self.scaled}
 
 
 @keras.saving.register_keras_serializable(package="seq2seq")
@@ -109,15 +124,22 @@ class NoAttention(Attention):
         return query[:, :, :0], nowhere * ops.cast(memory_mask[:, None, :], query.dtype)
 
 
-def make_attention(kind: str, units: int, precision: str) -> tuple[keras.layers.Layer, Attention]:
-    """The layer that makes keys of the memory, and the attention that scores them."""
+def make_attention(
+    kind: str, units: int, precision: str, scaled: bool = True
+) -> tuple[keras.layers.Layer, Attention]:
+    """The layer that makes keys of the memory, and the attention that scores them.
+
+    Args:
+        kind: none, dot, general or additive.
+        units: A.
+        precision: of matrix products.
+        scaled: see `DotAttention`.
+    """
     projection = Projection(units, use_bias=False, precision=precision, name="attention_keys")
     unchanged = keras.layers.Identity(name="attention_keys")
-    kinds = {
-        "none": (unchanged, NoAttention),
-        "dot": (unchanged, DotAttention),
-        "general": (projection, DotAttention),
-        "additive": (projection, AdditiveAttention),
-    }
-    keys, attention = kinds[kind]
-    return keys, attention(precision=precision, name="attention")
+    settings = {"precision": precision, "name": "attention"}
+    if kind in ("dot", "general"):
+        return projection if kind == "general" else unchanged, DotAttention(scaled, **settings)
+    if kind == "additive":
+        return projection, AdditiveAttention(**settings)
+    return unchanged, NoAttention(**settings)

@@ -10,7 +10,8 @@ from seq2seq.models.products import Tensor
 class Bridge(keras.layers.Layer):
     """The decoder layers' first states.
 
-    `copy`: the last states of the encoder layer beside each, of the top one for those above it.
+    `copy`: the last states of the encoder layer beside each, counted from the top, so that the top
+    layers meet; of the lowest one for those below it.
     `dense`: each is tanh(W h + b), Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473, A.2.2, of
     that encoder layer's last hidden state; of the memory's mean for an encoder without states.
     `zero`: zeros.
@@ -52,13 +53,14 @@ class Bridge(keras.layers.Layer):
         self, last_states: list[list[Tensor]], memory: Tensor, mask: Tensor
     ) -> list[Tensor]:
         layers = range(self.config.decoder_layers)
-        top = len(last_states) - 1
+        deeper = len(last_states) - len(layers)  # layers that the encoder has more
+        beside = [last_states[max(0, n + deeper)] for n in layers] if last_states else []
         if self.config.bridge == "copy":
-            return [state for n in layers for state in last_states[min(n, top)]]
+            return [state for states in beside for state in states]
         if self.config.bridge == "zero":
             return [_zeros(memory, self.config.units) for _ in range(len(layers) * self.count)]
-        if last_states:
-            sources = [last_states[min(n, top)][0] for n in layers]
+        if beside:
+            sources = [states[0] for states in beside]
         else:
             real = ops.cast(mask, memory.dtype)[:, :, None]
             mean = ops.sum(memory * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)

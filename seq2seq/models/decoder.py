@@ -72,7 +72,7 @@ class Decoder:
         """
 
         def advance(number: int, inputs: Tensor) -> Tensor:
-            return self.recurrent[number](inputs, mask, self._own(state, number))[0]
+            return self.recurrent[number](inputs, mask, self.own_state(state, number))[0]
 
         def noise(_: int, outputs: Tensor) -> Tensor:
             return keras.layers.Dropout(dropout)(outputs)
@@ -94,7 +94,7 @@ class Decoder:
         config, new_state = self.config, []
 
         def advance(number: int, inputs: Tensor) -> Tensor:
-            outputs, states = self.steps[number](inputs, self._own(state, number))
+            outputs, states = self.steps[number](inputs, self.own_state(state, number))
             new_state.extend(states)
             return outputs
 
@@ -102,7 +102,7 @@ class Decoder:
         if config.input_feeding:
             fed = state[-1]
         elif config.attention_reads == "before":
-            fed = self._own(state, len(self.recurrent) - 1)[0]
+            fed = self.own_state(state, len(self.recurrent) - 1)[0]
         outputs, context, weights = self._through(vectors, fed, advance, source, noise)
         readout = read_out(config, self.readout, outputs, context, vectors)
         if config.input_feeding:
@@ -137,7 +137,9 @@ class Decoder:
             above = advance(number, inputs)
             if 0 < residual_from <= number + 1:
                 above = above + outputs
-            outputs = noise(number, above) if noise else above
+            # What the output layer gets has its own noise: none twice where no layer is between.
+            last = number + 1 == len(self.recurrent) and self.readout is None
+            outputs = noise(number, above) if noise and not last else above
             if number == 0 and reads == "bottom":
                 context, weights = self._attend(outputs, source)
         if reads == "top":
@@ -147,7 +149,8 @@ class Decoder:
     def _attend(self, query: Tensor, source: Source) -> tuple[Tensor, Tensor]:
         return self.attention(query, source.memory, source.keys, source.mask)
 
-    def _own(self, state: list[Tensor], number: int) -> list[Tensor]:
+    def own_state(self, state: list[Tensor], number: int) -> list[Tensor]:
+        """The part of a state that is a recurrent layer's, h first."""
         count = self.recurrent[number].states
         return state[number * count : (number + 1) * count]
 
@@ -158,7 +161,9 @@ def make_decoder(config: ModelConfig, precision: str) -> Decoder:
         additive = config.attention == "multi_head_additive"
         keys, attention = make_multi_head(config.units, config.heads, additive, precision)
     else:
-        keys, attention = make_attention(config.attention, config.units, precision)
+        keys, attention = make_attention(
+            config.attention, config.units, precision, config.scaled_scores
+        )
     recurrent = [
         make_recurrence(
             config.cell,

@@ -33,6 +33,7 @@ class LSTM(keras.layers.Layer):
     """
 
     states = 2  # state tensors: h and c
+    recurrent_dropout = 0.0  # `Recurrence` has it
 
     def __init__(
         self,

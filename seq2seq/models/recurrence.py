@@ -90,17 +90,33 @@ class Recurrence(keras.layers.Layer):
             outputs = ops.where(begun[..., None], outputs, states[0][:, None])
         return outputs, last
 
-    def step(self, inputs: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    @property
+    def recurrent_dropout(self) -> float:
+        """Share of h_(t-1) that is zeroed in training."""
+        return self.cell.recurrent_dropout
+
+    @contextmanager
+    def dropping(self, hidden: Tensor) -> Iterator[None]:
+        """Within it, steps in training share a mask for each of the rows of h (B, units)."""
+        self.cell.get_recurrent_dropout_mask(hidden)  # which the cell keeps
+        try:
+            yield
+        finally:
+            self.cell.reset_recurrent_dropout_mask()
+
+    def step(
+        self, inputs: Tensor, states: list[Tensor], training: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
         """One step: inputs (..., D), states (..., units) to output (..., units), new states.
 
-        There is no dropout.
+        Dropout is applied in training alone, with the masks of `dropping`.
         """
         leading = ops.shape(inputs)[:-1]
         rows, *state_rows = (
             ops.reshape(each, (-1, each.shape[-1])) for each in (inputs, *states)
         )  # Keras's cells take (B, D) alone
-        with _no_dropout(self.cell):
-            output, new_states = self.cell(rows, state_rows, training=False)
+        with nullcontext() if training else _no_dropout(self.cell):
+            output, new_states = self.cell(rows, state_rows, training=training)
         shape = (*leading, self.units)
         return ops.reshape(output, shape), [ops.reshape(each, shape) for each in new_states]
 

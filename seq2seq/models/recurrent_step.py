@@ -14,6 +14,7 @@ class RecurrentStep(keras.layers.Layer):
     Call arguments:
         inputs: (..., D).
         states: each (..., units).
+        training: whether to drop, see `Recurrence.dropping`.
 
     Returns:
         h (..., units) and the new states.
@@ -23,6 +24,10 @@ class RecurrentStep(keras.layers.Layer):
         super().__init__(**kwargs)
         self.layer = layer
 
-    def call(self, inputs: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def call(
+        self, inputs: Tensor, states: list[Tensor], training: bool | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
         """See the class."""
+        if training and self.layer.recurrent_dropout:
+            return self.layer.step(inputs, states, training=True)
         return self.layer.step(inputs, states)

@@ -6,6 +6,7 @@ from pathlib import Path
 from seq2seq.config.loading import load_run_config
 from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError
+from seq2seq.workflows.memory import LENGTH, training_bytes, translation_bytes
 from seq2seq.workflows.run_folder import RunFolder
 from seq2seq.workflows.sizes import Part, sizes_of
 
@@ -34,7 +35,7 @@ def describe(subject: Path, overrides: Sequence[str] = ()) -> list[Row]:
 def _network(config: RunConfig, vocabulary_size: int) -> list[Row]:
     model = config.model
     sizes = sizes_of(config, vocabulary_size)
-    needs = sizes.training_bytes(config, vocabulary_size)
+    translating, training = translation_bytes(config, sizes), training_bytes(config, sizes)
     return [
         ("network", ""),
         ("cell", model.cell),
@@ -46,16 +47,26 @@ def _network(config: RunConfig, vocabulary_size: int) -> list[Row]:
         *(_row(part) for part in sizes.parts),
         (
             "multiply-adds",
-            f"{sizes.source_token:,} a source token, {sizes.target_token:,} a target token",
+            f"{sizes.source_token:,} a source token, {sizes.target_token:,} a target token, "
+            "attention's between positions not counted",
         ),
-        ("memory to translate", f"{4 * sizes.parameters / MEBIBYTE:,.0f} MiB of weights"),
+        (
+            "memory to translate",
+            f"{_mebibytes(translating['weights'])} of weights and "
+            f"{_mebibytes(translating['tables'])} prepared of them, "
+            "beside TensorFlow and the batches",
+        ),
         (
             "memory to train",
-            f"{needs['weights'] / MEBIBYTE:,.0f} MiB of weights and moments, "
-            f"{needs['logits'] / MEBIBYTE:,.0f} MiB of logits and "
-            f"{needs['activations'] / MEBIBYTE:,.0f} MiB of recurrent states a batch",
+            f"about {_mebibytes(training['weights'])} of weights and moments; of a batch, "
+            f"{_mebibytes(training['logits'])} of logits and "
+            f"{_mebibytes(training['activations'])} of activations at {LENGTH} subwords a sentence",
         ),
     ]
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / MEBIBYTE:,.0f} MiB"
 
 
 def _row(part: Part) -> Row:

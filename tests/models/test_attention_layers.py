@@ -9,8 +9,8 @@ from seq2seq.models.attention import make_attention
 KINDS = ("dot", "general", "additive")
 
 
-def attend(kind, query, memory, mask):
-    keys, attention = make_attention(kind, units=query.shape[-1], precision="float32")
+def attend(kind, query, memory, mask, **options):
+    keys, attention = make_attention(kind, query.shape[-1], "float32", **options)
     memory = tf.constant(memory)
     prepared = keys(memory)
     context, weights = attention(tf.constant(query), memory, prepared, tf.constant(mask))
@@ -49,11 +49,19 @@ def test_dot_attention_by_hand():
     np.testing.assert_allclose(context[0, 0, 1], 0.75 * 5 + 0.25 * 7, atol=1e-5)
 
 
-def test_general_attention_equals_luong_equation_8():
+def test_general_attention_is_luongs_with_scores_over_a_root():
     query, memory, mask = example(seed=1)
     keys, _, _, weights = attend("general", query, memory, mask)
     (matrix,) = keys.get_weights()
     scores = np.einsum("btu,mu,bsm->bts", query, matrix, memory) / 2  # the root of 4 units
+    np.testing.assert_allclose(weights, masked_softmax(scores, mask), atol=1e-5)
+
+
+def test_unscaled_general_attention_equals_luong_section_3_1():
+    query, memory, mask = example(seed=1)
+    keys, _, _, weights = attend("general", query, memory, mask, scaled=False)
+    (matrix,) = keys.get_weights()
+    scores = np.einsum("btu,mu,bsm->bts", query, matrix, memory)
     np.testing.assert_allclose(weights, masked_softmax(scores, mask), atol=1e-5)
 
 

@@ -1,11 +1,11 @@
 """Whatever the settings combine is a network: trained, stepped, padded and saved alike.
 
 The product of all parts is too large for every run of the tests, so a sample of it is drawn here,
-the same each time; `make test-family` goes through all of it.
+the same each time; `make test-family` goes through every encoder with every attention, reading
+point, input feeding and bridge.
 """
 
 import itertools
-import os
 import random
 
 import keras
@@ -19,12 +19,17 @@ from seq2seq.workflows.optimization import seeded
 
 VOCABULARY, PAD = 40, 0
 SMALL = {"embedding_size": 8, "units": 8, "heads": 2, "encoder_heads": 2, "feed_forward": 12}
-AXES = {
-    "cell": ("lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"),
+PRODUCT = {  # of which every combination is tried by the slow test
     "encoder": (
         {"bidirectional": "all"},
         {"bidirectional": "all", "directions": "full"},
         {"bidirectional": "first", "encoder_layers": 2},
+        {
+            "bidirectional": "first",
+            "directions": "full",
+            "encoder_layers": 3,
+            "residual_from": 3,
+        },
         {"bidirectional": "none"},
         {"bidirectional": "none", "reverse_source": True, "encoder_layers": 2},
         {"encoder_layers": 3, "residual_from": 2},
@@ -35,42 +40,54 @@ AXES = {
     "attention_reads": ("top", "bottom", "before"),
     "input_feeding": (False, True),
     "bridge": ("copy", "dense", "zero"),
+}
+DRAWN = {  # beside them
+    "cell": ("lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"),
     "decoder_layers": (1, 3),
     "readout": ("tanh", "maxout", "top", "both"),
     "tied_embeddings": ("none", "source", "target", "all"),
+    "recurrent_dropout": (0.0, 0.2),
 }
+AXES = PRODUCT | DRAWN
 
 
-def settings_of(choice):
-    settings = dict(zip(AXES, choice, strict=True))
-    return {**SMALL, **settings.pop("encoder"), **settings}
+def draw_config(draw, fixed):
+    """One that the settings accept, or None if a thousand draws find none.
+
+    Args:
+        draw: a source of random numbers.
+        fixed: axes and their values; others are drawn.
+    """
+    for _ in range(1000):
+        chosen = {name: draw.choice(values) for name, values in AXES.items()} | fixed
+        try:
+            rest = {name: value for name, value in chosen.items() if name != "encoder"}
+            return chosen, ModelConfig(**SMALL, **rest, **chosen["encoder"], dropout=0.1)
+        except ValueError:
+            continue
+    return None
 
 
 def combinations():
-    """Those that the settings accept."""
-    for choice in itertools.product(*AXES.values()):
-        try:
-            yield ModelConfig(**settings_of(choice), dropout=0.1)
-        except ValueError:
-            continue
+    """Every combination of `PRODUCT` that the settings accept, each with a draw of the rest."""
+    draw = random.Random(7)
+    for values in itertools.product(*PRODUCT.values()):
+        if found := draw_config(draw, dict(zip(PRODUCT, values, strict=True))):
+            yield found[1]
 
 
 def sample(count):
-    """Some of them, with every value of every axis in turn."""
+    """Some, with every value of every axis at least once."""
     draw = random.Random(5)
-    values = {name: itertools.cycle(draw.sample(axis, len(axis))) for name, axis in AXES.items()}
+    wanted = [(name, value) for name, values in AXES.items() for value in values]
+    draw.shuffle(wanted)
     found = []
-    while len(found) < count:
-        name = list(AXES)[len(found) % len(AXES)]
-        wanted = next(values[name])
-        for _ in range(200):
-            choice = [wanted if key == name else draw.choice(axis) for key, axis in AXES.items()]
-            try:
-                found.append(ModelConfig(**settings_of(choice), dropout=0.1))
-                break
-            except ValueError:
-                continue
-    return found
+    for name, value in wanted:
+        if not any(chosen[name] == value for chosen, _ in found):
+            found.append(draw_config(draw, {name: value}))
+    assert len(found) <= count, f"{len(found)} draws for every value of every axis"
+    found += [draw_config(draw, {}) for _ in range(count - len(found))]
+    return [config for _, config in found]
 
 
 def name_of(config):
@@ -146,14 +163,15 @@ def test_a_drawn_combination_trains_steps_ignores_padding_and_comes_back(config,
     check(config, tmp_path)
 
 
+SHARES = 16  # of the whole, so that processes can share it
+
+
 @pytest.mark.slow
-def test_every_combination_trains_steps_ignores_padding_and_comes_back(tmp_path):
-    """Some thousands; FAMILY_SHARE=1/8 takes every eighth."""
-    first, every = map(int, os.environ.get("FAMILY_SHARE", "1/1").split("/"))
-    for number, config in enumerate(combinations()):
-        if number % every == first - 1:
-            check(config, tmp_path)
-            keras.backend.clear_session()
+@pytest.mark.parametrize("share", range(SHARES))
+def test_every_combination_trains_steps_ignores_padding_and_comes_back(share, tmp_path):
+    for config in itertools.islice(combinations(), share, None, SHARES):
+        check(config, tmp_path)
+        keras.backend.clear_session()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""Dropout acts where the settings say, once, in decoders with feedback as in others."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seq2seq.config.architecture import ModelConfig
+from seq2seq.models.recurrence import make_recurrence
+from seq2seq.models.translator import build_translator
+
+CELLS = ("lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn")
+SOURCE = tf.constant([[4, 5, 6, 3], [7, 3, 8, 9]])
+TARGET_IN = tf.constant(np.arange(40).reshape(2, 20) % 20 + 4)
+LOOPS = ({}, {"input_feeding": True}, {"attention_reads": "before"})
+
+
+def small(**settings):
+    """A network's readouts."""
+    config = ModelConfig(**{"embedding_size": 64, "units": 64, "dropout": 0.0} | settings)
+    return build_translator(config, 30).readout
+
+
+def differ(model, training):
+    """Whether two calls do."""
+    first, second = (model([SOURCE, TARGET_IN], training=training).numpy() for _ in range(2))
+    return np.abs(first - second).max() > 1e-4
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("loop", LOOPS)
+def test_recurrent_dropout_reaches_every_decoder_in_training_alone(cell, loop):
+    settings = {"cell": cell, "encoder": "transformer", "bridge": "dense", **loop}
+    model = small(recurrent_dropout=0.5, **settings)
+    assert differ(model, training=True)
+    assert not differ(model, training=False)
+    without = small(**settings)
+    assert not differ(without, training=True)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_steps_of_a_sentence_share_a_mask(cell):
+    layer = make_recurrence(cell, 16, recurrent_dropout=0.5)
+    layer.build((None, None, 3))
+    inputs, states = tf.ones((2, 3)), [tf.ones((2, 16)) for _ in range(layer.states)]
+
+    def step():
+        return layer.step(inputs, states, training=True)[0].numpy()
+
+    with layer.dropping(states[0]):
+        first = step()
+        np.testing.assert_array_equal(step(), first)
+    with layer.dropping(states[0]):
+        assert np.abs(step() - first).max() > 1e-4
+    undropped = layer.step(inputs, states)[0].numpy()
+    assert np.abs(undropped - first).max() > 1e-4
+
+
+@pytest.mark.parametrize("loop", [{"input_feeding": True}, {}])
+@pytest.mark.parametrize("readout", ["tanh", "maxout", "both"])
+def test_what_the_output_layer_gets_is_dropped_once(loop, readout):
+    tied = "none" if readout == "both" else "target"
+    model = small(dropout=0.5, readout=readout, tied_embeddings=tied, decoder_layers=2, **loop)
+    dropped = np.mean([np.mean(model([SOURCE, TARGET_IN], training=True) == 0) for _ in range(4)])
+    assert dropped == pytest.approx(0.5, abs=0.03)
