@@ -42,13 +42,13 @@ pictures: .venv/installed
 	mkdir -p docs/pictures
 	cd build/pictures && cp attention.png memory_encoder_0_forward.png gradient_flow_encoder.png training.png ../../docs/pictures
 
-# Every combination of the network's parts; FAMILY_SHARE=1/8 takes every eighth. Hours.
+# Every encoder with every attention, reading point, input feeding and bridge. Half an hour.
 test-family: .venv/installed-dev
-	$(BIN)/python -m pytest -m slow tests/models/test_family.py
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow tests/models/test_family.py
 
 # Every published network, small, on the miniature corpus. Half an hour.
 test-presets: .venv/installed-dev
-	$(BIN)/python -m pytest -m slow -rP tests/workflows/test_presets_learn.py
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow -rP tests/workflows/test_presets_learn.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .

@@ -87,8 +87,8 @@ class TransformerEncoder(keras.layers.Layer):
 
 
 def positions(length: Tensor, units: int) -> Tensor:
-    """(length, units), even: sines and cosines of wavelengths from 2 pi to 10,000 times that."""
+    """(length, units), even: section 3.5's sines, then its cosines, not in turn as there."""
     half = units // 2
-    rates = (10_000.0 ** (-np.arange(half) / max(half - 1, 1))).astype("float32")
+    rates = (10_000.0 ** (-np.arange(half) / half)).astype("float32")
     angles = ops.cast(ops.arange(length), "float32")[:, None] * rates
     return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)

@@ -81,6 +81,8 @@ def test_luong2015():
     assert counts["attention"] == 1000 * 1000
     assert counts["combine"] == 2000 * 1000
     assert counts["output"] == 50_000 * 1000 + 50_000
+    assert counts["embedding"] == 2 * 50_000 * 1000
+    assert counts["bridge"] == 0
 
 
 def test_gnmt2016():
@@ -115,6 +117,8 @@ def test_hybrid2018():
     assert counts["transformer"] == 6 * (attention + feed_forward + norms) + 2 * 1024
     assert counts["decoder"] == 8 * layer_norm_lstm(2048, 1024)
     assert counts["attention"] == 2 * 1024 * 1024 + 2 * 1024 * 1024 + 1024
+    assert counts["embedding"] == 2 * 32_000 * 1024
+    assert counts["output"] == 32_000 * 2048 + 32_000
 
 
 def test_a_network_that_was_only_counted_never_gets_its_weights():
@@ -156,6 +160,7 @@ def test_what_the_section_says_itself_goes_before_the_preset():
     "model, message",
     [
         ({"preset": "gnmt"}, "model.preset: no such network .got 'gnmt'.; there are sutskever2014"),
+        ({"preset": ["gnmt2016"]}, "model.preset: no such network .got ..gnmt2016"),
         ({"size": 0.5}, "model.size: scales a preset, and none is named"),
         ({"preset": "gnmt2016", "size": 2}, "model.size: from 0.01 to 1 .got 2."),
         ({"preset": "gnmt2016", "size": "half"}, "got 'half'"),

@@ -36,7 +36,8 @@ def test_training_starts_from_a_file_of_vectors_and_says_how_many(small_corpus, 
     )
     with caplog.at_level("INFO"):
         train(config, tmp_path / "run", Silent())
-    assert "vectors for " in caplog.text
+    size = RunFolder.open(tmp_path / "run").subwords().size
+    assert f"vectors for 3 of {size} subwords" in caplog.text  # the, The, dog
     assert RunFolder.open(tmp_path / "run").config().model.source_vectors == path
     path.unlink()
     with pytest.raises(DataError, match="model.source_vectors: .*vectors.txt"):
