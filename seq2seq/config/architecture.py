@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
+from seq2seq.config.combinations import MULTI_HEAD, refusals
+
 STRICT = ConfigDict(extra="forbid")
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Heads = Annotated[int, Field(ge=1, le=64)]
 Depth = Annotated[int, Field(ge=1, le=16)]
-
-MULTI_HEAD = ("multi_head", "multi_head_additive")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -63,9 +63,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Refuses combinations that make no sense, each by name."""
-        for wrong, message in _nonsense(self):
-            if wrong:
-                raise ValueError(message)
+        for message in refusals(self):
+            raise ValueError(message)
 
     @property
     def has_feedback(self) -> bool:
@@ -117,103 +116,3 @@ class ModelConfig:
     def tied_output(self) -> bool:
         """Whether the output layer's kernel is the target embedding."""
         return self.tied_embeddings in ("target", "all")
-
-
-def _nonsense(config: ModelConfig) -> list[tuple[bool, str]]:
-    attends = config.attention != "none"
-    recurs = config.encoder != "transformer"
-    reads_back = recurs and config.bidirectional != "none"
-    return [
-        (
-            not attends and config.attention_reads != "top",
-            f"attention_reads: {config.attention_reads} needs attention (attention: none)",
-        ),
-        (
-            not attends and config.input_feeding,
-            "input_feeding feeds what attention gave back, and there is none (attention: none)",
-        ),
-        (
-            config.attention_reads == "before" and config.input_feeding,
-            "attention_reads: before feeds attention to the cell already; leave input_feeding out",
-        ),
-        (
-            config.attention == "dot" and config.memory_size != config.units,
-            f"attention: dot compares states of {config.units} units with a memory of "
-            f"{config.memory_size}; use general",
-        ),
-        (
-            config.attention in MULTI_HEAD and config.units % config.heads != 0,
-            f"heads: {config.heads} does not divide units: {config.units}",
-        ),
-        (
-            not recurs and config.units % config.encoder_heads != 0,
-            f"encoder_heads: {config.encoder_heads} does not divide units: {config.units}",
-        ),
-        (
-            not recurs and config.bridge == "copy",
-            "bridge: copy needs an encoder with states, and encoder: transformer has none; use "
-            "dense or zero",
-        ),
-        (
-            config.bridge == "copy" and reads_back and config.directions == "full",
-            f"bridge: copy needs encoder states of {config.units} units, and directions: full has "
-            f"{2 * config.units}; use dense or zero",
-        ),
-        (
-            config.residual_from == 2
-            and config.bidirectional == "first"
-            and config.directions == "full"
-            and config.encoder_layers > 1,
-            f"residual_from: 2 would add {2 * config.units} units to {config.units} in the encoder "
-            "(bidirectional: first, directions: full); 3 is the first that can be",
-        ),
-        (
-            config.reverse_source and (reads_back or not recurs),
-            "reverse_source is for an encoder that reads one way (bidirectional: none)",
-        ),
-        (
-            config.readout in ("top", "both") and config.readout_size is not None,
-            f"readout: {config.readout} has no size of its own; leave readout_size out",
-        ),
-        (
-            config.tied_output and config.readout_width != config.embedding_size,
-            f"tied_embeddings: {config.tied_embeddings} makes the output layer as wide as the "
-            f"embeddings ({config.embedding_size}), and the readout has {config.readout_width}",
-        ),
-        (
-            config.readout == "both" and not attends,
-            "readout: both is the top state beside what attention gave, and there is none "
-            "(attention: none)",
-        ),
-        (
-            not attends and config.bridge == "zero",
-            "bridge: zero without attention would hide the source from the decoder",
-        ),
-        (
-            attends
-            and config.readout == "top"
-            and not config.input_feeding
-            and (
-                config.attention_reads == "top"
-                or (config.attention_reads == "bottom" and config.decoder_layers == 1)
-            ),
-            "readout: top would drop what attention gave; use both or tanh, or let attention feed "
-            "a layer (input_feeding, or attention_reads: bottom below another layer)",
-        ),
-        (
-            config.cell in ("gru", "simple_rnn") and config.forget_bias != 1.0,
-            f"forget_bias: cell: {config.cell} has no forget gate",
-        ),
-        (
-            config.residual_from == 1,
-            "residual_from: 1 would add embeddings to the first layer's outputs; 2 is the first "
-            "that can be (0: none)",
-        ),
-        (
-            config.source_vectors is not None
-            and config.tied_embeddings in ("source", "all")
-            and config.target_vectors != config.source_vectors,
-            f"tied_embeddings: {config.tied_embeddings} has one table for source and target; give "
-            "source_vectors and target_vectors the same file",
-        ),
-    ]
