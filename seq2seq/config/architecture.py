@@ -28,6 +28,9 @@ class ModelConfig:
 
     cell: Literal["lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"] = "lstm"
     forget_bias: Annotated[float, Field(ge=-10, le=10)] = 1.0  # of LSTM kinds, before training
+    # Of recurrent layers' input kernels before training: standard deviation times the root of the
+    # inputs' width; none: Glorot's. Deep stacks without residual connections need 1.5 to 2.
+    initial_gain: Annotated[float, Field(gt=0, le=10)] | None = None
     recurrent_dropout: Share = 0.0  # on h, one mask for all steps (Gal and Ghahramani 2016)
 
     encoder: Literal["recurrent", "convolutional", "transformer"] = "recurrent"

@@ -37,6 +37,18 @@ class ForgetBias(keras.initializers.Initializer):
         return {"value": self.value}
 
 
+def kernel_initializer(gain: float | None) -> str | keras.initializers.Initializer:
+    """How kernels of inputs begin: uniform, of a standard deviation of gain / inputs' width ** 0.5.
+
+    Without a gain as in Keras, Glorot's, which counts the outputs of all gates: each layer's output
+    is then several times smaller than its input, and what stands on four of them hears nothing for
+    thousands of steps.
+    """
+    if gain is None:
+        return "glorot_uniform"
+    return keras.initializers.VarianceScaling(gain**2, "fan_in", "uniform")
+
+
 class _Cell(keras.layers.LSTMCell):
     """What both cells share. `seed` draws the dropout masks; Keras chooses one if there is none."""
 
@@ -45,6 +57,7 @@ class _Cell(keras.layers.LSTMCell):
         units: int,
         forget_bias: float = 1.0,
         recurrent_dropout: float = 0.0,
+        initial_gain: float | None = None,
         seed: int | None = None,
         **kwargs: object,
     ) -> None:
@@ -54,11 +67,13 @@ class _Cell(keras.layers.LSTMCell):
             units,
             bias_initializer=ForgetBias(forget_bias),
             unit_forget_bias=False,  # Keras's own way knows no value but 1
+            kernel_initializer=kernel_initializer(initial_gain),
             recurrent_dropout=recurrent_dropout,
             seed=seed,
             **kwargs,
         )
         self.forget_bias = forget_bias
+        self.initial_gain = initial_gain
 
     def recurrent_product(self, hidden: Tensor, training: bool) -> Tensor:
         """h_(t-1) R with dropout in training: (B, units) -> (B, 4 units)."""
@@ -75,6 +90,7 @@ class _Cell(keras.layers.LSTMCell):
             "units": self.units,
             "forget_bias": self.forget_bias,
             "recurrent_dropout": self.recurrent_dropout,
+            "initial_gain": self.initial_gain,
             "seed": self.seed,
         }
         return {**keras.layers.Layer.get_config(self), **own}
@@ -96,6 +112,7 @@ class PeepholeLSTMCell(_Cell):
         units: size of the hidden and of the cell state.
         forget_bias: first value of the forget gate's bias.
         recurrent_dropout: share of h_(t-1) that is zeroed in training, see above.
+        initial_gain: see `kernel_initializer`.
 
     Call arguments:
         inputs: (B, D).
@@ -147,6 +164,7 @@ class LayerNormLSTMCell(_Cell):
         units: size of the hidden and of the cell state.
         forget_bias: first value of the forget gate's bias.
         recurrent_dropout: share of h_(t-1) that is zeroed in training, before the product with R.
+        initial_gain: see `kernel_initializer`.
 
     Call arguments:
         inputs: (B, D).

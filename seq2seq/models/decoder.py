@@ -170,6 +170,7 @@ def make_decoder(config: ModelConfig, precision: str) -> Decoder:
             config.units,
             precision=precision,
             forget_bias=config.forget_bias,
+            initial_gain=config.initial_gain,
             recurrent_dropout=config.recurrent_dropout,
             name=f"decoder_{number}",
         )

@@ -72,6 +72,7 @@ def make_encoder(config: ModelConfig, precision: str) -> Encoder:
             backward=backward,
             precision=precision,
             forget_bias=config.forget_bias,
+            initial_gain=config.initial_gain,
             recurrent_dropout=config.recurrent_dropout,
             name=name,
         )

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from seq2seq.models.cells import ForgetBias
+from seq2seq.models.cells import ForgetBias, kernel_initializer
 from seq2seq.models.lstm_loop import lstm_loop, lstm_step
 from seq2seq.models.products import Tensor, product, value_of
 
@@ -21,6 +21,7 @@ class LSTM(keras.layers.Layer):
         backward: reads from the last step to the first; outputs stay at their steps.
         precision: of matrix products, "float32" or "bfloat16".
         forget_bias: first value of the forget gate's bias.
+        initial_gain: see `kernel_initializer`.
 
     Call arguments:
         inputs: (B, T, D).
@@ -41,6 +42,7 @@ class LSTM(keras.layers.Layer):
         backward: bool = False,
         precision: str = "float32",
         forget_bias: float = 1.0,
+        initial_gain: float | None = None,
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
@@ -48,12 +50,15 @@ class LSTM(keras.layers.Layer):
         self.backward = backward
         self.precision = precision
         self.forget_bias = forget_bias
+        self.initial_gain = initial_gain
 
     def build(self, inputs_shape: tuple, *_: tuple) -> None:
-        """Weights named, shaped and initialised as Keras does."""
+        """Weights named, shaped and, without a gain, initialised as Keras does."""
         units = self.units
         self.kernel = self.add_weight(
-            shape=(inputs_shape[-1], 4 * units), initializer="glorot_uniform", name="kernel"
+            shape=(inputs_shape[-1], 4 * units),
+            initializer=kernel_initializer(self.initial_gain),
+            name="kernel",
         )
         self.recurrent_kernel = self.add_weight(
             shape=(units, 4 * units), initializer="orthogonal", name="recurrent_kernel"
@@ -107,5 +112,6 @@ class LSTM(keras.layers.Layer):
             "backward": self.backward,
             "precision": self.precision,
             "forget_bias": self.forget_bias,
+            "initial_gain": self.initial_gain,
         }
         return {**super().get_config(), **own}

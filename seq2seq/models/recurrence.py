@@ -7,7 +7,12 @@ from typing import Literal, get_args
 import keras
 from keras import ops
 
-from seq2seq.models.cells import ForgetBias, LayerNormLSTMCell, PeepholeLSTMCell
+from seq2seq.models.cells import (
+    ForgetBias,
+    LayerNormLSTMCell,
+    PeepholeLSTMCell,
+    kernel_initializer,
+)
 from seq2seq.models.lstm import LSTM
 from seq2seq.models.products import Tensor
 
@@ -153,6 +158,7 @@ def make_recurrence(
     precision: str = "float32",
     forget_bias: float = 1.0,
     recurrent_dropout: float = 0.0,
+    initial_gain: float | None = None,
     name: str | None = None,
 ) -> LSTM | Recurrence:
     """A recurrent layer with the interface of `LSTM`.
@@ -174,6 +180,7 @@ def make_recurrence(
         forget_bias: first value of the forget gate's bias.
         recurrent_dropout: share of h_(t-1) that is zeroed in training, in [0, 1), by one mask for
             all steps of a sentence (Gal and Ghahramani 2016, https://arxiv.org/abs/1512.05287).
+        initial_gain: see `kernel_initializer`.
         name: of the layer.
 
     Raises:
@@ -187,26 +194,27 @@ def make_recurrence(
     if kind in GATELESS and forget_bias != 1:
         raise ValueError(f"{kind} has no forget gate: leave forget_bias at 1 (got {forget_bias})")
     if kind == "lstm" and not recurrent_dropout:
-        return LSTM(units, backward, precision, forget_bias, name=name)
-    return Recurrence(_make_cell(kind, units, forget_bias, recurrent_dropout), backward, name=name)
+        return LSTM(units, backward, precision, forget_bias, initial_gain, name=name)
+    cell = _make_cell(kind, units, forget_bias, recurrent_dropout, initial_gain)
+    return Recurrence(cell, backward, name=name)
 
 
 def _make_cell(
-    kind: Kind, units: int, forget_bias: float, recurrent_dropout: float
+    kind: Kind, units: int, forget_bias: float, dropout: float, gain: float | None
 ) -> keras.layers.Layer:
-    if kind == "peephole_lstm":
-        return PeepholeLSTMCell(units, forget_bias, recurrent_dropout)
-    if kind == "layer_norm_lstm":
-        return LayerNormLSTMCell(units, forget_bias, recurrent_dropout)
+    own = {"peephole_lstm": PeepholeLSTMCell, "layer_norm_lstm": LayerNormLSTMCell}
+    if kind in own:
+        return own[kind](units, forget_bias, dropout, gain)
+    shared = {"recurrent_dropout": dropout, "kernel_initializer": kernel_initializer(gain)}
     if kind == "gru":
-        return keras.layers.GRUCell(units, reset_after=False, recurrent_dropout=recurrent_dropout)
+        return keras.layers.GRUCell(units, reset_after=False, **shared)
     if kind == "simple_rnn":
-        return keras.layers.SimpleRNNCell(units, recurrent_dropout=recurrent_dropout)
+        return keras.layers.SimpleRNNCell(units, **shared)
     return keras.layers.LSTMCell(
         units,
         bias_initializer=ForgetBias(forget_bias),
         unit_forget_bias=False,  # Keras's own way knows no value but 1
-        recurrent_dropout=recurrent_dropout,
+        **shared,
     )
 
 

@@ -218,3 +218,32 @@ def test_whatever_is_not_a_plain_lstm_computes_in_float32(kind):
 def test_what_cannot_be_built_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         make_recurrence(units=UNITS, **options)
+
+
+@each_layer
+def test_a_gain_says_how_large_input_kernels_begin(kind, dropout):
+    options = {"recurrent_dropout": dropout}
+    spreads = {}
+    for gain in (None, 0.5, 1.83):
+        layer = make_recurrence(kind, 64, initial_gain=gain, **options)
+        layer.build((None, None, 400))
+        (kernel,) = (each for each in layer.weights if each.name == "kernel")
+        spreads[gain] = float(np.std(kernel)) * 400**0.5
+    assert spreads[0.5] == pytest.approx(0.5, rel=0.05)
+    assert spreads[1.83] == pytest.approx(1.83, rel=0.05)
+    glorot = (2 / (400 + kernel.shape[1])) ** 0.5 * 400**0.5
+    assert spreads[None] == pytest.approx(glorot, rel=0.05)
+
+
+def test_with_a_gain_the_top_of_a_stack_hears_its_input():
+    inputs = np.random.default_rng(1).normal(size=(8, 12, 64)).astype("float32")
+    mask = np.ones((8, 12), bool)
+
+    def heard(gain):
+        outputs = inputs
+        for _ in range(4):
+            outputs, _ = make_recurrence("lstm", 64, initial_gain=gain)(outputs, mask)
+        return float(np.std(outputs))
+
+    assert heard(1.83) > 0.1
+    assert heard(None) < 0.02  # the control: what Glorot's initialisation leaves
