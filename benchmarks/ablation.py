@@ -104,9 +104,7 @@ class Ablation:
     def _asked(self, variant: Variant) -> dict[str, Any]:
         """What a result answers; another question is measured anew."""
         return {
-            "settings": dump_run_config(
-                load_run_config(variant.config, self._overrides(variant))
-            ),
+            "settings": dump_run_config(load_run_config(variant.config, self._overrides(variant))),
             "minutes": self._arguments.minutes,
         }
 
