@@ -5,6 +5,7 @@ for measured in measure(Network("lstm"), "staged", (10, 20, 50), 1, CopyTask(), 
 """
 
 import math
+import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,9 @@ def build_network(
     One-hot vectors go into one recurrent layer, as `make_recurrence` makes it (with an orthogonal
     recurrent kernel), and its last output into a dense layer. The network is compiled with Adam.
     """
-    keras.utils.set_random_seed(seed)
+    # Keras draws new layers' seeds from here; `keras.utils.set_random_seed` would also destroy
+    # every live tensorflow-text tokenizer of the process.
+    random.seed(seed)
     ids = keras.Input((None,), dtype="int32", name="ids")
     vectors = ops.one_hot(ids, task.vocabulary_size)
     bias = cell.forget_bias(distance)
