@@ -41,8 +41,7 @@ def kernel_initializer(gain: float | None) -> str | keras.initializers.Initializ
     """How kernels of inputs begin: uniform, of a standard deviation of gain / inputs' width ** 0.5.
 
     Without a gain as in Keras, Glorot's, which counts the outputs of all gates: each layer's output
-    is then several times smaller than its input, and what stands on four of them hears nothing for
-    thousands of steps.
+    is then several times smaller than its input, and what stands on four of them hears little.
     """
     if gain is None:
         return "glorot_uniform"

@@ -67,7 +67,6 @@ def _recurrent(config: ModelConfig, sizes: Sizes) -> Iterator[int]:
     """Gates, states and outputs, and as much again for their gradients."""
     layers = sizes.translator.layers
     gates = GATES.get(config.cell, 4)
-    for layer in [each for both in layers.encoder.recurrent for each in both]:
-        yield 2 * (gates + layer.states + 1) * layer.units
-    for layer in layers.decoder.recurrent:
+    encoder = [layer for directions in layers.encoder.recurrent for layer in directions]
+    for layer in [*encoder, *layers.decoder.recurrent]:
         yield 2 * (gates + layer.states + 1) * layer.units
