@@ -46,7 +46,7 @@ pictures: .venv/installed
 test-family: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow tests/models/test_family.py
 
-# Every published network, small, on the miniature corpus. An hour or two.
+# Every published network, small, on the miniature corpus. About an hour on two cores.
 test-presets: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow -rP tests/workflows/test_presets_learn.py
 
