@@ -42,7 +42,7 @@ pictures: .venv/installed
 	mkdir -p docs/pictures
 	cd build/pictures && cp attention.png memory_encoder_0_forward.png gradient_flow_encoder.png training.png ../../docs/pictures
 
-# Every encoder with every attention, reading point, input feeding and bridge. Half an hour.
+# Every encoder with every attention, reading point, input feeding and bridge. Twenty minutes on two cores.
 test-family: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow tests/models/test_family.py
 
