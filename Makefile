@@ -63,7 +63,7 @@ format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
 
 benchmark: .venv/installed-dev
-	$(BIN)/python -m benchmarks.train_speed
+	$(BIN)/python -m benchmarks.training_speed
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -9,15 +9,15 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 
-from data_prep.findings import Remedy, Rules
-from data_prep.findings_corpus import Survey, survey_corpus
-from data_prep.findings_options import (
+from data_prep.findings.corpus import Survey, survey_corpus
+from data_prep.findings.finding import Remedy, Rules
+from data_prep.findings.options import (
     add_corpus_arguments,
     clean_command,
     describe_unusable,
     read_splits,
 )
-from data_prep.findings_report import describe_findings, describe_shifts, format_table
+from data_prep.findings.report import describe_findings, describe_shifts, format_table
 from seq2seq.errors import DataError
 
 

@@ -12,8 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from data_prep.corpus_folder import CorpusWriter
-from data_prep.findings import KEEPABLE, Finding, Remedy, Rules
-from data_prep.findings_corpus import (
+from data_prep.findings.corpus import (
     Findings,
     Scripts,
     Tally,
@@ -21,9 +20,10 @@ from data_prep.findings_corpus import (
     pair_scripts,
     survey_corpus,
 )
-from data_prep.findings_options import add_corpus_arguments, describe_unusable, read_splits
-from data_prep.findings_pair import SIDES, Examiner
-from data_prep.findings_report import describe_findings, describe_shifts
+from data_prep.findings.finding import KEEPABLE, Finding, Remedy, Rules
+from data_prep.findings.options import add_corpus_arguments, describe_unusable, read_splits
+from data_prep.findings.pair import SIDES, Examiner
+from data_prep.findings.report import describe_findings, describe_shifts
 from seq2seq.data.lines import raw_lines, write_atomically
 from seq2seq.errors import DataError
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seq2seq.workflows.inspect_sentence import Inspection
-    from seq2seq.workflows.run_folder import RunFolder
-    from seq2seq.workflows.text_translator import TextTranslator
+    from seq2seq.inspection.sentence import Inspection
+    from seq2seq.run_folder import RunFolder
+    from seq2seq.translation.text_translator import TextTranslator
 
 # Imports stand in the functions, so that importing this needs no TensorFlow.
 
@@ -65,7 +65,7 @@ def load(run: str | Path, ensemble: Sequence[str | Path] = (), **decoding: Any) 
         seq2seq.errors.ConfigError: a setting that does not exist or is out of range.
         seq2seq.errors.RunError: no run, an altered file, or no weights yet.
     """
-    from seq2seq.workflows.loading import load_translator
+    from seq2seq.translation.loading import load_translator
 
     return load_translator(Path(run), decoding, [Path(each) for each in ensemble])
 
@@ -73,7 +73,7 @@ def load(run: str | Path, ensemble: Sequence[str | Path] = (), **decoding: Any) 
 def inspect(translator: "TextTranslator", text: str, target: str | None = None) -> "Inspection":
     """All that a translator computes for one sentence: gates, states, attention, search, gradients.
 
-    `seq2seq.workflows.sentence_figures` draws it.
+    `seq2seq.inspection.sentence_figures` draws it.
 
     Args:
         translator: see `load`.
@@ -83,6 +83,6 @@ def inspect(translator: "TextTranslator", text: str, target: str | None = None) 
     Raises:
         seq2seq.errors.DataError: the sentence is blank, or too long to be read at once.
     """
-    from seq2seq.workflows.inspect_sentence import inspect as inspect_sentence
+    from seq2seq.inspection.sentence import inspect as inspect_sentence
 
     return inspect_sentence(translator, text, target)

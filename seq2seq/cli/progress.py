@@ -9,8 +9,8 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from seq2seq.workflows import progress as training_progress
-from seq2seq.workflows.validation import Validated
+from seq2seq.training import training_state
+from seq2seq.training.validation import Validated
 
 SMOOTHING = 0.98  # of the loss and the rate that the live line shows
 
@@ -58,7 +58,7 @@ class LiveReporter:
         self._before = time.monotonic()
 
     def stepped(
-        self, progress: training_progress.Progress, loss: float, tokens: int, learning_rate: float
+        self, progress: training_state.Progress, loss: float, tokens: int, learning_rate: float
     ) -> None:
         """After every step."""
         now = time.monotonic()
@@ -79,9 +79,7 @@ class LiveReporter:
             left=_clock(a_step * (progress.total_steps - progress.step)),
         )
 
-    def validated(
-        self, progress: training_progress.Progress, result: Validated, best: bool
-    ) -> None:
+    def validated(self, progress: training_state.Progress, result: Validated, best: bool) -> None:
         """After every validation."""
         row = progress.history[-1]
         self._console.print(

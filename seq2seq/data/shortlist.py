@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seq2seq.data.lexicon import (
+from seq2seq.data.ibm_model1 import (
     MOST_OCCURRENCES,
     Arrays,
     Lexicon,

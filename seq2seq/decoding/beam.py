@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from keras import ops
 
-from seq2seq.decoding.candidates import best_continuations
+from seq2seq.decoding.backpointers import Trail, empty_trail, read_back
+from seq2seq.decoding.batch_compaction import shrinking_loop
 from seq2seq.decoding.penalties import length_penalty
 from seq2seq.decoding.rules import Rules, block_repeats
-from seq2seq.decoding.shrinking import shrinking_loop
 from seq2seq.decoding.step import (
     FORBIDDEN,
     NEVER,
@@ -32,7 +32,7 @@ from seq2seq.decoding.step import (
     repeat_state,
     write,
 )
-from seq2seq.decoding.trail import Trail, empty_trail, read_back
+from seq2seq.decoding.top_k import best_continuations
 
 
 class _Open(NamedTuple):

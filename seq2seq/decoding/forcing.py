@@ -2,9 +2,9 @@
 
 from keras import ops
 
-from seq2seq.decoding.following import follow
 from seq2seq.decoding.rules import Rules
 from seq2seq.decoding.step import Hypotheses, Start, StepFunction, Tensor
+from seq2seq.decoding.stepwise import follow
 
 
 def force(

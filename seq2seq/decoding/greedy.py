@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from seq2seq.decoding.candidates import top_ids
-from seq2seq.decoding.following import allowed, follow
 from seq2seq.decoding.rules import Rules
 from seq2seq.decoding.step import Hypotheses, Start, StepFunction, Tensor, longest_limit
+from seq2seq.decoding.stepwise import allowed, follow
+from seq2seq.decoding.top_k import top_ids
 
 
 def greedy_search(step_function: StepFunction, start: Start, rules: Rules) -> Hypotheses:

@@ -5,9 +5,9 @@ Shape suffixes: B sentences, K samples, V vocabulary, T target positions.
 
 from keras import ops
 
-from seq2seq.decoding.following import allowed, follow
 from seq2seq.decoding.rules import Rules
 from seq2seq.decoding.step import Hypotheses, Start, StepFunction, Tensor, longest_limit, regroup
+from seq2seq.decoding.stepwise import allowed, follow
 
 
 def sample(

@@ -11,8 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from seq2seq.errors import ServerError
-from seq2seq.serving.endpoint import Endpoint
-from seq2seq.serving.sending import Patience, RequestSender
+from seq2seq.serving.client_endpoint import Endpoint
+from seq2seq.serving.client_transport import Patience, RequestSender
 
 DEFAULT_SIGNATURE = "serving_default"
 BATCH_CHARACTERS = 65_536  # of all lines of a request, unless one line alone has more

@@ -11,14 +11,14 @@ from seq2seq.config.loading import as_settings
 from seq2seq.data.lines import write_atomically
 from seq2seq.inspection.figures.lengths import draw_bleu_by_length
 from seq2seq.inspection.figures.picture import save
+from seq2seq.run_folder import SCORES, RunFolder
 from seq2seq.scoring.by_length import bleu_by_length
 from seq2seq.scoring.comparison import Compared, Measured, compare, measure
 from seq2seq.scoring.report import Report, System
 from seq2seq.scoring.scores import Scores, corpus_scores
-from seq2seq.workflows.corpus import evaluation_files, read_parallel
-from seq2seq.workflows.loading import load_translator
-from seq2seq.workflows.run_folder import SCORES, RunFolder
-from seq2seq.workflows.text_translator import TextTranslator
+from seq2seq.training.corpus import evaluation_files, read_parallel
+from seq2seq.translation.loading import load_translator
+from seq2seq.translation.text_translator import TextTranslator
 
 logger = logging.getLogger(__name__)
 

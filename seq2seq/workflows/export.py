@@ -13,24 +13,24 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import RunConfig
-from seq2seq.data.encoding import GraphSubwords
+from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import SpecialIds
 from seq2seq.errors import ExportError
-from seq2seq.serving.c_api import CApiModel
-from seq2seq.serving.expected import EXPECTED_FILE, Expected, encode_expected
-from seq2seq.serving.exporting import save_signatures
-from seq2seq.serving.layout import TEMPORARY, new_version
-from seq2seq.serving.samples import write_samples
-from seq2seq.serving.verification import ANSWERS, verify
-from seq2seq.serving.warmup import WARMUP_FILE, encode_warmup
+from seq2seq.files import file_sha256
+from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
+from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, Expected, encode_expected
+from seq2seq.serving.saved_model.exporting import save_signatures
+from seq2seq.serving.saved_model.samples import write_samples
+from seq2seq.serving.saved_model.version_directory import TEMPORARY, new_version
+from seq2seq.serving.saved_model.warmup import WARMUP_FILE, encode_warmup
+from seq2seq.serving.verify.c_api import CApiModel
+from seq2seq.serving.verify.verification import ANSWERS, verify
+from seq2seq.translation.loading import load_translator
+from seq2seq.translation.serving_graph import StoredNetwork, make_graph
+from seq2seq.translation.text_translator import TextTranslator
 from seq2seq.workflows.export_answers import find_ties, record_answers, warmup_requests, without
 from seq2seq.workflows.export_examples import example_texts
-from seq2seq.workflows.files import file_sha256
-from seq2seq.workflows.loading import load_translator
-from seq2seq.workflows.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
-from seq2seq.workflows.serving_graph import StoredNetwork, make_graph
-from seq2seq.workflows.text_translator import TextTranslator
 
 logger = logging.getLogger(__name__)
 

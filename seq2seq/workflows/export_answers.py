@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from seq2seq.errors import ExportError
-from seq2seq.serving.comparison import first_difference
-from seq2seq.serving.expected import FLOAT_TOLERANCE, Answer
-from seq2seq.serving.probes import Batch, batch_size, take
-from seq2seq.serving.tensors import as_array
-from seq2seq.serving.warmup import WarmupRequest
-from seq2seq.workflows.batch_search import Translation
-from seq2seq.workflows.text_translator import TextTranslator
+from seq2seq.serving.saved_model.comparison import first_difference
+from seq2seq.serving.saved_model.expected_answers import FLOAT_TOLERANCE, Answer
+from seq2seq.serving.saved_model.tensors import as_array
+from seq2seq.serving.saved_model.warmup import WarmupRequest
+from seq2seq.serving.verify.probes import Batch, batch_size, take
+from seq2seq.translation.batch_search import Translation
+from seq2seq.translation.text_translator import TextTranslator
 
 BATCH = 40
 BLANK = ["", " \t "]

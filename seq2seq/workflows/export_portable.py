@@ -16,11 +16,13 @@ import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.subwords import EOS, PAD, SpecialIds
+from seq2seq.files import file_sha256
 from seq2seq.models.plain_recurrence import with_plain_loops
 from seq2seq.models.translator import Translator
-from seq2seq.serving.portable_directory import new_directory
-from seq2seq.serving.portable_formats import FORMATS, PortableFormat
-from seq2seq.serving.portable_parity import (
+from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
+from seq2seq.serving.portable.directory import new_directory
+from seq2seq.serving.portable.formats import FORMATS, PortableFormat
+from seq2seq.serving.portable.parity import (
     SCORE_BOUND,
     TIE_BOUND,
     Example,
@@ -28,13 +30,11 @@ from seq2seq.serving.portable_parity import (
     Parity,
     compare,
 )
-from seq2seq.workflows.assembly import NEVER_WRITTEN, run_search
-from seq2seq.workflows.engine import Engine, begin
+from seq2seq.translation.engine import Engine, begin
+from seq2seq.translation.loading import load_translator, with_decoding
+from seq2seq.translation.search import NEVER_WRITTEN, run_search
+from seq2seq.translation.text_translator import TextTranslator
 from seq2seq.workflows.export_examples import example_texts
-from seq2seq.workflows.files import file_sha256
-from seq2seq.workflows.loading import load_translator, with_decoding
-from seq2seq.workflows.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
-from seq2seq.workflows.text_translator import TextTranslator
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from seq2seq.config.loading import load_run_config
 from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError
+from seq2seq.run_folder import RunFolder
 from seq2seq.workflows.memory import LENGTH, training_bytes, translation_bytes
-from seq2seq.workflows.run_folder import RunFolder
-from seq2seq.workflows.sizes import Part, sizes_of
+from seq2seq.workflows.network_size import Part, sizes_of
 
 Row = tuple[str, str]  # name and value; a heading has no value
 MEBIBYTE = 2**20

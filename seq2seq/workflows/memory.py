@@ -6,7 +6,7 @@ from seq2seq.config.architecture import MULTI_HEAD, ModelConfig
 from seq2seq.config.sections import RunConfig
 from seq2seq.models.encoding import tabulates
 from seq2seq.models.stepping import suits
-from seq2seq.workflows.sizes import Sizes
+from seq2seq.workflows.network_size import Sizes
 
 COPIES = 5  # weights, gradients, two moments, and the network that validates
 LENGTH = 30  # subwords of a sentence: attention's share grows with it

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from seq2seq.data.line_formats import FORMATS, LineOutput, LineReport, PartReport
 from seq2seq.data.lines import decode_lines, read_lines, write_lines
+from seq2seq.data.output_formats import FORMATS, LineOutput, LineReport, PartReport
 from seq2seq.errors import DataError
 from seq2seq.serving.client import Client
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.data.lines import read_pairs
-from seq2seq.workflows.batch_search import Translation
-from seq2seq.workflows.loading import load_translator
-from seq2seq.workflows.text_translator import WINDOW, TextTranslator
+from seq2seq.translation.batch_search import Translation
+from seq2seq.translation.loading import load_translator
+from seq2seq.translation.text_translator import WINDOW, TextTranslator
 
 
 def score(run: Path, source: Path, target: Path, settings: Mapping[str, Any]) -> Iterator[dict]:

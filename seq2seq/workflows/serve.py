@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from seq2seq.config.serving import DEFAULT_NAME, ServerConfig
 from seq2seq.errors import ServerError
-from seq2seq.serving.version_folders import VersionFolders
-from seq2seq.workflows.run_folder import MANIFEST
+from seq2seq.run_folder import MANIFEST
+from seq2seq.serving.server.version_folders import VersionFolders
 
 if TYPE_CHECKING:
-    from seq2seq.serving.models import Loader
-    from seq2seq.serving.server import Addresses
+    from seq2seq.serving.server.servable import Loader
+    from seq2seq.serving.server.server import Addresses
 
 logger = logging.getLogger(__name__)
 
@@ -128,8 +128,8 @@ def _export(run: Path, settings: Mapping[str, Any], folder: Path) -> Path:
 
 
 def _serve_model(model: Path, config: ServerConfig, loader: "Loader | None") -> bool:
-    from seq2seq.serving.loaded_model import load_saved_model
-    from seq2seq.serving.server import Server
+    from seq2seq.serving.server.saved_model_loader import load_saved_model
+    from seq2seq.serving.server.server import Server
 
     async def run() -> bool:
         server = Server(model, loader or load_saved_model, config)

@@ -12,10 +12,10 @@ from seq2seq.errors import DataError, RunError
 from seq2seq.inspection.figures.curves import draw_training
 from seq2seq.inspection.figures.picture import save
 from seq2seq.inspection.page import Outline, Page, Token
-from seq2seq.workflows.inspect_sentence import Inspection, inspect
-from seq2seq.workflows.loading import load_translator
-from seq2seq.workflows.run_folder import RunFolder
-from seq2seq.workflows.sentence_figures import sentence_figures
+from seq2seq.inspection.sentence import Inspection, inspect
+from seq2seq.inspection.sentence_figures import sentence_figures
+from seq2seq.run_folder import RunFolder
+from seq2seq.translation.loading import load_translator
 
 Kind = Literal["png", "svg"]
 

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import RunConfig
-from seq2seq.data.vectors import read_vectors
+from seq2seq.data.pretrained_embeddings import read_vectors
 from seq2seq.errors import RunError
-from seq2seq.models.schedules import learning_rate
-from seq2seq.workflows.corpus import (
+from seq2seq.run_folder import HISTORY, TENSORBOARD, RunFolder
+from seq2seq.training.corpus import (
     check_files,
     count_batches,
     epoch_batches,
@@ -22,13 +22,13 @@ from seq2seq.workflows.corpus import (
     report_left_out,
     survey,
 )
+from seq2seq.training.interrupts import interrupts_between_steps
+from seq2seq.training.run_lifecycle import create_if_missing, only_trainer, open_to_go_on
+from seq2seq.training.schedules import learning_rate
+from seq2seq.training.train_step import Optimization, seeded
+from seq2seq.training.training_state import Progress, Reporter, load_state, save_state
+from seq2seq.training.validation import Validated, Validator
 from seq2seq.workflows.evaluate import score_run
-from seq2seq.workflows.interrupts import interrupts_between_steps
-from seq2seq.workflows.opening import create_if_missing, only_trainer, open_to_go_on
-from seq2seq.workflows.optimization import Optimization, seeded
-from seq2seq.workflows.progress import Progress, Reporter, load_state, save_state
-from seq2seq.workflows.run_folder import HISTORY, TENSORBOARD, RunFolder
-from seq2seq.workflows.validation import Validated, Validator
 
 logger = logging.getLogger(__name__)
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from seq2seq.data.arrivals import arriving_windows, own_reader, windows
-from seq2seq.data.line_formats import FORMATS
 from seq2seq.data.lines import decode_lines, read_lines
-from seq2seq.data.partial_output import PartialOutput
+from seq2seq.data.output_formats import FORMATS
+from seq2seq.data.read_ahead import arriving_windows, own_reader, windows
+from seq2seq.data.resumable_output import PartialOutput
 from seq2seq.errors import DataError
-from seq2seq.workflows.files import file_sha256
-from seq2seq.workflows.line_translation import LineTranslator
-from seq2seq.workflows.loading import load_translator
-from seq2seq.workflows.reports import report
-from seq2seq.workflows.run_folder import MANIFEST
-from seq2seq.workflows.text_translator import WINDOW, TextTranslator
+from seq2seq.files import file_sha256
+from seq2seq.run_folder import MANIFEST
+from seq2seq.translation.line_translator import LineTranslator
+from seq2seq.translation.loading import load_translator
+from seq2seq.translation.reports import report
+from seq2seq.translation.text_translator import WINDOW, TextTranslator
 
 logger = logging.getLogger(__name__)
 

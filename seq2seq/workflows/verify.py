@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from seq2seq.serving import verification
-from seq2seq.serving.report import Report
+from seq2seq.serving.verify import verification
+from seq2seq.serving.verify.report import Report
 
 
 def verify(directory: Path) -> Report:

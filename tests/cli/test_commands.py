@@ -7,7 +7,7 @@ from conftest import write_corpus
 
 from seq2seq.cli.main import main
 from seq2seq.config.loading import dump_run_config
-from seq2seq.workflows.run_folder import RunFolder
+from seq2seq.run_folder import RunFolder
 
 
 def fails(arguments, capfd, code=1):

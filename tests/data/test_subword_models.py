@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.config.sections import SubwordConfig
-from seq2seq.data.encoding import GraphSubwords
+from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.subwords import (
     BOS,
     EOS,

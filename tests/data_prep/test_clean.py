@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_prep.__main__ import main
-from data_prep.findings import KEEPABLE, Remedy, Rules
-from data_prep.findings_corpus import survey_corpus
+from data_prep.findings.corpus import survey_corpus
+from data_prep.findings.finding import KEEPABLE, Remedy, Rules
 
 
 def clean(source, target, output, *more):

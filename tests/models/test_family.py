@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from seq2seq.config.architecture import ModelConfig
 from seq2seq.models.translator import build_translator
-from seq2seq.workflows.optimization import seeded
+from seq2seq.training.train_step import seeded
 
 VOCABULARY, PAD = 40, 0
 SMALL = {"embedding_size": 8, "units": 8, "heads": 2, "encoder_heads": 2, "feed_forward": 12}

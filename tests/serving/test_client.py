@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import seq2seq
 from seq2seq.config.serving import DEFAULT_NAME
 from seq2seq.errors import ServerError
-from seq2seq.serving import sending
+from seq2seq.serving import client_transport
 from seq2seq.serving.client import Client
-from seq2seq.serving.endpoint import DEFAULT_MODEL, Endpoint
+from seq2seq.serving.client_endpoint import DEFAULT_MODEL, Endpoint
 
 ANY_LINES = st.lists(st.text(st.characters(exclude_categories=())), max_size=40)
 
@@ -30,7 +30,7 @@ def server(tmp_path_factory):
 @pytest.fixture
 def impatient(monkeypatch):
     """Waits between tries are as long as ever, but a thousandth of it."""
-    monkeypatch.setattr(sending, "FIRST_WAIT", sending.FIRST_WAIT / 1000)
+    monkeypatch.setattr(client_transport, "FIRST_WAIT", client_transport.FIRST_WAIT / 1000)
 
 
 def shout(line):
@@ -166,7 +166,7 @@ def test_the_server_says_how_long_to_wait(impatient, monkeypatch):
     ]
     with scripted(*answers) as (url, _):
         assert list(Client(url).translate(["a"])) == ["B"]
-    assert waits[:2] == [7, sending.LONGEST_RETRY_AFTER]
+    assert waits[:2] == [7, client_transport.LONGEST_RETRY_AFTER]
     assert 0 < waits[2] < 1
 
 
@@ -183,9 +183,9 @@ def record_waits(waits, real):
 
 
 def test_waits_grow_and_differ():
-    waits = [sending._backoff(tried) for tried in range(12)]
+    waits = [client_transport._backoff(tried) for tried in range(12)]
     for tried, wait in enumerate(waits):
-        longest = min(sending.LONGEST_WAIT, sending.FIRST_WAIT * 2**tried)
+        longest = min(client_transport.LONGEST_WAIT, client_transport.FIRST_WAIT * 2**tried)
         assert longest / 2 <= wait <= longest
     assert len(set(waits)) == len(waits)
 
@@ -220,7 +220,9 @@ def test_bytes_that_are_no_text_are_replaced():
 def test_an_idle_connection_that_the_server_closed_is_opened_again(tmp_path):
     settings = {"limits": {"keep_alive": 1}}
     with serving(tmp_path, ShoutingModel(), **settings) as server:
-        sender = sending.RequestSender(Endpoint.parse(server.url, None), sending.Patience(10, 0))
+        sender = client_transport.RequestSender(
+            Endpoint.parse(server.url, None), client_transport.Patience(10, 0)
+        )
         for text in ("a", "b"):
             answer = sender.send("POST", ":predict", {"instances": [text]}, "line 1")
             assert answer == {"predictions": [text.upper()]}

@@ -1,6 +1,6 @@
 from seq2seq.config.loading import dump_run_config
+from seq2seq.run_folder import RunFolder
 from seq2seq.workflows.info import describe
-from seq2seq.workflows.run_folder import RunFolder
 
 
 def test_a_run_is_described_with_parameters_versions_and_scores(trained_run):

@@ -6,10 +6,10 @@ from exported_model import LONGEST, N_BEST, exported_model
 
 import seq2seq
 from seq2seq.data.lines import read_lines
-from seq2seq.serving.c_api import CApiModel
-from seq2seq.serving.probes import NASTY
-from seq2seq.serving.tensors import as_array
-from seq2seq.workflows.run_folder import RunFolder
+from seq2seq.run_folder import RunFolder
+from seq2seq.serving.saved_model.tensors import as_array
+from seq2seq.serving.verify.c_api import CApiModel
+from seq2seq.serving.verify.probes import NASTY
 
 OUTPUTS = {
     "serving_default": {"translation": ("string", ())},

@@ -6,11 +6,11 @@ from exported_model import LONGEST, exported_model
 
 from seq2seq.data.lines import read_lines
 from seq2seq.errors import ExportError
-from seq2seq.serving.expected import Answer
-from seq2seq.serving.tensors import as_array
+from seq2seq.run_folder import RunFolder
+from seq2seq.serving.saved_model.expected_answers import Answer
+from seq2seq.serving.saved_model.tensors import as_array
 from seq2seq.workflows.export_answers import find_ties, without
 from seq2seq.workflows.export_examples import MOST, example_texts
-from seq2seq.workflows.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ from command_line import fails, run_command
 from exported_model import N_BEST, exported_model
 
 import seq2seq
-from seq2seq.serving import verification
-from seq2seq.serving.expected import EXPECTED_FILE, decode_expected
-from seq2seq.serving.layout import versions
-from seq2seq.serving.report import Check, Report
+from seq2seq.run_folder import RunFolder
+from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, decode_expected
+from seq2seq.serving.saved_model.version_directory import versions
+from seq2seq.serving.verify import verification
+from seq2seq.serving.verify.report import Check, Report
 from seq2seq.workflows import export as exporting
-from seq2seq.workflows.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")

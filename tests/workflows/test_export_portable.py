@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 import seq2seq
 from seq2seq.data.lines import read_lines
 from seq2seq.errors import ExportError
-from seq2seq.serving import portable_formats
-from seq2seq.serving.portable_formats import FORMATS
+from seq2seq.run_folder import RunFolder
+from seq2seq.serving.portable import formats
+from seq2seq.serving.portable.formats import FORMATS
 from seq2seq.workflows import export_portable as exporting
 from seq2seq.workflows.export_portable import PortableJob, export_portable
-from seq2seq.workflows.run_folder import RunFolder
 
 EOS = 3
 # Rules that want operations of their own: attention kept, repeats blocked, ends forbidden.
@@ -181,7 +181,7 @@ def test_an_onnx_model_with_an_altered_weight_is_refused(
 ):
     import onnx
 
-    from seq2seq.serving import portable_onnx
+    from seq2seq.serving.portable import onnx_format
 
     def write(factor):
         def copy(search, path):
@@ -195,25 +195,25 @@ def test_an_onnx_model_with_an_altered_weight_is_refused(
 
     monkeypatch.setattr(exporting, "EXAMPLES", 10)  # for the speed of this test
     job = PortableJob(trained_run, tmp_path / "deep" / "model", "onnx", RULES)
-    monkeypatch.setattr(portable_onnx, "write_onnx", write(1.05))
+    monkeypatch.setattr(onnx_format, "write_onnx", write(1.05))
     with pytest.raises(ExportError, match="translates otherwise than the run: of '"):
         export_portable(job)
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(portable_onnx, "write_onnx", write(1))  # the control
+    monkeypatch.setattr(onnx_format, "write_onnx", write(1))  # the control
     assert export_portable(job) == job.directory
 
 
 def test_a_litert_model_with_an_altered_weight_is_refused(trained_run, tmp_path, monkeypatch):
     need("litert")
-    from seq2seq.serving import portable_litert
+    from seq2seq.serving.portable import litert_format
 
-    write = portable_litert.write_litert
+    write = litert_format.write_litert
 
     def altered(search, variables, path):
         variables[0].assign(variables[0] * 1.05)
         write(search, variables, path)
 
-    monkeypatch.setattr(portable_litert, "write_litert", altered)
+    monkeypatch.setattr(litert_format, "write_litert", altered)
     line = fails("export", trained_run, tmp_path / "model", "--format", "litert")
     assert line.startswith("error: the converted model translates otherwise than the run: of '")
     assert list(tmp_path.iterdir()) == []
@@ -221,12 +221,12 @@ def test_a_litert_model_with_an_altered_weight_is_refused(trained_run, tmp_path,
 
 def test_what_cannot_be_converted_is_one_line(trained_run, tmp_path, monkeypatch):
     need("litert")
-    from seq2seq.serving import portable_litert
+    from seq2seq.serving.portable import litert_format
 
     def refuse(*arguments):
         raise RuntimeError("no such\n operation")
 
-    monkeypatch.setattr(portable_litert, "write_litert", refuse)
+    monkeypatch.setattr(litert_format, "write_litert", refuse)
     line = fails("export", trained_run, tmp_path / "model", "--format", "litert", "--beam", "1")
     assert "model.tflite cannot hold this run's search: RuntimeError: no such operation" in line
     assert list(tmp_path.iterdir()) == []
@@ -237,7 +237,7 @@ def test_a_missing_package_names_the_extra(name, trained_run, tmp_path, monkeypa
     def missing(package):
         raise PackageNotFoundError(package)
 
-    monkeypatch.setattr(portable_formats, "version", missing)
+    monkeypatch.setattr(formats, "version", missing)
     package = FORMATS[name].packages[0]
     assert fails("export", trained_run, tmp_path / "model", "--format", name) == (
         f"error: --format {name} needs {package}, which is not installed; install "

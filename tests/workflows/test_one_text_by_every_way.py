@@ -12,25 +12,22 @@ import subprocess
 import sys
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import grpc
 import pytest
 import tensorflow as tf
 from exported_model import LONGEST, exported_model
+from fake_server import ShoutingModel, serving, strings
 from server_process import SERVE, server_process
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 import seq2seq
 from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
 from seq2seq.data.lines import read_lines
-from seq2seq.serving.c_api import CApiModel
-from seq2seq.serving.probes import NASTY
-from seq2seq.serving.tensors import as_array
-
-sys.path.append(str(Path(__file__).parents[1] / "serving"))
-from fake_server import ShoutingModel, serving, strings  # noqa: E402
+from seq2seq.serving.saved_model.tensors import as_array
+from seq2seq.serving.verify.c_api import CApiModel
+from seq2seq.serving.verify.probes import NASTY
 
 COUNT = 500
 SENTENCES = [source for source, _ in make_corpus(DEFAULT_SEED)["train"][:COUNT]]

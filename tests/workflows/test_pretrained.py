@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from conftest import Silent, miniature_settings
 
-from seq2seq.data.vectors import WordVectors
+from seq2seq.data.pretrained_embeddings import WordVectors
 from seq2seq.errors import DataError
-from seq2seq.workflows.optimization import Optimization
-from seq2seq.workflows.run_folder import RunFolder
+from seq2seq.run_folder import RunFolder
+from seq2seq.training.train_step import Optimization
 from seq2seq.workflows.train import train
 
 

@@ -5,15 +5,12 @@ import io
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from fake_server import ShoutingModel, free_port, serving
 
 from seq2seq.errors import DataError, ServerError
 from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
-
-sys.path.append(str(Path(__file__).parents[1] / "serving"))
-from fake_server import ShoutingModel, free_port, serving  # noqa: E402
 
 LINES = b"the dog\n\n caf\xc3\xa9 \xff\r\n\x00last"
 SHOUTED = "THE DOG\n\n CAFé \ufffd\n\x00LAST\n".encode()

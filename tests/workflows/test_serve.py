@@ -17,7 +17,7 @@ import seq2seq
 from seq2seq.config.serving import ServerConfig
 from seq2seq.workflows.serve import serve
 
-SERVING_TESTS = str(Path(__file__).parents[1] / "serving")
+HELPERS = str(Path(__file__).parents[1] / "helpers")
 SCRIPT = """
 import json, logging, sys, types
 from pathlib import Path
@@ -69,7 +69,7 @@ def temporary(tmp_path):
 
 def exporting(run, temporary, fails=False):
     """A server of a run whose export waits for a line on standard input."""
-    script = SCRIPT.format(tests=SERVING_TESTS, run=str(run), fails=fails)
+    script = SCRIPT.format(tests=HELPERS, run=str(run), fails=fails)
     environment = os.environ | {"TMPDIR": str(temporary)}
     return server_process(sys.executable, "-W", "error", "-c", script, environment=environment)
 

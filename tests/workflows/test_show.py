@@ -8,11 +8,11 @@ from conftest import Silent, miniature_settings
 from matplotlib.figure import Figure
 
 import seq2seq
-from seq2seq.decoding.history_tree import Fate
 from seq2seq.errors import DataError, RunError
+from seq2seq.inspection.beam_tree import Fate
+from seq2seq.inspection.sentence import CANDIDATES
+from seq2seq.inspection.sentence_figures import gradient_curves, memory_figure, sentence_figures
 from seq2seq.workflows import show as show_module
-from seq2seq.workflows.inspect_sentence import CANDIDATES
-from seq2seq.workflows.sentence_figures import gradient_curves, memory_figure, sentence_figures
 from seq2seq.workflows.show import show, show_training
 from seq2seq.workflows.train import train
 

@@ -12,9 +12,9 @@ import pytest
 from conftest import Silent, miniature_settings
 
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.workflows.opening import only_trainer
-from seq2seq.workflows.progress import load_state
-from seq2seq.workflows.run_folder import RunFolder
+from seq2seq.run_folder import RunFolder
+from seq2seq.training.run_lifecycle import only_trainer
+from seq2seq.training.training_state import load_state
 from seq2seq.workflows.train import train
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -77,7 +77,7 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(small_corpus, whol
     middle = len(losses) * 3 // 4  # in the second epoch, some steps after a save
     script = f"""
         import os, signal, sys
-        sys.path.insert(0, {str(TESTS)!r})
+        sys.path[:0] = [{str(TESTS)!r}, {str(TESTS / "helpers")!r}]
         from pathlib import Path
         from conftest import Silent, miniature_settings
         from seq2seq.workflows.train import train
@@ -114,7 +114,7 @@ def test_without_its_saved_state_a_run_would_end_elsewhere(
     config = miniature_settings(small_corpus, **NOISY)
     with pytest.raises(KeyboardInterrupt):
         train(config, tmp_path / "run", Stopper())
-    monkeypatch.setattr("seq2seq.workflows.optimization.Optimization.restore", lambda *_: None)
+    monkeypatch.setattr("seq2seq.training.train_step.Optimization.restore", lambda *_: None)
     train(config, tmp_path / "run", Silent())
     assert not equal(everything(run), everything(tmp_path / "run"))
 
@@ -199,7 +199,7 @@ def test_patience_stops_a_run_that_gets_no_better(small_corpus, tmp_path):
 
 def test_a_loss_that_is_no_number_stops_with_advice(small_corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "seq2seq.workflows.optimization.Optimization.step", lambda *_: (float("nan"), 1)
+        "seq2seq.training.train_step.Optimization.step", lambda *_: (float("nan"), 1)
     )
     config = miniature_settings(small_corpus)
     with pytest.raises(

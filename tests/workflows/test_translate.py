@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.errors import ConfigError, DataError, RunError
-from seq2seq.workflows.loading import load_translator
-from seq2seq.workflows.run_folder import RunFolder
+from seq2seq.run_folder import RunFolder
+from seq2seq.translation.loading import load_translator
 from seq2seq.workflows.score import score
 from seq2seq.workflows.translate import FileJob, _translated, translate
 

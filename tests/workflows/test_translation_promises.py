@@ -12,10 +12,10 @@ import seq2seq
 from seq2seq.data.lines import read_lines
 from seq2seq.data.subwords import BOS, EOS, PAD
 from seq2seq.models.translator import build_translator
-from seq2seq.workflows.assembly import NEVER_WRITTEN, make_engine, make_search
-from seq2seq.workflows.batch_search import BatchSearch
-from seq2seq.workflows.engine import Engine
-from seq2seq.workflows.run_folder import RunFolder
+from seq2seq.run_folder import RunFolder
+from seq2seq.translation.batch_search import BatchSearch
+from seq2seq.translation.engine import Engine
+from seq2seq.translation.search import NEVER_WRITTEN, make_engine, make_search
 
 MODES = {
     "greedy": {"beam_width": 1},

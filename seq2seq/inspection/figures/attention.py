@@ -48,7 +48,7 @@ def draw_source_gradients(
 
     Args:
         norms: (target subwords, source subwords), 0 or more; see
-            `seq2seq.workflows.inspect_gradients.GradientNorms.source`.
+            `seq2seq.inspection.gradient_norms.GradientNorms.source`.
         source_subwords: labels of the columns.
         target_subwords: labels of the rows, those whose losses they are.
         title: written above.

@@ -1,0 +1,144 @@
+"""What does a part of the network buy? Trains variants alike and puts them into one table.
+
+    python -m benchmarks.quality.ablation CONFIG... --vary model.attention=none,dot,general \
+        [--vary model.input_feeding=false,true] [--one-at-a-time] [--set SECTION.FIELD=VALUE] \
+        [--minutes M] [--jobs 2] [--output runs/ablation]
+
+Every combination of settings file and varied values is trained from the file's seed, variants of
+one file on the same batches, one core each, for the settings' epochs or for M minutes; with
+--one-at-a-time, each file as it is, and with each value alone instead of the combinations.
+OUTPUT/table.md and table.csv are written anew after each; called again, it goes on where it was
+interrupted. Combinations that the settings refuse are listed with the reason.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from queue import Queue
+from threading import Lock
+from typing import Any
+
+from benchmarks.quality.ablation_table import comma_separated, markdown
+from benchmarks.quality.ablation_variant import Result
+from benchmarks.quality.variations import Variant, variants_of
+from seq2seq.config.loading import dump_run_config, load_run_config
+from seq2seq.errors import ConfigError
+
+
+class Ablation:
+    """The variants, trained `jobs` at a time.
+
+    Args:
+        arguments: of the command line.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._variants = variants_of(arguments.configs, arguments.vary, arguments.one_at_a_time)
+        self._results: dict[Variant, Result | str] = {}
+        self._writing = Lock()
+        self._cores: Queue[int] = Queue()
+        for core in range(arguments.jobs):
+            self._cores.put(core)
+
+    def run(self) -> None:
+        """Trains what is not trained yet; tables are written after each."""
+        self._arguments.output.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(self._arguments.jobs) as pool:
+            list(pool.map(self._measure, self._variants))
+        print(self._write(), end="")
+
+    def _measure(self, variant: Variant) -> None:
+        found = self._without_training(variant)
+        if found is None:
+            found = self._train(variant)
+            record = {"asked": self._asked(variant), "result": asdict(found)}
+            self._record(variant).write_text(json.dumps(record, indent=1))
+        self._results[variant] = found
+        self._write()
+
+    def _without_training(self, variant: Variant) -> Result | str | None:
+        """What is known of it, or why it is not trained."""
+        arguments = self._arguments
+        try:
+            config = load_run_config(variant.config, self._overrides(variant))
+        except ConfigError as error:
+            return f"refused: {str(error).partition('model: ')[2] or error}"
+        if arguments.one_at_a_time and variant.choices:
+            if config == load_run_config(variant.config, arguments.overrides):
+                return "as in the file"
+        record = self._record(variant)
+        if record.exists():
+            known = json.loads(record.read_text())
+            if known["asked"] == self._asked(variant):
+                return Result(**known["result"])
+        return None
+
+    def _train(self, variant: Variant) -> Result:
+        arguments = self._arguments
+        command = [sys.executable, "-m", "benchmarks.quality.ablation_variant", str(variant.config)]
+        command += [str(arguments.output / variant.name)]
+        command += [f"--set={override}" for override in self._overrides(variant)]
+        if arguments.minutes:
+            command += ["--minutes", str(arguments.minutes)]
+        core = self._cores.get()
+        print(f"{variant.name}: training on core {core}", file=sys.stderr, flush=True)
+        command += ["--core", str(core)]
+        try:
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        finally:
+            self._cores.put(core)
+        return Result(**json.loads(output.splitlines()[-1]))
+
+    def _overrides(self, variant: Variant) -> list[str]:
+        return [*self._arguments.overrides, *variant.overrides]
+
+    def _record(self, variant: Variant) -> Path:
+        """The file that keeps its result."""
+        return Path(self._arguments.output / f"{variant.name}.json")
+
+    def _asked(self, variant: Variant) -> dict[str, Any]:
+        """What a result answers; another question is measured anew."""
+        return {
+            "settings": dump_run_config(load_run_config(variant.config, self._overrides(variant))),
+            "minutes": self._arguments.minutes,
+        }
+
+    def _write(self) -> str:
+        ordered = {each: self._results[each] for each in self._variants if each in self._results}
+        table = markdown(ordered)
+        with self._writing:
+            (self._arguments.output / "table.md").write_text(table)
+            (self._arguments.output / "table.csv").write_text(comma_separated(ordered))
+        return table
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("configs", type=Path, nargs="+", metavar="CONFIG")
+    parser.add_argument("--vary", action="append", default=[], metavar="SECTION.FIELD=VALUE,VALUE")
+    parser.add_argument(
+        "--one-at-a-time", action="store_true", help="each value alone, and the file as it is"
+    )
+    parser.add_argument(
+        "--set", dest="overrides", action="append", default=[], metavar="SECTION.FIELD=VALUE"
+    )
+    parser.add_argument("--minutes", type=float, help="of training, in place of the epochs")
+    parser.add_argument("--jobs", type=int, default=1, help="variants at a time, a core each")
+    parser.add_argument("--output", type=Path, default=Path("runs/ablation"))
+    arguments = parser.parse_args()
+    try:
+        Ablation(arguments).run()
+    except ConfigError as error:
+        sys.exit(f"error: {error}")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"error: {error.cmd[4]} ended with {error.returncode}, and said above why")
+
+
+if __name__ == "__main__":
+    main()

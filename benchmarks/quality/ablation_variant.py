@@ -1,0 +1,179 @@
+"""Trains one variant of a network, scores and times it; prints the result as JSON.
+
+    python -m benchmarks.quality.ablation_variant CONFIG RUN --set model.attention=dot --minutes 15
+
+A process of its own, pinned to a core, because TensorFlow's number of threads is fixed at its first
+operation. Called again, it goes on where it was interrupted.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from seq2seq.cli.quiet import load_tensorflow
+from seq2seq.config.loading import dump_run_config, load_run_config
+from seq2seq.config.sections import RunConfig
+from seq2seq.errors import ConfigError, Seq2SeqError
+
+PILOT_WARM_UP, PILOT_STEPS = 5, 40  # which say how many steps fit into the minutes
+SPEED_LINES = 300  # of the test text, translated for the speeds
+VALIDATIONS = 6  # in a training whose minutes are given
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What was measured."""
+
+    parameters: int
+    steps: int
+    training_seconds: float  # of steps and validations
+    # Target tokens; validations not counted. With minutes given, of the pilot, else the median.
+    training_tokens_per_second: float
+    perplexity: float  # of the best weights, validation text
+    bleu: float  # test text, or validation if there is none; the settings' beam
+    bleu_interval: float  # half width, 95 %
+    greedy_sentences_per_second: float
+    beam_sentences_per_second: float
+
+
+def measure(config: RunConfig, run: Path, minutes: float | None) -> Result:
+    """Trains, or goes on, to the end."""
+    from seq2seq.scoring.scores import bleu_interval, corpus_bleu
+    from seq2seq.training.corpus import evaluation_files, read_parallel
+    from seq2seq.translation.loading import load_translator
+    from seq2seq.workflows.network_size import sizes_of
+    from seq2seq.workflows.train import train
+
+    plan = _plan(config, run, minutes) if minutes else None
+    folder = train(_planned(config, plan.steps) if plan else config, run, _Quiet())
+    rows = [{name: float(value) for name, value in row.items()} for row in folder.history()]
+    best = next(row for row in reversed(rows) if row["best"] == 1)
+    files = evaluation_files(config)
+    sources, references = read_parallel(*files.get("test", files["validation"]))
+    beam = load_translator(run)
+    translations = beam.translate(sources)
+    lines = sources[:SPEED_LINES]
+    return Result(
+        parameters=sizes_of(config, folder.subwords().size).parameters,
+        steps=int(rows[-1]["step"]),
+        training_seconds=rows[-1]["seconds"],
+        training_tokens_per_second=plan.tokens_per_second
+        if plan
+        else statistics.median(row["target_tokens_per_second"] for row in rows),
+        perplexity=best["validation_perplexity"],
+        bleu=corpus_bleu(translations, references),
+        bleu_interval=bleu_interval(translations, references)[1],
+        greedy_sentences_per_second=_speed(load_translator(run, {"beam_width": 1}), lines),
+        beam_sentences_per_second=_speed(beam, lines),
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a pilot found."""
+
+    steps: int  # that fit into the minutes
+    tokens_per_second: float  # target tokens, of training
+
+
+def _plan(config: RunConfig, run: Path, minutes: float) -> Plan:
+    """The same when asked again.
+
+    Raises:
+        ConfigError: the run was begun for other minutes, or with other settings.
+    """
+    path = run.parent / f"{run.name}.plan.json"
+    asked = {"minutes": minutes, "settings": dump_run_config(config)}
+    if not path.exists():
+        seconds, tokens = _pilot(config)
+        steps = max(VALIDATIONS, int(60 * minutes / seconds))
+        path.write_text(json.dumps({"asked": asked, "plan": asdict(Plan(steps, tokens / seconds))}))
+    known = json.loads(path.read_text())
+    if known["asked"] != asked:
+        raise ConfigError(
+            f"{run} was begun for {known['asked']['minutes']} minutes, or with other settings; "
+            "choose another --output"
+        )
+    return Plan(**known["plan"])
+
+
+def _planned(config: RunConfig, steps: int) -> RunConfig:
+    """The settings for so many steps."""
+    from seq2seq.config.loading import as_settings, check_settings
+
+    settings = as_settings(config)
+    settings["training"] |= {
+        "steps": steps,
+        "validate_every": -(-steps // VALIDATIONS),
+        "warmup_steps": min(config.training.warmup_steps, steps // 5),
+    }
+    return check_settings(settings, "planned settings")
+
+
+def _pilot(config: RunConfig) -> tuple[float, float]:
+    """Seconds and target tokens of a training step, means over batches as they come."""
+    from seq2seq.training.corpus import epoch_batches, learn_subwords
+    from seq2seq.training.train_step import Optimization
+
+    subwords = learn_subwords(config)
+    optimization = Optimization(config, subwords.size)
+    batches = list(islice(epoch_batches(config, subwords, 0), PILOT_WARM_UP + PILOT_STEPS))
+    for batch in batches[:PILOT_WARM_UP]:
+        optimization.step(batch, 0.0)
+    started = time.monotonic()
+    tokens = sum(int(optimization.step(batch, 0.0)[1]) for batch in batches[PILOT_WARM_UP:])
+    steps = max(1, len(batches) - PILOT_WARM_UP)
+    return (time.monotonic() - started) / steps, tokens / steps
+
+
+def _speed(translator: Any, lines: list[str]) -> float:
+    """Sentences a second, after a pass that warms up."""
+    translator.translate(lines)
+    started = time.monotonic()
+    translator.translate(lines)
+    return len(lines) / (time.monotonic() - started)
+
+
+class _Quiet:
+    """A `Reporter` that says nothing; the run folder holds the history."""
+
+    def started(self, message: str) -> None:
+        """Nothing."""
+
+    def stepped(self, progress: Any, loss: float, tokens: int, learning_rate: float) -> None:
+        """Nothing."""
+
+    def validated(self, progress: Any, result: Any, best: bool) -> None:
+        """Nothing."""
+
+
+def main() -> None:
+    """Prints one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--set", dest="overrides", action="append", default=[])
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--core", type=int, default=0)
+    arguments = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[arguments.core % len(cores)]})
+    os.environ["OMP_NUM_THREADS"] = "1"
+    config = load_run_config(arguments.config, arguments.overrides)
+    load_tensorflow()
+    try:
+        result = measure(config, arguments.run, arguments.minutes)
+    except Seq2SeqError as error:
+        sys.exit(f"error: {error}")
+    print(json.dumps(asdict(result)))
+
+
+if __name__ == "__main__":
+    main()

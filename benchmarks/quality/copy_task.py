@@ -1,0 +1,144 @@
+"""How far back can a cell remember? Accuracy against distance, as a table and a figure.
+
+    python -m benchmarks.quality.copy_task [--quick] [--seeds 3] [--output runs/long_range]
+
+A symbol is shown first and asked for after 10 to 500 distractors (see `data_prep.copy_task`).
+Networks that differ in their cell alone are trained by the same recipe on one core, in two ways:
+staged, at growing distances, and afresh at each. OUTPUT/cells.jsonl gets a line after each cell of
+the tables, table.md and figure.png are written anew after each network; called again, the command
+goes on with the networks that are not finished.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.quality.copy_task_report import Cell, draw, markdown
+from data_prep.copy_task import CopyTask
+from seq2seq.cli.quiet import load_tensorflow
+from seq2seq.inspection.figures.picture import save
+
+if TYPE_CHECKING:
+    from benchmarks.quality.copy_task_training import Network, Way
+
+DISTANCES = (10, 20, 50, 100, 200, 500)
+SEEDS = 3
+QUICK_DISTANCES, QUICK_STEPS = (10, 100), 150
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained."""
+
+    distances: tuple[int, ...]
+    seeds: tuple[int, ...]
+    steps: int | None  # in place of the recipe's
+
+    def networks(self) -> Iterator[tuple[int, "Way", "Network"]]:
+        """Seed, way and cell of each network: all once, then all again."""
+        from benchmarks.quality.copy_task_training import Network
+
+        plain = [Network(kind) for kind in ("simple_rnn", "gru", "lstm", "peephole_lstm")]
+        opened = [Network(kind, open_gate=True) for kind in ("lstm", "peephole_lstm")]
+        for seed in self.seeds:
+            yield from ((seed, "staged", cell) for cell in plain)
+            yield from ((seed, "afresh", cell) for cell in [*plain, *opened])
+
+
+class Records:
+    """The cells that are measured, on disk.
+
+    Args:
+        path: a file of JSON lines.
+        asked: what they were measured with; lines that say otherwise are left alone and not used.
+    """
+
+    def __init__(self, path: Path, asked: dict) -> None:
+        self._path = path
+        self._asked = json.loads(json.dumps(asked))  # as it will be read back
+        self.cells: list[Cell] = []
+        for line in path.read_text().splitlines() if path.exists() else ():
+            if not line.endswith("}"):
+                continue  # cut off when the command was killed
+            known = json.loads(line)
+            if known["asked"] == self._asked:
+                self._keep(Cell(**known["cell"]))
+
+    def add(self, cell: Cell) -> None:
+        """Appends a line at once."""
+        with self._path.open("a") as stream:
+            stream.write(json.dumps({"asked": self._asked, "cell": asdict(cell)}) + "\n")
+        self._keep(cell)
+
+    def finished(self, plan: Plan, seed: int, way: str, name: str) -> bool:
+        """Whether a network was measured at every distance."""
+        asked = (seed, way, name)
+        known = {each.distance for each in self.cells if (each.seed, each.way, each.name) == asked}
+        return known >= set(plan.distances)
+
+    def _keep(self, cell: Cell) -> None:
+        """A cell that was measured again replaces the earlier one."""
+        self.cells = [*(each for each in self.cells if each.place != cell.place), cell]
+
+
+def run(plan: Plan, output: Path) -> str:
+    """Trains what is not trained yet; returns the table, which is written after each network."""
+    from benchmarks.quality.copy_task_training import Recipe, measure
+
+    task, recipe = CopyTask(), Recipe()
+    if plan.steps:
+        recipe = Recipe(steps=plan.steps)
+    output.mkdir(parents=True, exist_ok=True)
+    asked = {"task": asdict(task), "recipe": asdict(recipe), "distances": plan.distances}
+    records = Records(output / "cells.jsonl", asked)
+    for seed, way, cell in plan.networks():
+        if records.finished(plan, seed, way, cell.name):
+            continue
+        try:
+            for measured in measure(cell, way, plan.distances, seed, task, recipe):
+                records.add(Cell(way, cell.name, seed, **asdict(measured)))
+                print(records.cells[-1].describe(), file=sys.stderr, flush=True)
+        finally:
+            if records.cells:
+                _write(records.cells, task.chance, output)
+    return _write(records.cells, task.chance, output)
+
+
+def _write(cells: list[Cell], chance: float, output: Path) -> str:
+    table = markdown(cells, chance)
+    (output / "table.md").write_text(table, encoding="utf-8")
+    with (output / "figure.png").open("wb") as stream:
+        save(draw(cells, chance), stream, "png")
+    return table
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="two distances, one seed, few steps")
+    parser.add_argument("--seeds", type=int, metavar="N", help="networks of a kind, by default 3")
+    parser.add_argument("--output", type=Path, default=Path("runs/long_range"), metavar="DIR")
+    arguments = parser.parse_args()
+    number = arguments.seeds or (1 if arguments.quick else SEEDS)
+    if number < 1:
+        parser.error(f"--seeds {number}: at least 1")
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+    load_tensorflow()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each distance is compiled anew
+    seeds = tuple(range(1, number + 1))
+    plan = Plan(DISTANCES, seeds, None)
+    if arguments.quick:
+        plan = Plan(QUICK_DISTANCES, seeds, QUICK_STEPS)
+    print(run(plan, arguments.output), end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""The run folder: everything a translator is, in files whose hashes the manifest holds.
+
+The manifest is the commit point: at every save weights get names of their content, then the
+manifest points to them, then the old ones go. A kill at any moment leaves a folder that opens.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seq2seq.config.loading import check_settings, dump_run_config
+from seq2seq.config.sections import RunConfig
+from seq2seq.data.lines import write_atomically
+from seq2seq.data.shortlist import Shortlist
+from seq2seq.data.subwords import SpecialIds, Subwords
+from seq2seq.errors import RunError
+from seq2seq.files import file_sha256, flush_to_disk
+
+FORMAT = 1
+CONFIG, SUBWORDS, MANIFEST = "config.yaml", "subwords.model", "manifest.json"
+SHORTLIST = "shortlist.npz"
+SCORES, HISTORY = "scores.json", "history.csv"
+TRAINED_ON = ("train_source", "train_target", "validation_source", "validation_target")
+OURS = re.compile(r"(best|last|state)-\d+.*|\.tmp-.*")  # in weights/; others' files stay
+WEIGHTS, TENSORBOARD = "weights", "tensorboard"
+PACKAGES = ("seq2seq", "tensorflow", "tensorflow-text", "keras", "sentencepiece", "sacrebleu")
+
+
+class RunFolder:
+    """An open run folder; `create` makes one, `open` checks one."""
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @classmethod
+    def exists(cls, path: Path) -> bool:
+        """Whether there is a run at `path`.
+
+        Raises:
+            RunError: there is something else.
+        """
+        if (path / MANIFEST).is_file():
+            return True
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"{path} is not a run folder and not empty; choose another --run")
+        return False
+
+    @classmethod
+    def create(cls, path: Path, config: RunConfig, subwords: Subwords) -> "RunFolder":
+        """Makes a run without weights; it takes its name when it is whole."""
+        making = path.with_name(f".{path.name}.new")
+        if making.exists():  # left by a killed run
+            shutil.rmtree(making)
+        (making / WEIGHTS).mkdir(parents=True)
+        versions = {"python": platform.python_version()}
+        versions |= {package: version(package) for package in PACKAGES}
+        manifest = {
+            "format": FORMAT,
+            "versions": versions,
+            "special_ids": asdict(SpecialIds()),
+            "vocabulary_size": subwords.size,
+            "trained_on": {name: file_sha256(getattr(config.data, name)) for name in TRAINED_ON},
+            "weights": {},
+            "files": {},
+        }
+        folder = cls(making, manifest)
+        folder._write(CONFIG, dump_run_config(config).encode())
+        folder._write(SUBWORDS, subwords.model)
+        folder._commit()
+        os.rename(making, path)
+        folder.path = path
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """Opens a run and compares every file with its hash.
+
+        Raises:
+            RunError: no run, a newer format, or a file that is missing or was altered.
+        """
+        if not (path / MANIFEST).is_file():
+            raise RunError(
+                f"{path} is not a run folder (it has no {MANIFEST}); `seq2seq train` makes one"
+            )
+        try:
+            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            found = int(manifest["format"])
+            files, weights = dict(manifest["files"]), dict(manifest["weights"])
+            known = {name: str(digests).split() for name, digests in files.items()}
+            manifest["vocabulary_size"], manifest["versions"], manifest["trained_on"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise RunError(
+                f"{path / MANIFEST} is damaged; restore it from a copy of the run"
+            ) from None
+        if found > FORMAT:
+            raise RunError(
+                f"{path} has run format {found}, this version reads up to {FORMAT}; update seq2seq"
+            )
+        for name in {*files, *weights.values()}:
+            if not (path / name).is_file():
+                raise RunError(f"{path / name} is missing; restore it from a copy of the run")
+            if file_sha256(path / name) not in known.get(name, []):
+                raise RunError(
+                    f"{path / name} is not the file this run wrote (its SHA-256 differs from "
+                    f"{MANIFEST}); restore it from a copy of the run"
+                )
+        return cls(path, manifest)
+
+    def config(self) -> RunConfig:
+        """Every setting of the run."""
+        text = (self.path / CONFIG).read_text(encoding="utf-8")
+        return check_settings(yaml.safe_load(text), str(self.path / CONFIG))
+
+    def subwords(self) -> Subwords:
+        """The run's vocabulary."""
+        return Subwords.load(self.path / SUBWORDS)
+
+    def shortlist(self) -> Shortlist | None:
+        """The run's vocabulary shortlist, if it has one."""
+        if SHORTLIST not in self.manifest["files"]:
+            return None
+        return Shortlist.from_bytes((self.path / SHORTLIST).read_bytes())
+
+    def save_shortlist(self, shortlist: Shortlist) -> None:
+        """Adds the vocabulary shortlist."""
+        self._write(SHORTLIST, shortlist.to_bytes())
+        self._commit()
+
+    def weights(self, role: str) -> Path | None:
+        """The file of "best", "last" or "state", if one was saved."""
+        name = self.manifest["weights"].get(role)
+        return self.path / name if name else None
+
+    def save_weights(self, step: int, writers: dict[str, Callable[[Path], None]]) -> None:
+        """Writes files for some roles, commits them together, then removes what they replace.
+
+        Each writer gets the path to write; its suffix is ".npz" for "state" and ".weights.h5" else.
+        """
+        replaced = []
+        for role, write in writers.items():
+            suffix = ".npz" if role == "state" else ".weights.h5"
+            temporary = self.path / WEIGHTS / f".tmp-{role}{suffix}"
+            write(temporary)
+            flush_to_disk(temporary)
+            digest = file_sha256(temporary)
+            name = f"{WEIGHTS}/{role}-{step:07d}-{digest[:8]}{suffix}"
+            os.replace(temporary, self.path / name)
+            previous = self.manifest["weights"].get(role)
+            if previous and previous != name:
+                replaced.append(previous)
+            self.manifest["weights"][role] = name
+            self.manifest["files"][name] = digest
+        for name in replaced:
+            del self.manifest["files"][name]
+        self._commit()
+        kept = set(self.manifest["weights"].values())
+        for path in (self.path / WEIGHTS).iterdir():
+            if OURS.fullmatch(path.name) and f"{WEIGHTS}/{path.name}" not in kept:
+                path.unlink()
+
+    def check_trained_on(self, config: RunConfig) -> None:
+        """Compares the training and validation text with what the run was started on.
+
+        Raises:
+            RunError: a file was changed since.
+        """
+        for name, digest in self.manifest["trained_on"].items():
+            if file_sha256(getattr(config.data, name)) != digest:
+                raise RunError(
+                    f"{getattr(config.data, name)} changed since {self.path} was started on it; "
+                    "restore it, or train into another folder with --run"
+                )
+
+    def replace_config(self, config: RunConfig) -> None:
+        """Settings that a resumed run was given anew."""
+        old, text = self.manifest["files"][CONFIG], dump_run_config(config).encode()
+        self.manifest["files"][CONFIG] = f"{old} {hashlib.sha256(text).hexdigest()}"
+        self._commit()  # both are right until the new file is there
+        self._write(CONFIG, text)
+        self._commit()
+
+    def write_record(self, name: str, text: str) -> None:
+        """Writes history or scores: not needed to translate, so without a hash."""
+        with write_atomically(self.path / name) as stream:
+            stream.write(text.encode())
+
+    def history(self) -> list[dict[str, str]]:
+        """Rows of history.csv, by column; none before the first validation."""
+        path = self.path / HISTORY
+        if not path.is_file():
+            return []
+        with open(path, newline="", encoding="utf-8") as stream:
+            return list(csv.DictReader(stream))
+
+    def scores(self) -> dict[str, Any]:
+        """Contents of scores.json, empty before the first evaluation."""
+        path = self.path / SCORES
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        except ValueError:
+            raise RunError(
+                f"{path} is damaged; delete it, `seq2seq train` writes it anew"
+            ) from None
+
+    def _write(self, name: str, content: bytes) -> None:
+        with write_atomically(self.path / name) as stream:
+            stream.write(content)
+        self.manifest["files"][name] = hashlib.sha256(content).hexdigest()
+
+    def _commit(self) -> None:
+        with write_atomically(self.path / MANIFEST) as stream:
+            stream.write(json.dumps(self.manifest, indent=2).encode() + b"\n")
+
+
+def manifest_text(path: Path) -> str:
+    """The manifest as it is now, "" if there is none; tells whether a run was saved in between."""
+    try:
+        return (path / MANIFEST).read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -1,0 +1,101 @@
+"""The portable formats: what each needs and takes, and how a search is written in it.
+
+Their packages are optional, so they are imported where they are used.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import tensorflow as tf
+
+from seq2seq.errors import ExportError, Seq2SeqError
+from seq2seq.serving.portable.parity import PortableSearch
+
+LONGEST_REASON = 300  # characters
+SEVERAL = 16  # sentences
+
+
+@dataclass(frozen=True)
+class PortableFormat:
+    """One of them.
+
+    Attributes:
+        name: as the command and the extra call it.
+        file: that holds the model.
+        packages: that the extra installs.
+        batch: sentences a call; any number if None.
+        batches: numbers of sentences a call that a model is checked with.
+    """
+
+    name: str
+    file: str
+    packages: tuple[str, ...]
+    batch: int | None
+    batches: tuple[int, ...]
+
+    def require_packages(self) -> None:
+        """Does nothing if they are installed.
+
+        Raises:
+            ExportError: one is not.
+        """
+        for package in self.packages:
+            try:
+                version(package)
+            except PackageNotFoundError:
+                raise ExportError(
+                    f"--format {self.name} needs {package}, which is not installed; install "
+                    f"seq2seq with its extra, in its source folder: pip install -e '.[{self.name}]'"
+                ) from None
+
+    def convert(
+        self,
+        search: tf.types.experimental.GenericFunction,
+        variables: Sequence[tf.Variable],
+        directory: Path,
+    ) -> PortableSearch:
+        """Writes the model's file and opens what was written.
+
+        Args:
+            search: a function of source_ids (B, S), B as `batch` says.
+            variables: those that it reads.
+            directory: of the file.
+        """
+        path = directory / self.file
+        if self.name == "onnx":
+            from seq2seq.serving.portable.onnx_format import OnnxSearch, write_onnx
+
+            write_onnx(search, path)
+            return OnnxSearch(path)
+        from seq2seq.serving.portable.litert_format import LitertSearch, write_litert
+
+        write_litert(search, variables, path)
+        return LitertSearch(path)
+
+    @contextmanager
+    def named_failures(self) -> Iterator[None]:
+        """Makes an `ExportError` of whatever converters and runtimes raise in the block."""
+        try:
+            yield
+        except Seq2SeqError:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())[:LONGEST_REASON]
+            raise ExportError(
+                f"{self.file} cannot hold this run's search: {type(error).__name__}: {reason}; "
+                "please report it with the run's config.yaml"
+            ) from error
+
+
+FORMATS = {
+    each.name: each
+    for each in (
+        PortableFormat(
+            "onnx", "model.onnx", ("tf2onnx", "onnx", "onnxruntime"), None, (1, SEVERAL)
+        ),
+        PortableFormat("litert", "model.tflite", ("ai-edge-litert",), 1, (1,)),
+    )
+}

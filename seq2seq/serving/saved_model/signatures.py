@@ -1,0 +1,164 @@
+"""What an exported translator answers, as graphs from strings to strings.
+
+Texts may be any bytes; what is not UTF-8 is read as U+FFFD, as in files. A text of more than
+`longest` subwords is cut into chunks inside the graph (see `cut`), each searched as a text of its
+own; nothing is dropped (up to `LONGEST_TEXT`), and no answer depends on the batch. `seq2seq
+translate` splits the line's text instead, so it may cut such a line elsewhere. Rows are searched in
+groups of at most `tokens` subwords: however much text a request holds, its search takes no more
+memory, only more time.
+
+Shape suffixes: B texts, N chunks or other rows, K outputs, T target and S source positions.
+"""
+
+import tensorflow as tf
+
+from seq2seq.serving.saved_model.grouping import in_groups
+from seq2seq.serving.saved_model.translator_graph import (
+    Fields,
+    Search,
+    TranslatorGraph,
+    lengths_with_eos,
+)
+
+LONGEST_SCORED = 1000  # subwords of a text, and of a reference, that are scored
+
+SCORES = {
+    "score": tf.TensorSpec((None,), tf.float32),
+    "log_probability": tf.TensorSpec((None,), tf.float32),
+    "length": tf.TensorSpec((None,), tf.int32),
+}
+ALIGNMENTS = {
+    "translation": tf.TensorSpec((None,), tf.string),
+    "score": tf.TensorSpec((None,), tf.float32),
+    "source_tokens": tf.TensorSpec((None, None), tf.string),
+    "source_length": tf.TensorSpec((None,), tf.int32),
+    "tokens": tf.TensorSpec((None, None), tf.string),
+    "length": tf.TensorSpec((None,), tf.int32),
+    "alignment": tf.TensorSpec((None, None, None), tf.float32),
+    "token_log_probabilities": tf.TensorSpec((None, None), tf.float32),
+}
+
+
+def translations(graph: TranslatorGraph, search: Search, count: int, text: tf.Tensor) -> Fields:
+    """translations, scores and log_probabilities (B, count), best first.
+
+    The k-th of a text of several chunks is made of the k-th of each, joined by spaces; its score is
+    the mean, its log-probability (nats) the sum. If a search finds fewer, its last stands for those
+    that are missing. A blank text has "" and 0 everywhere.
+    """
+    chunks, texts_N = graph.chunks(text)
+    batch = tf.size(text)
+
+    def compute(rows: tf.Tensor) -> Fields:
+        found = search(graph.vocabulary.sources(tf.gather(chunks, rows)))
+        there = found["lengths"] > 0
+        each = {
+            "translations": graph.vocabulary.texts(found["ids"], found["lengths"]),
+            "scores": tf.where(there, found["scores"], 0.0),
+            "log_probabilities": tf.where(there, found["log_probabilities"], 0.0),
+        }
+        last = tf.reduce_sum(tf.cast(there, tf.int32), axis=1, keepdims=True) - 1
+        ranks = tf.maximum(tf.minimum(tf.range(count), last), 0)
+        return {name: tf.gather(values, ranks, batch_dims=1) for name, values in each.items()}
+
+    types = {"translations": tf.string, "scores": tf.float32, "log_probabilities": tf.float32}
+    outputs = {name: tf.TensorSpec((None, count), dtype) for name, dtype in types.items()}
+    found = in_groups(compute, lengths_with_eos(chunks), graph.tokens, outputs)
+    totals = found["log_probabilities"]
+    return {
+        "translations": _joined(found["translations"], texts_N, batch),
+        "scores": tf.math.unsorted_segment_mean(found["scores"], texts_N, batch),
+        "log_probabilities": tf.math.unsorted_segment_sum(totals, texts_N, batch),
+    }
+
+
+def reference_scores(graph: TranslatorGraph, text: tf.Tensor, reference: tf.Tensor) -> Fields:
+    """What the network gives to references: score, log_probability in nats, and length (B,).
+
+    Nothing is cut into chunks: each text is one source, and each reference one output. Of either,
+    the first `LONGEST_SCORED` subwords count (or a chunk's, if that is more). `length` says how
+    many of the reference did, EOS counted: a blank reference has 1.
+    """
+    bound = max(LONGEST_SCORED, graph.longest)
+    sources, targets = (graph.encoded(each, bound) for each in (text, reference))
+
+    def compute(rows: tf.Tensor) -> Fields:
+        source_ids, target_ids = (
+            graph.vocabulary.sources(tf.gather(each, rows)) for each in (sources, targets)
+        )
+        found = graph.searches.forced(source_ids, target_ids[:, None])
+        return {
+            "score": found["scores"][:, 0],
+            "log_probability": found["log_probabilities"][:, 0],
+            "length": found["lengths"][:, 0],
+        }
+
+    lengths = tf.maximum(lengths_with_eos(sources), lengths_with_eos(targets))
+    return in_groups(compute, lengths, graph.tokens, SCORES)
+
+
+def alignments(graph: TranslatorGraph, text: tf.Tensor) -> Fields:
+    """The best translation, and where the decoder looked for each of its subwords.
+
+    translation, score, source_length, length (B,); source_tokens (B, S) and tokens (B, T), in their
+    written form with EOS at the end; token_log_probabilities (B, T); alignment (B, T, S), whose
+    rows sum to 1, or are 0 for a network without attention. Beyond the lengths, which count EOS,
+    there is padding. Of a text of several chunks all is about the first, so that the alignment,
+    which grows with the square of the text, stays bounded. A blank text has "" and lengths of 0.
+    """
+    vocabulary = graph.vocabulary
+    chunks, texts_N = graph.chunks(text)
+    first_N = tf.not_equal(texts_N, tf.concat([[-1], texts_N[:-1]], axis=0))
+    chunks, texts_N = tf.ragged.boolean_mask(chunks, first_N), tf.boolean_mask(texts_N, first_N)
+    lengths_N = lengths_with_eos(chunks)
+    columns = tf.reduce_max(tf.concat([lengths_N, [1]], axis=0))
+    steps = graph.searches.limits(columns[None])[0]
+
+    def compute(rows: tf.Tensor) -> Fields:
+        source_ids = vocabulary.sources(tf.gather(chunks, rows))
+        found = graph.searches.aligned(source_ids)
+        best = {name: values[:, 0] for name, values in found.items()}
+        return {
+            "translation": vocabulary.texts(found["ids"], found["lengths"])[:, 0],
+            "score": tf.where(best["lengths"] > 0, best["scores"], 0.0),
+            "source_tokens": vocabulary.written(_widened(source_ids, columns)),
+            "source_length": tf.gather(lengths_N, rows),
+            "tokens": vocabulary.written(_widened(best["ids"], steps)),
+            "length": best["lengths"],
+            "alignment": _widened(best["weights"], steps, columns),
+            "token_log_probabilities": _widened(best["token_log_probabilities"], steps),
+        }
+
+    found = in_groups(compute, lengths_N, graph.tokens, ALIGNMENTS)
+    longest = tf.reduce_max(tf.concat([found["length"], [1]], axis=0))
+    for name in ("tokens", "alignment", "token_log_probabilities"):
+        found[name] = found[name][:, :longest]
+    return {name: _at_texts(values, texts_N, tf.size(text)) for name, values in found.items()}
+
+
+def _joined(parts_NK: tf.Tensor, texts_N: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+    """(B, K): the parts of each text with a space between them; empty ones are left out."""
+    count = parts_NK.shape[1]
+    places = texts_N[:, None] * count + tf.range(count)
+    parts, places = tf.reshape(parts_NK, (-1,)), tf.reshape(places, (-1,))
+    said = tf.not_equal(parts, "")
+    joined = tf.strings.unsorted_segment_join(
+        tf.boolean_mask(parts, said), tf.boolean_mask(places, said), batch * count, " "
+    )
+    return tf.reshape(joined, (batch, count))
+
+
+def _widened(values: tf.Tensor, *sizes: tf.Tensor) -> tf.Tensor:
+    """Values (N, ...) filled up with zeros to (N, *sizes)."""
+    missing = [size - tf.shape(values)[axis] for axis, size in enumerate(sizes, 1)]
+    return tf.pad(values, [[0, 0], *([0, each] for each in missing)])
+
+
+def _at_texts(values: tf.Tensor, texts_N: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+    """Values (N, ...) of some texts as (B, ...): 0 or "" for those that have none."""
+    count = tf.size(texts_N)
+    nothing = tf.zeros(tf.concat([[1], tf.shape(values)[1:]], axis=0), values.dtype)
+    places_B = tf.tensor_scatter_nd_update(
+        tf.fill((batch,), count), texts_N[:, None], tf.range(count)
+    )
+    return tf.gather(tf.concat([values, nothing], axis=0), places_B)

@@ -1,0 +1,101 @@
+"""A SavedModel as the server runs it: loaded by TensorFlow and warmed by its own requests.
+
+TensorFlow is imported inside, so that the server can be used, and tested, without it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seq2seq.serving.server.errors import Code, RequestError
+from seq2seq.serving.server.servable import (
+    STRING,
+    Arrays,
+    ServedModel,
+    Signature,
+    TensorSpec,
+    dtype_name,
+)
+
+LONGEST_MESSAGE = 1000  # characters of TensorFlow's errors, which may quote the graph
+NO_TRACES = "<stack traces unavailable>\n"
+
+
+def load_saved_model(folder: Path) -> ServedModel:
+    """Loads a version and answers its warm-up requests.
+
+    Args:
+        folder: of one version, with saved_model.pb in it.
+
+    Raises:
+        Exception: it cannot be loaded, or a warm-up request fails.
+    """
+    from seq2seq.serving.saved_model.warmup import WARMUP_FILE, decode_warmup
+
+    model = _SavedModel(folder)
+    warmup = folder / WARMUP_FILE
+    if warmup.is_file():
+        for number, request in enumerate(decode_warmup(warmup.read_bytes()), 1):
+            try:
+                model.predict(request.signature, dict(request.inputs))
+            except Exception as error:
+                raise ValueError(f"warm-up request {number} fails: {error}") from error
+    return model
+
+
+class _SavedModel:
+    """The signatures of a loaded SavedModel."""
+
+    def __init__(self, folder: Path) -> None:
+        import tensorflow as tf
+        import tensorflow_text  # noqa: F401 (registers the operations of subwords)
+
+        from seq2seq.serving.saved_model.reader import read_meta_graph, read_signatures
+
+        self._tf = tf
+        described = read_signatures(read_meta_graph(folder))
+        self._loaded = tf.saved_model.load(str(folder))  # owns the variables
+        self._functions = dict(self._loaded.signatures)
+        self.signatures: Mapping[str, Signature] = {
+            name: Signature(_specs(each.inputs), _specs(each.outputs))
+            for name, each in described.items()
+            if name in self._functions
+        }
+
+    def predict(self, signature: str, inputs: Arrays) -> Arrays:
+        """Runs one signature; errors of TensorFlow keep their code."""
+        tf = self._tf
+        try:
+            outputs = self._functions[signature](
+                **{name: tf.constant(array, dtype_name(array)) for name, array in inputs.items()}
+            )
+        except tf.errors.OpError as error:
+            raise RequestError(Code.of(error.error_code), _reason(error.message)) from None
+        return {name: _as_array(tensor) for name, tensor in outputs.items()}
+
+
+def _reason(message: str) -> str:
+    """TensorFlow's message without where the graph came from, which an exported one has lost."""
+    return message.rpartition(NO_TRACES)[2].strip()[:LONGEST_MESSAGE]
+
+
+def _specs(described: Mapping[str, Any]) -> dict[str, TensorSpec]:
+    return {
+        name: TensorSpec(
+            each.dtype,
+            None
+            if each.shape is None
+            else tuple(-1 if size is None else size for size in each.shape),
+            each.tensor,
+        )
+        for name, each in described.items()
+    }
+
+
+def _as_array(tensor: Any) -> np.ndarray:
+    value = tensor.numpy()
+    if tensor.dtype.name == STRING and not isinstance(value, np.ndarray):
+        return np.array(value, dtype=object)  # a string by itself, which TensorFlow gives as bytes
+    return np.asarray(value)

@@ -1,0 +1,106 @@
+"""What the server knows of a model: named signatures from arrays to arrays."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from seq2seq.serving.server.errors import invalid
+
+Arrays = dict[str, np.ndarray]
+
+DEFAULT_SIGNATURE = "serving_default"
+STRING = "string"  # the dtype of bytes, held in object arrays: NumPy's own would drop final NULs
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output."""
+
+    dtype: str  # "string", or NumPy's name: "int32", "float32", ...
+    shape: tuple[int, ...] | None  # -1: any size; none: any rank
+    tensor_name: str = ""  # in the graph, for the metadata alone
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One function of a model."""
+
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+
+
+class ServedModel(Protocol):
+    """A loaded model; several threads may call it at once."""
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """The functions by name."""
+
+    def predict(self, signature: str, inputs: Arrays) -> Arrays:
+        """Runs one function; the first axis of every array is the row.
+
+        Raises:
+            RequestError: with the code that the client gets; anything else becomes INTERNAL.
+        """
+
+
+Loader = Callable[[Path], ServedModel]  # of a version folder; raises anything when it cannot
+
+
+def find_signature(model: ServedModel, name: str) -> Signature:
+    """The signature of a name.
+
+    Raises:
+        RequestError: there is none of that name.
+    """
+    if name not in model.signatures:
+        raise invalid(f'Serving signature name: "{name}" not found in signature def')
+    return model.signatures[name]
+
+
+def check_inputs(signature: Signature, inputs: Arrays) -> int:
+    """Sees that inputs fit their specifications and agree in their rows; returns the rows.
+
+    Raises:
+        RequestError: naming the input that does not fit.
+    """
+    if inputs.keys() != signature.inputs.keys():
+        raise invalid(
+            f"expected the inputs {_names(signature.inputs)} but got {_names(inputs) or 'none'}"
+        )
+    rows = set()
+    for name, array in inputs.items():
+        spec = signature.inputs[name]
+        if dtype_name(array) != spec.dtype:
+            raise invalid(f"input {name} has type {dtype_name(array)} instead of {spec.dtype}")
+        if not _fits(array.shape, spec.shape):
+            raise invalid(
+                f"input {name} has shape {list(array.shape)} instead of {list(spec.shape or ())}, "
+                "where -1 is any size"
+            )
+        if array.ndim == 0:
+            raise invalid(f"input {name} needs at least one dimension, the rows")
+        rows.add(len(array))
+    if len(rows) > 1:
+        sizes = ", ".join(f"{name}: {len(array)}" for name, array in inputs.items())
+        raise invalid(f"inputs differ in their first dimension, the rows ({sizes})")
+    return rows.pop() if rows else 0
+
+
+def dtype_name(array: np.ndarray) -> str:
+    """The type of an array as specifications name it."""
+    return STRING if array.dtype == object else array.dtype.name
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int, ...] | None) -> bool:
+    return expected is None or (
+        len(shape) == len(expected)
+        and all(want in (-1, size) for size, want in zip(shape, expected, strict=True))
+    )
+
+
+def _names(named: Mapping[str, object]) -> str:
+    return ", ".join(sorted(named))

@@ -1,0 +1,141 @@
+"""One optimizer step, and everything that it changes: weights, moments, random states."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seq2seq.config.sections import RunConfig
+from seq2seq.data.pretrained_embeddings import WordVectors
+from seq2seq.data.subwords import PAD
+from seq2seq.models.translator import build_translator
+
+BATCH = [tf.TensorSpec((None, None), tf.int32)] * 3
+AVERAGED_EVERY = 8  # steps, by the decay to that power: a tenth of a step's time saved
+AVERAGING_WARMUP = 10  # early on, the average keeps at most n / (this + n) of itself in round n
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Layers made inside draw their first weights and their dropout from `seed`.
+
+    Keras takes the seeds of a new layer from Python's generator; `keras.utils.set_random_seed`
+    would also destroy every live tensorflow-text tokenizer (tensorflow/text#570).
+    """
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
+class Optimization:
+    """A network in training.
+
+    Call `step` with the batches of `seq2seq.data.pipeline`; `arrays` and `restore` carry everything
+    but the weights over a restart, bit for bit.
+    """
+
+    def __init__(self, config: RunConfig, vocabulary_size: int) -> None:
+        training = config.training
+        self._smoothing = training.label_smoothing
+        self._decay = training.averaging
+        self._translator = build_translator(
+            config.model,
+            vocabulary_size,
+            pad_id=PAD,
+            word_dropout=training.word_dropout,
+            precision=training.precision,
+        )
+        self._weights = self._translator.training.trainable_variables
+        self._optimizer = keras.optimizers.Adam(
+            training.learning_rate, beta_2=0.98, epsilon=1e-8, global_clipnorm=training.clip_norm
+        )
+        self._optimizer.build(self._weights)
+        averaged = self._weights if self._decay else []
+        self._averages = [tf.Variable(weight, trainable=False) for weight in averaged]
+        self._compiled = tf.function(
+            self._step, input_signature=[*BATCH, tf.TensorSpec((), tf.float32)], autograph=False
+        )
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained values."""
+        return sum(int(np.prod(weight.shape)) for weight in self._weights)
+
+    def start_from(self, side: str, found: WordVectors) -> None:
+        """Puts vectors in place of the "source" or the "target" embedding's fresh ones."""
+        layers = self._translator.layers
+        embedding = layers.source_embedding if side == "source" else layers.target_embedding
+        rows = tf.IndexedSlices(tf.constant(found.vectors), tf.constant(found.ids))
+        embedding.embeddings.value.scatter_update(rows)
+        if self._decay:
+            for average, weight in zip(self._averages, self._weights, strict=True):
+                average.assign(weight)
+
+    def step(self, batch: tuple, learning_rate: float) -> tuple[float, int]:
+        """Updates the weights; returns the mean loss in nats a target token, and their number."""
+        loss, tokens = self._compiled(*batch, tf.constant(learning_rate, tf.float32))
+        return float(loss), int(tokens)
+
+    def translation_weights(self) -> list[np.ndarray]:
+        """The weights to translate with, averages if there are, in the order of `get_weights`."""
+        source = self._averages if self._decay else self._weights
+        return [np.array(weight) for weight in source]
+
+    def save_weights(self, path: Path) -> None:
+        """Writes the weights as trained, not the averages."""
+        self._translator.training.save_weights(path)
+
+    def load_weights(self, path: Path) -> None:
+        """Reads what `save_weights` wrote."""
+        self._translator.training.load_weights(path)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything else that the next step depends on."""
+        return {name: np.array(variable) for name, variable in self._named()}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Puts back what `arrays` gave."""
+        for name, variable in self._named():
+            variable.assign(arrays[name])
+
+    def _named(self) -> list[tuple[str, Any]]:
+        weights = {id(weight) for weight in self._translator.training.weights}
+        seeds = [v for v in self._translator.training.variables if id(v) not in weights]
+        named = [(f"optimizer/{n}", v) for n, v in enumerate(self._optimizer.variables)]
+        named += [(f"seed/{n}", v) for n, v in enumerate(seeds)]
+        return named + [(f"average/{n}", v) for n, v in enumerate(self._averages)]
+
+    def _step(
+        self, source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor, rate: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        real = tf.where(tf.not_equal(target_out, PAD))
+        targets = tf.gather_nd(target_out, real)
+        with tf.GradientTape() as tape:
+            readout = self._translator.readout([source, target_in], training=True)
+            vectors = tf.gather_nd(readout, real)  # padding costs no logits
+            losses = self._translator.output.losses(vectors, targets, self._smoothing)
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, self._weights)
+        self._optimizer.learning_rate.assign(rate)
+        self._optimizer.apply(gradients, self._weights)
+        if self._decay:
+            due = tf.equal(self._optimizer.iterations.value % AVERAGED_EVERY, 0)
+            tf.cond(due, self._average, tf.no_op)
+        return loss, tf.size(targets)
+
+    def _average(self) -> tf.Operation:
+        rounds = tf.cast(self._optimizer.iterations.value // AVERAGED_EVERY, tf.float32)
+        decay = tf.minimum(self._decay**AVERAGED_EVERY, rounds / (AVERAGING_WARMUP + rounds))
+        updates = [
+            average.assign_sub((1 - decay) * (average - weight))
+            for average, weight in zip(self._averages, self._weights, strict=True)
+        ]
+        return tf.group(*updates)

@@ -1,0 +1,66 @@
+"""Where a training stands: its position, its best result, its history; and who is told about it."""
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from seq2seq.training.validation import Validated
+
+
+@dataclass
+class Progress:
+    """Everything about a training that is not in tensors; saved with every state."""
+
+    epoch: int = 0  # counted from 0
+    batch: int = 0  # batches of this epoch already used
+    step: int = 0  # optimizer steps in all
+    seconds: float = 0.0  # spent, validation included, restarts added up
+    total_steps: int = 0  # planned, for schedules and the time left
+    best: float | None = None  # of training.keep_best_by
+    worse: int = 0  # validations since the best
+    halvings: int = 0  # of the plateau schedule's rate
+    stopped: bool = False  # by patience
+    loss_sum: float = 0.0  # since the last validation
+    loss_tokens: int = 0
+    loss_seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def history_csv(self) -> str:
+        """One row a validation."""
+        text = io.StringIO()
+        if self.history:
+            writer = csv.DictWriter(text, list(self.history[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.history)
+        return text.getvalue()
+
+
+def save_state(path: Path, progress: Progress, arrays: dict[str, np.ndarray]) -> None:
+    """Writes progress and arrays into one .npz."""
+    text = np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)
+    np.savez(path, allow_pickle=False, progress=text, **arrays)  # type: ignore[arg-type]
+
+
+def load_state(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:
+    """Reads what `save_state` wrote."""
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    return Progress(**json.loads(arrays.pop("progress").tobytes())), arrays
+
+
+class Reporter(Protocol):
+    """Whoever shows a training to a person."""
+
+    def started(self, message: str) -> None:
+        """Before the first step."""
+
+    def stepped(self, progress: Progress, loss: float, tokens: int, learning_rate: float) -> None:
+        """After every step: its mean loss in nats and its target tokens."""
+
+    def validated(self, progress: Progress, result: Validated, best: bool) -> None:
+        """After every validation."""

@@ -1,0 +1,78 @@
+"""Validation: perplexity of the references and sacreBLEU of real translations."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tensorflow as tf
+
+from seq2seq.config.sections import RunConfig
+from seq2seq.data.graph_subwords import GraphSubwords
+from seq2seq.data.pipeline import encode, pad_in_order, text_pairs
+from seq2seq.data.subwords import PAD, Subwords
+from seq2seq.models.translator import Translator
+from seq2seq.scoring.scores import corpus_bleu
+from seq2seq.training.corpus import read_parallel
+from seq2seq.translation.search import network
+from seq2seq.translation.text_translator import Parts, TextTranslator
+
+SAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What one validation found."""
+
+    perplexity: float
+    bleu: float
+    samples: list[tuple[str, str, str]]  # source, reference, translation
+
+
+class Validator:
+    """Holds the validation text and a float32 network that borrows the trained weights.
+
+    Translations are greedy: a few times faster than beam search, and they rank checkpoints alike.
+    """
+
+    def __init__(self, config: RunConfig, subwords: Subwords) -> None:
+        data = config.data
+        self._sources, self._references = read_parallel(
+            data.validation_source, data.validation_target
+        )
+        self.translator: Translator = network(config, subwords.size)
+        greedy = replace(config.decoding, beam_width=1, n_best=1, sampling=False, shortlist=False)
+        self._text_translator = TextTranslator(Parts(subwords, [self.translator]), greedy)
+        graph_subwords = GraphSubwords(subwords)
+
+        def encode_side(texts: tf.Tensor, _: tf.Tensor) -> tf.RaggedTensor:
+            return graph_subwords.encode(texts)
+
+        pairs = text_pairs(data.validation_source, data.validation_target)
+        pairs = pairs.apply(encode(encode_side, encode_side))
+        self._batches = pairs.apply(pad_in_order(64)).cache()
+
+        @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)] * 3, autograph=False)
+        def losses(source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor) -> tuple:
+            real = tf.where(tf.not_equal(target_out, PAD))
+            readout = self.translator.readout([source, target_in], training=False)
+            targets = tf.gather_nd(target_out, real)
+            found = self.translator.output.losses(tf.gather_nd(readout, real), targets, 0.0)
+            return tf.reduce_sum(found), tf.size(targets)
+
+        self._losses = losses
+
+    def __call__(self, weights: list[np.ndarray]) -> Validated:
+        """Scores a set of weights, in the order of `keras.Model.get_weights`."""
+        self.translator.training.set_weights(weights)
+        total = tokens = 0.0
+        for batch in self._batches:
+            loss, count = self._losses(*batch)
+            total, tokens = total + float(loss), tokens + int(count)
+        self._text_translator.refresh()
+        translations = self._text_translator.translate(self._sources)
+        spread = np.linspace(0, len(self._sources) - 1, SAMPLES).astype(int)
+        return Validated(
+            perplexity=math.exp(min(total / tokens, 700.0)),
+            bleu=corpus_bleu(translations, self._references),
+            samples=[(self._sources[n], self._references[n], translations[n]) for n in spread],
+        )

@@ -1,0 +1,127 @@
+"""Encoded sentences to outputs: batch by length, search, put back in order."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from seq2seq.config.sections import DecodingConfig
+from seq2seq.data.subwords import EOS, PAD
+from seq2seq.translation.engine import output_limit
+from seq2seq.translation.search import Search
+
+MULTIPLE = 8  # sentences a batch, where so many fit: matrix libraries keep something for every size
+Number = tuple[int, int]  # line and piece of a line: whose sentence it is
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One output of a search, as numbers. T output and S source subwords, EOS counted."""
+
+    ids: list[int]  # EOS at the end
+    log_probability: float  # of the whole output, in nats
+    score: float  # with length and coverage penalty
+    token_log_probabilities: np.ndarray  # (T,) nats
+    source_ids: list[int]  # EOS at the end
+    attention: np.ndarray  # (T, S); no columns unless the search keeps attention
+
+
+class BatchSearch:
+    """Searches any number of sentences in batches of similar length.
+
+    Args:
+        search: see `make_search`.
+        config: how it searches.
+        threads: batches searched at once.
+    """
+
+    def __init__(self, search: Search, config: DecodingConfig, threads: int = 1) -> None:
+        self._search = search
+        self._config = config
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def __call__(
+        self, sources: Sequence[list[int]], numbers: Sequence[Number]
+    ) -> list[list[Translation]]:
+        """The outputs for each source, best first; none for an empty one.
+
+        Args:
+            sources: ids without EOS.
+            numbers: which sentence each is; with the seed it decides what is drawn in sampling.
+        """
+        found: list[list[Translation]] = [[] for _ in sources]
+        batches = list(batches_of([len(ids) for ids in sources], self._config.batch_tokens))
+
+        def run(rows: list[int]) -> None:
+            source_ids = padded([[*sources[row], EOS] for row in rows])
+            inputs = [source_ids]
+            if self._config.sampling:
+                inputs.append(self._uniforms(source_ids, [numbers[row] for row in rows]))
+            fields = {name: field.numpy() for name, field in self._search(*inputs).items()}
+            for place, row in enumerate(rows):
+                found[row] = unpack(fields, place, [*sources[row], EOS])
+
+        if self._pool and len(batches) > 1:
+            # The longest first, so that no thread begins one when the others have ended.
+            list(self._pool.map(run, reversed(batches)))
+        else:
+            for rows in batches:
+                run(rows)
+        return found
+
+    def _uniforms(self, source_ids: np.ndarray, numbers: list[Number]) -> np.ndarray:
+        """(B, K, T) numbers in [0, 1), each sentence's by its number and the seed alone."""
+        steps = output_limit(source_ids.shape[1], self._config)
+        shape = (steps, self._config.n_best)  # longer batches draw more, after the same first
+        drawn = [
+            np.random.Generator(
+                np.random.Philox(key=(self._config.seed << 64) | (line << 24) | piece)
+            ).random(shape, np.float32)
+            for line, piece in numbers
+        ]
+        return np.stack(drawn).transpose(0, 2, 1)
+
+
+def batches_of(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Rows in batches of similar length; rows of length 0 are left out.
+
+    Args:
+        lengths: of each row, EOS not counted.
+        tokens: most tokens a batch, EOS and padding counted.
+    """
+    batch: list[int] = []
+    for row in sorted(
+        (row for row, length in enumerate(lengths) if length), key=lengths.__getitem__
+    ):
+        if batch and (len(batch) + 1) * (lengths[row] + 1) > tokens:
+            full = max(1, len(batch) // MULTIPLE) * MULTIPLE
+            yield batch[:full]
+            batch = batch[full:]
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    """Rows of ids as one array (B, longest) int32."""
+    array = np.full((len(rows), max(map(len, rows))), PAD, np.int32)
+    for place, row in enumerate(rows):
+        array[place, : len(row)] = row
+    return array
+
+
+def unpack(fields: dict[str, np.ndarray], place: int, source_ids: list[int]) -> list[Translation]:
+    """The outputs of one sentence of a batch, without padding."""
+    return [
+        Translation(
+            ids=fields["ids"][place, k, :length].tolist(),
+            log_probability=float(fields["log_probabilities"][place, k]),
+            score=float(fields["scores"][place, k]),
+            token_log_probabilities=fields["token_log_probabilities"][place, k, :length],
+            source_ids=source_ids,
+            attention=fields["weights"][place, k, :length, : len(source_ids)],
+        )
+        for k, length in enumerate(fields["lengths"][place])
+        if length
+    ]

@@ -1,0 +1,102 @@
+"""Lines to translations: split what is too long, encode, search, and join again."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from seq2seq.data.output_formats import LineOutput
+from seq2seq.data.splitting import split_line
+from seq2seq.data.subwords import Subwords
+from seq2seq.translation.batch_search import BatchSearch, Translation
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one search gave: a line is one part, unless it was split."""
+
+    joint: str  # what stands before it in the line
+    outputs: list[Translation]  # best first
+
+
+@dataclass(frozen=True)
+class LineTranslation:
+    """The translation of a line: no part if it is blank."""
+
+    parts: list[Part]
+
+
+def joined(line: LineTranslation, subwords: Subwords) -> list[LineOutput]:
+    """The translations of a line, best first; at least one, which is "" for a blank line.
+
+    The n-th of a split line is made of the n-th outputs of its parts.
+    """
+    if not line.parts:
+        return [LineOutput("", 0.0, 0.0)]
+    found = []
+    for rank in range(max(len(part.outputs) for part in line.parts)):
+        chosen = [part.outputs[min(rank, len(part.outputs) - 1)] for part in line.parts]
+        texts = [
+            part.joint + subwords.decode(output.ids)
+            for part, output in zip(line.parts, chosen, strict=True)
+        ]
+        score = sum(output.score for output in chosen) / len(chosen)
+        total = sum(output.log_probability for output in chosen)
+        found.append(LineOutput("".join(texts), score, total))
+    return found
+
+
+class LineTranslator:
+    """Translates windows of lines.
+
+    Args:
+        subwords: the vocabulary.
+        search: of encoded sentences.
+        longest: subwords; a longer line is split at sentence ends.
+    """
+
+    def __init__(self, subwords: Subwords, search: BatchSearch, longest: int) -> None:
+        self._subwords = subwords
+        self._search = search
+        self._longest = longest
+        self.split_lines = 0  # so far
+
+    def __call__(
+        self, windows: Iterable[Sequence[str]], first_line: int = 0
+    ) -> Iterator[list[LineTranslation]]:
+        """Translations of the lines of each window, in order.
+
+        Args:
+            windows: lines that are held, and sorted by length, together.
+            first_line: the number of the first line; sampling depends on it.
+        """
+        for lines in windows:
+            pieces = self._pieces(lines)
+            self.split_lines += sum(len(each) > 1 for each in pieces)
+            numbers = [
+                (first_line + line, part)
+                for line, each in enumerate(pieces)
+                for part in range(len(each))
+            ]
+            sources = [ids for each in pieces for _, ids in each]
+            outputs = iter(self._search(sources, numbers))
+            yield [
+                LineTranslation(
+                    [Part(joint, found) for joint, _ in each if (found := next(outputs))]
+                )
+                for each in pieces
+            ]
+            first_line += len(lines)
+
+    def _pieces(self, lines: Sequence[str]) -> list[list[tuple[str, list[int]]]]:
+        """Each line's pieces: what stands before one when it is joined again, and its ids."""
+        pieces = []
+        for line, ids in zip(lines, self._subwords.encode_all(lines), strict=True):
+            if len(ids) <= self._longest:
+                pieces.append([("", ids)])
+                continue
+            parts = split_line(line, self._longest, self._count)
+            encoded = self._subwords.encode_all([part.text for part in parts])
+            pieces.append(list(zip([part.joint for part in parts], encoded, strict=True)))
+        return pieces
+
+    def _count(self, texts: list[str]) -> list[int]:
+        return [len(ids) for ids in self._subwords.encode_all(texts)]

@@ -1,0 +1,104 @@
+"""Where the parts meet: networks become a step function, a search becomes one compiled graph."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from seq2seq.config.sections import DecodingConfig, RunConfig
+from seq2seq.data.subwords import BOS, EOS, LINE_BREAKS, PAD, UNKNOWN
+from seq2seq.decoding.beam import beam_search
+from seq2seq.decoding.forcing import force
+from seq2seq.decoding.greedy import greedy_search
+from seq2seq.decoding.rules import Rules
+from seq2seq.decoding.sampling import sample
+from seq2seq.decoding.step import Hypotheses, Start, StepFunction
+from seq2seq.models.translator import Translator, build_translator
+from seq2seq.translation.engine import Engine, begin
+from seq2seq.translation.shortlist_mask import GraphShortlist
+
+NEVER_WRITTEN = (PAD, UNKNOWN, BOS, *LINE_BREAKS)
+Search = Callable[..., dict[str, tf.Tensor]]
+
+
+def network(config: RunConfig, vocabulary_size: int) -> Translator:
+    """The network of a run as it translates: without training's noise."""
+    return build_translator(
+        config.model, vocabulary_size, pad_id=PAD, precision=config.decoding.precision
+    )
+
+
+def make_engine(translator: Translator, config: DecodingConfig) -> Engine:
+    """The network with its weights prepared for searching."""
+    return Engine(translator, PAD, NEVER_WRITTEN, config.precision)
+
+
+def make_search(
+    engines: Sequence[Engine],
+    config: DecodingConfig,
+    keep_attention: bool = False,
+    shortlist: GraphShortlist | None = None,
+) -> Search:
+    """A compiled function from source_ids (B, S), rows ending in EOS, to `Hypotheses`' fields.
+
+    When sampling it also takes the numbers to draw by, (B, n_best, T). Without `keep_attention`
+    the attention weights come back with no source positions.
+    """
+    ids = tf.TensorSpec((None, None), tf.int32)
+
+    def search(source_ids: tf.Tensor, uniforms: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        step, start = begin(
+            engines, source_ids, config, keep_attention or config.coverage_penalty > 0, shortlist
+        )
+        found = run_search(step, start, config, uniforms)
+        fields = dict(vars(found))
+        if shortlist:
+            fields["ids"] = step.real_ids(found.ids)
+        return fields
+
+    signature = [ids]
+    if config.sampling:
+        signature.append(tf.TensorSpec((None, config.n_best, None), tf.float32))
+    return tf.function(search, input_signature=signature, autograph=False)
+
+
+def make_scorer(engines: Sequence[Engine], config: DecodingConfig, keep_attention: bool) -> Search:
+    """A compiled function from source_ids (B, S) and target_ids (B, K, T) to `Hypotheses`' fields.
+
+    Rows end in EOS.
+    """
+    signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None, None), tf.int32)]
+
+    @tf.function(input_signature=signature, autograph=False)
+    def score(source_ids: tf.Tensor, target_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        with_attention = keep_attention or config.coverage_penalty > 0
+        step, start = begin(engines, source_ids, config, with_attention, None)
+        return vars(force(step, start, search_rules(config), target_ids))
+
+    return score
+
+
+def run_search(
+    step: StepFunction, start: Start, config: DecodingConfig, uniforms: Any
+) -> Hypotheses:
+    """The search that the settings ask for; to be traced."""
+    rules = search_rules(config)
+    if config.sampling:
+        narrowing = (config.temperature, config.top_k, config.top_p)
+        return sample(step, start, rules, uniforms, *narrowing)
+    if config.beam_width == 1:
+        return greedy_search(step, start, rules)
+    return beam_search(step, start, rules, config.beam_width, config.n_best)
+
+
+def search_rules(config: DecodingConfig) -> Rules:
+    """What the settings tell a search."""
+    return Rules(
+        bos=BOS,
+        eos=EOS,
+        pad=PAD,
+        alpha=config.length_penalty,
+        beta=config.coverage_penalty,
+        shortest=config.shortest,
+        blocked_ngram=config.blocked_ngram,
+    )

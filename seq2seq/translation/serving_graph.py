@@ -1,0 +1,152 @@
+"""A trained translator as the parts of a graph that a model server runs: weights, search, text.
+
+Products are float32, and everything is plain operations: no layer here has a form for GPUs of its
+own (keras.layers.LSTM has), so the graph is the same wherever it is traced.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seq2seq.config.sections import DecodingConfig
+from seq2seq.data.graph_subwords import GraphSubwords
+from seq2seq.data.shortlist import Shortlist
+from seq2seq.data.splitting import SENTENCE_ENDS, WIDE_SENTENCE_ENDS
+from seq2seq.data.subwords import EOS, PAD, WORD_START, Subwords
+from seq2seq.decoding.forcing import force
+from seq2seq.models.translator import Translator
+from seq2seq.serving.saved_model import chunking
+from seq2seq.serving.saved_model.translator_graph import (
+    Fields,
+    Searches,
+    TranslatorGraph,
+    Vocabulary,
+)
+from seq2seq.translation.engine import Engine, begin, output_limits
+from seq2seq.translation.search import NEVER_WRITTEN, run_search, search_rules
+from seq2seq.translation.shortlist_mask import GraphShortlist
+
+IDS = tf.TensorSpec((None, None), tf.int32)
+TARGETS = tf.TensorSpec((None, None, None), tf.int32)
+FIRST_BYTE = 4  # id of the byte piece 0; the others follow
+CONTINUING_BYTES = range(0x80, 0xC0)  # within a UTF-8 character
+
+
+class StoredNetwork:
+    """A network whose weights are stored once, in a chosen type, and used as float32.
+
+    Args:
+        translator: built for float32, trained.
+        dtype: "float32", "bfloat16" or "float16".
+    """
+
+    def __init__(self, translator: Translator, dtype: str) -> None:
+        self._translator = translator
+        self._stored = [
+            (weight, tf.Variable(tf.cast(weight, dtype), trainable=False, name=weight.name))
+            for weight in translator.training.weights
+        ]
+        self.parameter_bytes = sum(
+            stored.shape.num_elements() * stored.dtype.size for _, stored in self._stored
+        )
+
+    def searches(self, config: DecodingConfig, shortlist: Shortlist | None) -> Searches:
+        """The searches that the settings ask for; `config.n_best` outputs for `several`."""
+        listed = GraphShortlist(shortlist) if shortlist else None
+        alone = replace(config, n_best=1)
+
+        def limits(lengths: tf.Tensor) -> tf.Tensor:
+            return output_limits(lengths, config)
+
+        return Searches(
+            best=self._search(alone, listed, keep_attention=False),
+            several=self._search(config, listed, keep_attention=False),
+            aligned=self._search(alone, listed, keep_attention=True),
+            forced=self._scorer(alone),
+            outputs=config.n_best,
+            limits=limits,
+        )
+
+    def _search(
+        self, config: DecodingConfig, shortlist: GraphShortlist | None, keep_attention: bool
+    ) -> tf.types.experimental.GenericFunction:
+        keep_attention = keep_attention or config.coverage_penalty > 0
+
+        def search(source_ids: tf.Tensor) -> Fields:
+            with self._weights():
+                step, start = begin([self._engine()], source_ids, config, keep_attention, shortlist)
+                found = run_search(step, start, config, None)
+            return vars(found) | {"ids": step.real_ids(found.ids)}
+
+        return tf.function(search, input_signature=[IDS], autograph=False)
+
+    def _scorer(self, config: DecodingConfig) -> tf.types.experimental.GenericFunction:
+        keep_attention = config.coverage_penalty > 0
+
+        def score(source_ids: tf.Tensor, target_ids: tf.Tensor) -> Fields:
+            with self._weights():
+                step, start = begin([self._engine()], source_ids, config, keep_attention, None)
+                return dict(vars(force(step, start, search_rules(config), target_ids)))
+
+        return tf.function(score, input_signature=[IDS, TARGETS], autograph=False)
+
+    def _engine(self) -> Engine:
+        """To be made inside a graph, and inside `_weights`."""
+        return Engine(self._translator, PAD, NEVER_WRITTEN, "float32", held=False)
+
+    def _weights(self) -> keras.StatelessScope:
+        """Where layers read the stored weights instead of their own; casts them once a call."""
+        return keras.StatelessScope(
+            [(own, tf.cast(stored.value(), own.dtype)) for own, stored in self._stored]
+        )
+
+
+def make_graph(
+    network: StoredNetwork,
+    subwords: Subwords,
+    encoder: GraphSubwords,
+    config: DecodingConfig,
+    shortlist: Shortlist | None,
+) -> TranslatorGraph:
+    """All parts together.
+
+    Args:
+        network: see the class.
+        subwords: the vocabulary.
+        encoder: the same, in the graph; made after any seeding.
+        config: how to search; without sampling.
+        shortlist: if the search keeps to one.
+    """
+    pieces = subwords.pieces(range(subwords.size))
+    vocabulary = Vocabulary(
+        encode=lambda texts: encoder.encode(readable(texts)),
+        decode=encoder.decode,
+        pieces=pieces,
+        places=cutting_places(pieces),
+        pad=PAD,
+        eos=EOS,
+    )
+    searches = network.searches(config, shortlist)
+    return TranslatorGraph(vocabulary, searches, config.longest_source, config.batch_tokens)
+
+
+def readable(texts: tf.Tensor) -> tf.Tensor:
+    """Bytes as `bytes.decode("utf-8", "replace")` reads them."""
+    return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
+
+
+def cutting_places(pieces: Sequence[str]) -> chunking.CuttingPlaces:
+    """Where a text may be cut, by the written form of its pieces."""
+    before = np.full(len(pieces), chunking.IN_WORD, np.int8)
+    before[[piece.startswith(WORD_START) for piece in pieces]] = chunking.WORD_START
+    before[[FIRST_BYTE + byte for byte in CONTINUING_BYTES]] = chunking.IN_CHARACTER
+    after = np.full(len(pieces), chunking.GOES_ON, np.int8)
+    for ends, kind in (
+        (SENTENCE_ENDS, chunking.NARROW_END),
+        (WIDE_SENTENCE_ENDS, chunking.WIDE_END),
+    ):
+        after[[piece.endswith(tuple(ends)) for piece in pieces]] = kind
+    return chunking.CuttingPlaces(before, after)

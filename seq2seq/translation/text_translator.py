@@ -1,0 +1,142 @@
+"""A trained translator in memory: text in, text out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from seq2seq.config.sections import DecodingConfig
+from seq2seq.data.shortlist import Shortlist
+from seq2seq.data.subwords import EOS, Subwords
+from seq2seq.models.translator import Translator
+from seq2seq.translation.batch_search import BatchSearch, Translation, batches_of, padded, unpack
+from seq2seq.translation.line_translator import LineTranslator, joined
+from seq2seq.translation.search import Search, make_engine, make_scorer, make_search
+from seq2seq.translation.shortlist_mask import GraphShortlist
+
+WINDOW = 2048  # lines sorted by length before they are cut into batches
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """A translation and where the decoder looked for each of its subwords."""
+
+    translation: str
+    source_subwords: list[str]  # EOS at the end
+    target_subwords: list[str]  # EOS at the end
+    weights: np.ndarray  # (target subwords, source subwords); rows sum to 1, or are 0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a translator is made of: the networks vote, if there are several."""
+
+    subwords: Subwords
+    networks: Sequence[Translator]
+    shortlist: Shortlist | None = None
+
+
+class TextTranslator:
+    """A trained translator; made by `seq2seq.load`.
+
+    Args:
+        parts: vocabulary and networks, with trained weights.
+        decoding: how to search.
+        threads: batches searched at once.
+    """
+
+    def __init__(self, parts: Parts, decoding: DecodingConfig, threads: int = 1) -> None:
+        self.subwords = parts.subwords
+        self.network = parts.networks[0]
+        self.decoding = decoding
+        self._threads = threads
+        self.engines = [make_engine(network, decoding) for network in parts.networks]
+        self.shortlist = GraphShortlist(parts.shortlist) if parts.shortlist else None
+        self._searches: dict[bool, BatchSearch] = {}
+        self._scorers: dict[bool, Search] = {}
+
+    def refresh(self) -> None:
+        """Takes the networks' weights over as they are now."""
+        for engine in self.engines:
+            engine.refresh()
+
+    def translate(self, texts: Sequence[str]) -> list[str]:
+        """A translation for each text, in order; a blank text gives "".
+
+        Raises:
+            TypeError: `texts` is a single string.
+        """
+        if isinstance(texts, str):
+            raise TypeError(
+                "translate takes a list of texts, e.g. translate([text]); got one string"
+            )
+        windows = (texts[first : first + WINDOW] for first in range(0, len(texts), WINDOW))
+        lines = self.line_translator()
+        return [joined(each, self.subwords)[0].text for window in lines(windows) for each in window]
+
+    def search(self, texts: Sequence[str]) -> list[list[Translation]]:
+        """The outputs for each text as numbers, best first; texts are not split."""
+        encoded = self.subwords.encode_all(texts)
+        return self.batch_search()(encoded, [(number, 0) for number in range(len(texts))])
+
+    def score(self, sources: Sequence[str], targets: Sequence[str]) -> list[Translation]:
+        """What the network gives to targets that are there already, in order.
+
+        Raises:
+            ValueError: not as many targets as sources.
+        """
+        pairs = zip(
+            self.subwords.encode_all(sources), self.subwords.encode_all(targets), strict=True
+        )
+        return self.score_ids([([*source, EOS], [*target, EOS]) for source, target in pairs])
+
+    def score_ids(
+        self, pairs: Sequence[tuple[list[int], list[int]]], keep_attention: bool = False
+    ) -> list[Translation]:
+        """`score` of ids, sources and targets with EOS; over the whole vocabulary."""
+        scorer = self._scorer(keep_attention)
+        found: list[Translation | None] = [None] * len(pairs)
+        lengths = [max(map(len, pair)) for pair in pairs]
+        for rows in batches_of(lengths, self.decoding.batch_tokens):
+            sources, targets = (padded([pairs[row][side] for row in rows]) for side in (0, 1))
+            fields = scorer(tf.constant(sources), tf.constant(targets[:, None]))
+            fields = {name: field.numpy() for name, field in fields.items()}
+            for place, row in enumerate(rows):
+                found[row] = unpack(fields, place, pairs[row][0])[0]
+        return [each for each in found if each is not None]
+
+    def _scorer(self, keep_attention: bool) -> Search:
+        if keep_attention not in self._scorers:
+            self._scorers[keep_attention] = make_scorer(self.engines, self.decoding, keep_attention)
+        return self._scorers[keep_attention]
+
+    def align(self, text: str) -> Alignment:
+        """The best translation of one text with its attention weights.
+
+        Raises:
+            ValueError: the text has no words.
+        """
+        search = self.batch_search(keep_attention=True)
+        outputs = search([self.subwords.encode(text)], [(0, 0)])[0]
+        if not outputs:
+            raise ValueError("there is nothing to translate in a blank text")
+        best = outputs[0]
+        return Alignment(
+            translation=self.subwords.decode(best.ids),
+            source_subwords=self.subwords.pieces(best.source_ids),
+            target_subwords=self.subwords.pieces(best.ids),
+            weights=best.attention,
+        )
+
+    def batch_search(self, keep_attention: bool = False) -> BatchSearch:
+        """The search of encoded sentences, which is traced at its first use."""
+        if keep_attention not in self._searches:
+            search = make_search(self.engines, self.decoding, keep_attention, self.shortlist)
+            self._searches[keep_attention] = BatchSearch(search, self.decoding, self._threads)
+        return self._searches[keep_attention]
+
+    def line_translator(self, keep_attention: bool = False) -> LineTranslator:
+        """A translator of windows of lines, which counts what it splits."""
+        search = self.batch_search(keep_attention)
+        return LineTranslator(self.subwords, search, self.decoding.longest_source)

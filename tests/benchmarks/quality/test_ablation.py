@@ -1,0 +1,147 @@
+import argparse
+import csv
+import io
+import json
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from conftest import miniature_settings
+
+from benchmarks.quality import ablation_variant
+from benchmarks.quality.ablation import Ablation
+from benchmarks.quality.ablation_table import comma_separated, markdown
+from benchmarks.quality.ablation_variant import Result
+from benchmarks.quality.variations import Variant, variants_of
+from seq2seq.errors import ConfigError
+
+CONFIG = Path("configs/one.yaml")
+RESULT = Result(
+    parameters=1_234_567,
+    steps=90,
+    training_seconds=61.2,
+    training_tokens_per_second=4321.0,
+    perplexity=5.678,
+    bleu=38.764,
+    bleu_interval=1.234,
+    greedy_sentences_per_second=600.4,
+    beam_sentences_per_second=201.6,
+)
+
+
+def test_every_combination_of_the_varied_values_is_a_variant():
+    found = variants_of([CONFIG], ["model.attention=dot,none", "model.cell=lstm,gru"])
+    assert [each.overrides for each in found] == [
+        ["model.attention=dot", "model.cell=lstm"],
+        ["model.attention=dot", "model.cell=gru"],
+        ["model.attention=none", "model.cell=lstm"],
+        ["model.attention=none", "model.cell=gru"],
+    ]
+    assert len({each.name for each in found}) == 4
+    assert [each.overrides for each in variants_of([CONFIG], [])] == [[]]
+
+
+def test_one_at_a_time_each_value_stands_beside_the_file_as_it_is():
+    found = variants_of([CONFIG], ["model.attention=dot,none", "model.cell=gru"], True)
+    assert [each.overrides for each in found] == [
+        [],
+        ["model.attention=dot"],
+        ["model.attention=none"],
+        ["model.cell=gru"],
+    ]
+    assert len({each.name for each in found}) == 4
+
+
+def test_a_table_of_one_at_a_time_leaves_empty_what_is_as_in_the_file():
+    found = variants_of([CONFIG], ["model.attention=dot", "model.cell=gru"], True)
+    results = {found[1]: RESULT, found[0]: "as in the file", found[2]: RESULT}  # any order
+    heading, _, dot, plain, gru = markdown(results).splitlines()
+    assert heading.startswith("| settings | model.attention | model.cell | BLEU |")
+    assert dot.startswith("| one | dot |  | 38.76")
+    assert plain.startswith("| one |  |  | as in the file |")
+    assert gru.startswith("| one |  | gru | 38.76")
+    rows = list(csv.DictReader(io.StringIO(comma_separated(results))))
+    assert [row["model.cell"] for row in rows] == ["", "", "gru"]
+
+
+def test_only_what_is_not_known_is_trained(tmp_path, monkeypatch):
+    trained = []
+
+    def run(command, **_):
+        trained.append([each for each in command if each.startswith("--set=")])
+        return subprocess.CompletedProcess(command, 0, "a warning\n" + json.dumps(asdict(RESULT)))
+
+    monkeypatch.setattr(subprocess, "run", run)
+    arguments = argparse.Namespace(
+        configs=[Path("configs/miniature.yaml")],
+        vary=["model.attention=general,dot", "model.forget_bias=100"],
+        one_at_a_time=True,
+        overrides=["model.units=64"],
+        minutes=1.0,
+        jobs=1,
+        output=tmp_path,
+    )
+    Ablation(arguments).run()
+    assert trained == [
+        ["--set=model.units=64"],
+        ["--set=model.units=64", "--set=model.attention=dot"],
+    ]
+    _, _, plain, general, dot, refused = (tmp_path / "table.md").read_text().splitlines()
+    assert "38.76" in plain and "38.76" in dot
+    assert "as in the file" in general and "refused" in refused and "forget_bias" in refused
+    Ablation(arguments).run()
+    assert len(trained) == 2
+    arguments.minutes = 2.0
+    Ablation(arguments).run()
+    assert len(trained) == 4
+
+
+def test_every_settings_file_is_varied():
+    configs = [CONFIG, Path("configs/two.yaml")]
+    found = variants_of(configs, ["model.cell=lstm,gru"])
+    assert [each.config for each in found] == [CONFIG, CONFIG, configs[1], configs[1]]
+    assert len({each.name for each in found}) == 4
+
+
+@pytest.mark.parametrize("wrong", ["attention=dot", "model.attention", "model.attention=dot,,none"])
+def test_a_variation_of_another_form_is_refused(wrong):
+    with pytest.raises(ConfigError, match="expected SECTION.FIELD=VALUE,VALUE"):
+        variants_of([CONFIG], [wrong])
+
+
+def test_the_tables_hold_what_was_measured_and_why_something_was_not():
+    measured, refused = variants_of([CONFIG], ["model.attention=dot,none"])
+    results = {measured: RESULT, refused: "refused: no attention"}
+    heading, _, first, second = markdown(results).splitlines()
+    assert first == "| one | dot | 38.76 ± 1.23 | 5.68 | 1,234,567 | 90 | 4,321 | 600 | 202 | 61 |"
+    assert heading.count("|") == first.count("|") == second.count("|")
+    assert "| one | none | refused: no attention |" in second
+    rows = list(csv.DictReader(io.StringIO(comma_separated(results))))
+    assert float(rows[0]["bleu"]) == RESULT.bleu
+    assert rows[1]["refused"] == "refused: no attention"
+
+
+def test_two_variants_of_one_name_are_refused():
+    with pytest.raises(ConfigError, match="two variants"):
+        variants_of([CONFIG, Path("other/one.yaml")], [])
+
+
+def test_a_plan_is_kept_and_serves_no_other_purpose(tmp_path, monkeypatch):
+    pilots = []
+    monkeypatch.setattr(
+        ablation_variant, "_pilot", lambda config: pilots.append(config) or (0.5, 600.0)
+    )
+    config = miniature_settings(tmp_path)
+    plan = ablation_variant._plan(config, tmp_path / "run", minutes=2)
+    assert (plan.steps, plan.tokens_per_second) == (240, 1200.0)
+    assert ablation_variant._plan(config, tmp_path / "run", minutes=2) == plan
+    assert len(pilots) == 1
+    other = miniature_settings(tmp_path, model={"cell": "gru"})
+    for wrong, minutes in ((config, 3), (other, 2)):
+        with pytest.raises(ConfigError, match="choose another --output"):
+            ablation_variant._plan(wrong, tmp_path / "run", minutes)
+
+
+def test_a_variants_name_can_be_a_folders():
+    assert "/" not in Variant(CONFIG, (("model.source_vectors", "a/b.txt"),)).name

@@ -1,0 +1,46 @@
+"""One exported model for all tests that look at one."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from command_line import run_command
+from made_once import made_once
+
+from seq2seq.serving.verify.report import Report
+from seq2seq.workflows import export as exporting
+
+N_BEST, LONGEST = 3, 100
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Not to be changed."""
+
+    run: Path  # a trained run folder
+    model: Path  # what `seq2seq export` made of a copy of it that is gone, moved to another place
+
+    @property
+    def version(self):
+        """The directory of its one version."""
+        return self.model / "1"
+
+
+def exported_model(request):
+    """For fixtures: the model, which the first that asks exports."""
+
+    def make(folder):
+        shutil.copytree(request.getfixturevalue("trained_run"), folder / "run")
+        shutil.copytree(folder / "run", folder / "gone")
+        written = folder / "written" / "miniature"
+        with pytest.MonkeyPatch.context() as patch:
+            # What was moved is verified by test_export_directory.py, and that is enough.
+            patch.setattr(exporting, "verify", lambda directory: Report(directory, ()))
+            printed = run_command("export", folder / "gone", written, "--n-best", N_BEST)
+        assert printed == f"{written / '1'}\n"
+        shutil.rmtree(folder / "gone")
+        shutil.move(written, folder / "miniature")
+
+    folder = made_once(request.getfixturevalue("tmp_path_factory"), "exported", make)
+    return Exported(folder / "run", folder / "miniature")

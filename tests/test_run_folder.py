@@ -1,0 +1,150 @@
+import functools
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import miniature_settings
+
+from seq2seq.data.subwords import Subwords
+from seq2seq.errors import RunError
+from seq2seq.run_folder import RunFolder
+
+
+@pytest.fixture
+def run(trained_run, tmp_path):
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(trained_run, tmp_path / "run"))
+
+
+def change_manifest(run, **fields):
+    path = run / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_a_run_copied_elsewhere_opens(run):
+    folder = RunFolder.open(run)
+    assert folder.config().model.attention == "additive"
+    assert folder.subwords().size == folder.manifest["vocabulary_size"]
+    assert folder.weights("best").is_file()
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "subwords.model", "best", "state"])
+def test_an_altered_file_is_refused_by_name(run, name):
+    path = run / name if "." in name else RunFolder.open(run).weights(name)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RunError, match=f"{path.name} is not the file this run wrote"):
+        RunFolder.open(run)
+
+
+def test_a_missing_file_is_refused_by_name(run):
+    (run / "subwords.model").unlink()
+    with pytest.raises(RunError, match="subwords.model is missing"):
+        RunFolder.open(run)
+
+
+def test_a_vocabulary_of_another_run_is_refused(run, small_corpus):
+    from seq2seq.training.corpus import learn_subwords
+
+    learn_subwords(miniature_settings(small_corpus))  # another vocabulary, itself in order
+    other: Subwords = learn_subwords(miniature_settings(small_corpus))
+    (run / "subwords.model").write_bytes(other.model)
+    with pytest.raises(RunError, match="subwords.model is not the file this run wrote"):
+        RunFolder.open(run)
+
+
+def test_a_newer_format_is_refused_with_both_numbers(run):
+    change_manifest(run, format=2)
+    with pytest.raises(RunError, match="has run format 2, this version reads up to 1"):
+        RunFolder.open(run)
+
+
+def test_a_damaged_manifest_is_refused(run):
+    (run / "manifest.json").write_text("{")
+    with pytest.raises(RunError, match="manifest.json is damaged"):
+        RunFolder.open(run)
+
+
+def test_a_folder_without_manifest_is_no_run(tmp_path):
+    with pytest.raises(RunError, match="is not a run folder"):
+        RunFolder.open(tmp_path)
+
+
+def test_a_folder_with_other_things_is_not_taken_for_a_new_run(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunError, match="is not a run folder and not empty"):
+        RunFolder.exists(tmp_path)
+    assert not RunFolder.exists(tmp_path / "new")
+
+
+class Killed(BaseException):
+    """Stands in for the end of the process."""
+
+
+def test_a_kill_at_any_write_leaves_a_run_that_opens(run, monkeypatch):
+    """Every rename and removal of a save is, in turn, the last thing that happens."""
+    survived = 0
+    for last in range(20):
+        content = f"weights of save {last}".encode()  # other content, but always the same step
+        writers = dict.fromkeys(
+            ("best", "state"), functools.partial(Path.write_bytes, data=content)
+        )
+        before = contents(run)
+        calls = iter(range(last))
+        with monkeypatch.context() as patch:
+            for name in ("replace", "unlink"):
+                patch.setattr(os, name, dying(getattr(os, name), calls))
+            try:
+                RunFolder.open(run).save_weights(1000, writers)
+            except Killed:
+                survived += 1
+            else:
+                break
+        assert contents(run) in (before, [content, content])
+    assert survived >= 3  # two renames of weights and one of the manifest
+
+
+def contents(run):
+    folder = RunFolder.open(run)
+    return [folder.weights(role).read_bytes() for role in ("best", "state")]
+
+
+def test_files_of_others_among_the_weights_stay(run):
+    (run / "weights" / "backup.h5").write_text("mine")
+    RunFolder.open(run).save_weights(999, {"last": lambda path: path.write_bytes(b"weights")})
+    assert (run / "weights" / "backup.h5").read_text() == "mine"
+
+
+def test_a_kill_while_a_run_is_made_leaves_nothing_in_its_place(run, tmp_path, monkeypatch):
+    folder = RunFolder.open(run)
+    config, subwords = folder.config(), folder.subwords()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", dying(os.rename, iter(())))
+        with pytest.raises(Killed):
+            RunFolder.create(tmp_path / "new", config, subwords)
+    assert not RunFolder.exists(tmp_path / "new")
+    RunFolder.create(tmp_path / "new", config, subwords)
+    assert RunFolder.open(tmp_path / "new").config() == config
+
+
+def dying(function, calls):
+    def call(*arguments, **options):
+        if next(calls, None) is None:
+            raise Killed
+        return function(*arguments, **options)
+
+    return call
+
+
+def test_a_save_removes_what_it_replaces(run):
+    folder = RunFolder.open(run)
+    old = folder.weights("last")
+    folder.save_weights(999, {"last": lambda path: path.write_bytes(b"weights")})
+    assert not old.exists()
+    assert RunFolder.open(run).weights("last").read_bytes() == b"weights"
+    assert {path.name for path in (run / "weights").iterdir()} == {
+        folder.weights(role).name for role in ("best", "last", "state")
+    }
