@@ -108,12 +108,16 @@ class ModelConfig:
         return self.readout_size or (self.embedding_size if self.tied_output else self.units)
 
     @property
+    def feeds_readout(self) -> bool:
+        """Whether input feeding feeds Luong's attentional vector, the readout, not the context."""
+        return self.input_feeding and self.attention_reads == "top" and self.readout == "tanh"
+
+    @property
     def fed_size(self) -> int:
-        """Units that input feeding adds to the decoder's input: Luong's vector, or the context."""
+        """Units that input feeding adds to the decoder's input."""
         if not self.input_feeding:
             return 0
-        attentional = self.attention_reads == "top" and self.readout == "tanh"
-        return self.readout_width if attentional else self.context_size
+        return self.readout_width if self.feeds_readout else self.context_size
 
     @property
     def tied_output(self) -> bool:

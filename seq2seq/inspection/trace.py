@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
-from seq2seq.inspection.gate_equations import CellStep, cell_step
+from seq2seq.models.cells import CellStep
+from seq2seq.models.decoder_parts import Vectors
 from seq2seq.models.embeddings import scaled
-from seq2seq.models.products import Tensor
+from seq2seq.models.products import Tensor, product, value_of
+from seq2seq.models.recurrence import Recurrence
+from seq2seq.models.recurrent_loop import Operands
 from seq2seq.models.translator import Layers, Translator, begin_decoding
 
 
@@ -24,7 +26,7 @@ from seq2seq.models.translator import Layers, Translator, begin_decoding
 class LayerTrace:
     """One recurrent layer, or one of two directions; row s is position s whichever way it reads."""
 
-    gates: dict[str, np.ndarray]  # each (S, U) or (T, U); see `cell_step` for the names
+    gates: dict[str, np.ndarray]  # each (S, U) or (T, U); see `Cell.gates` for the names
     hidden: np.ndarray  # h after each position, the same shape
     cell: np.ndarray | None  # c likewise, where the kind has one
 
@@ -49,10 +51,10 @@ class Trace:
         return found
 
 
-class RecordedLayer:
-    """A recurrent layer that keeps what its steps computed, as tensors."""
+class RecordedCell:
+    """A recurrent layer's cell that keeps what its steps computed, as tensors."""
 
-    def __init__(self, layer: keras.layers.Layer) -> None:
+    def __init__(self, layer: Recurrence) -> None:
         self.layer = layer
         self._steps: list[CellStep] = []
 
@@ -61,18 +63,25 @@ class RecordedLayer:
         """In the order of positions."""
         return self._steps[::-1] if self.layer.backward else self._steps
 
-    def advance(self, inputs: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """One step, as `layer.step` takes and gives it."""
-        found = cell_step(self.layer, inputs, states)
+    def projected(self, product: Tensor, operands: Operands) -> Tensor:
+        """See `Cell`."""
+        return self.layer.cell.projected(product, operands)
+
+    def advance(self, projected: Tensor, states: list[Tensor], operands: Operands) -> CellStep:
+        """See `Cell`."""
+        found = self.layer.cell.advance(projected, states, operands)
         self._steps.append(found)
-        return found.states[0], found.states
+        return found
 
     def read(self, inputs: Tensor, mask: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """A whole sentence (1, S, D) without padding, as `layer.call` takes and gives it."""
-        states = [ops.zeros((1, self.layer.units)) for _ in range(self.layer.states)]
+        """A whole sentence (1, S, D) without padding, as the layer's `call` takes and gives it."""
+        layer, weights = self.layer, self.layer.weights_of_a_step()
+        products = product(inputs, value_of(layer.cell.kernel), layer.precision)
+        projected = self.projected(products, weights)
+        states = [ops.zeros((1, layer.units)) for _ in range(layer.states)]
         positions = range(inputs.shape[1])
-        for position in reversed(positions) if self.layer.backward else positions:
-            _, states = self.advance(inputs[:, position], states)
+        for position in reversed(positions) if layer.backward else positions:
+            states = self.advance(projected[:, position], states, weights).states
         return ops.stack([step.states[0] for step in self.steps], axis=1), states
 
 
@@ -80,7 +89,7 @@ class RecordedLayer:
 class Recording:
     """A `Trace` as tensors, through which gradients can be taken."""
 
-    layers: dict[str, RecordedLayer]
+    layers: dict[str, RecordedCell]
     attention: Tensor  # (T, S)
     logits: Tensor  # (T, V)
 
@@ -123,22 +132,21 @@ def record(layers: Layers, source_vectors: Tensor, target_in: Sequence[int]) -> 
     """
     if not len(target_in):
         raise ValueError("the target has no ids; it needs BOS at least")
-    reading = [tuple(map(RecordedLayer, directions)) for directions in layers.encoder.recurrent]
-    writing = [RecordedLayer(layer) for layer in layers.decoder.recurrent]
+    reading = [tuple(map(RecordedCell, directions)) for directions in layers.encoder.recurrent]
+    writing: list[Any] = [RecordedCell(layer) for layer in layers.decoder.recurrent]
     encoder = replace(
         layers.encoder, recurrent=[tuple(each.read for each in both) for both in reading]
     )
-    steps: Any = [each.advance for each in writing]  # called as the layers in their place are
-    decoder = replace(layers.decoder, steps=steps)
+    decoder = replace(layers.decoder, cells=writing)
 
     mask = ops.ones(source_vectors.shape[:2], "bool")
     memory, last_states = encoder(source_vectors, mask, dropout=0.0)
     source, states = begin_decoding(layers, memory, last_states, mask)
-    states = [each[:, None] for each in states]
+    states, operands = [each[:, None] for each in states], decoder.weights(source)
     readouts, weights = [], []
     for previous in target_in:
         vectors = scaled(layers.target_embedding, ops.convert_to_tensor([[previous]], "int32"))
-        readout, states, looked = decoder.step(vectors, states, source)
+        readout, states, looked = decoder.step(Vectors(vectors), states, operands)
         readouts.append(readout[:, 0])
         weights.append(looked[:, 0])
     recorded = [*(each for both in reading for each in both), *writing]

@@ -4,14 +4,24 @@ Shape suffixes: B sentences, T queries (target positions or hypotheses), S sourc
 units, M memory units, A attention units.
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 from keras import ops
 
-from seq2seq.models.products import Projection, Tensor, product
+from seq2seq.models.products import Projection, Tensor, value_of
+from seq2seq.models.recurrent_loop import Operands, Weights
 
 MASKED_SCORE = -1e9  # finite, so a fully masked row stays NaN-free
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """What attention needs of B sentences, made once for all queries; by the names it uses."""
+
+    matrices: dict[str, Tensor] = field(default_factory=dict)  # each (B, ...)
+    values: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Attention(keras.layers.Layer):
@@ -30,28 +40,53 @@ class Attention(keras.layers.Layer):
         context (B, T, M) and weights (B, T, S); each row of weights sums to 1 and is 0 at padding.
     """
 
+    is_mean = True  # whether a context is the weighted mean of the memory itself
+
     def __init__(self, precision: str = "float32", **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.precision = precision
 
-    def scores(self, query_BTU: Tensor, keys_BSA: Tensor) -> Tensor:
-        """Scores (B, T, S), any real numbers."""
+    def build(
+        self,
+        query_shape: tuple,
+        memory_shape: tuple,
+        keys_shape: tuple,
+        memory_mask_shape: tuple | None = None,
+    ) -> None:
+        """No weights, unless a subclass has some."""
+
+    def matrices(self) -> dict[str, Tensor]:
+        """Weights that queries, or what was found, are multiplied with, by name."""
+        return {}
+
+    def values(self) -> dict[str, Tensor]:
+        """Other weights, by name."""
+        return {}
+
+    def sentences(self, memory_BSM: Tensor, keys_BSA: Tensor, mask_BS: Tensor) -> Sentences:
+        """What `weigh` and `read` need of the sentences."""
+        masked_B1S = ops.where(mask_BS, 0.0, MASKED_SCORE)[:, None, :]
+        return Sentences({"memory": memory_BSM}, {"masked": masked_B1S})
+
+    def weigh(self, query_BTU: Tensor, operands: Operands) -> Tensor:
+        """Weights (B, T, S), or of each head; `operands` have the weights and the sentences."""
         raise NotImplementedError
 
-    def step_keys(self, keys_BSA: Tensor) -> Tensor:
-        """Keys in the form that `step_scores` takes: what can be done once a sentence."""
-        return keys_BSA
+    def read(self, weights: Tensor, operands: Operands) -> Tensor:
+        """The context (B, T, M) that weights give."""
+        return operands.times("memory", weights)
 
-    def step_scores(self, query_BTU: Tensor, step_keys: Tensor) -> Tensor:
-        """`scores` from `step_keys`."""
-        return self.scores(query_BTU, step_keys)
+    def shown(self, weights: Tensor) -> Tensor:
+        """Weights (B, T, S) of all heads together."""
+        return weights
 
     def call(self, query: Tensor, memory: Tensor, keys: Tensor, memory_mask: Tensor) -> tuple:
         """See the class."""
-        scores_BTS = self.scores(query, keys)
-        scores_BTS = ops.where(memory_mask[:, None, :], scores_BTS, MASKED_SCORE)
-        weights_BTS = ops.softmax(scores_BTS)
-        return ops.matmul(weights_BTS, memory), weights_BTS
+        made = self.sentences(memory, keys, memory_mask)
+        matrices, values = self.matrices() | made.matrices, self.values() | made.values
+        operands = Weights(matrices, values, self.precision)
+        weights = self.weigh(query, operands)
+        return self.read(weights, operands), self.shown(weights)
 
     def get_config(self) -> dict:
         """Constructor arguments."""
@@ -76,18 +111,16 @@ class DotAttention(Attention):
         super().__init__(**kwargs)
         self.scaled = scaled
 
-    def scores(self, query_BTU: Tensor, keys_BSA: Tensor) -> Tensor:
-        """Dot products; A = U."""
-        return self.step_scores(query_BTU, self.step_keys(keys_BSA))
-
-    def step_keys(self, keys_BSA: Tensor) -> Tensor:
-        """Scaled and transposed, (B, A, S)."""
+    def sentences(self, memory_BSM: Tensor, keys_BSA: Tensor, mask_BS: Tensor) -> Sentences:
+        """Keys scaled and transposed, (B, A, S); A = U."""
+        made = super().sentences(memory_BSM, keys_BSA, mask_BS)
         keys_BAS = ops.transpose(keys_BSA, (0, 2, 1))
-        return keys_BAS / keys_BSA.shape[-1] ** 0.5 if self.scaled else keys_BAS
+        keys_BAS = keys_BAS / keys_BSA.shape[-1] ** 0.5 if self.scaled else keys_BAS
+        return Sentences(made.matrices | {"keys": keys_BAS}, made.values)
 
-    def step_scores(self, query_BTU: Tensor, step_keys: Tensor) -> Tensor:
-        """One product a step."""
-        return ops.matmul(query_BTU, step_keys)
+    def weigh(self, query_BTU: Tensor, operands: Operands) -> Tensor:
+        """One product."""
+        return ops.softmax(operands.times("keys", query_BTU) + operands.value("masked"))
 
     def get_config(self) -> dict:
         """Constructor arguments."""
@@ -101,27 +134,56 @@ class AdditiveAttention(Attention):
     Keys are V memory. Keras's layer of this name has neither W nor V.
     """
 
-    def build(self, query_shape: tuple, memory_shape: tuple, keys_shape: tuple, *_: tuple) -> None:
+    def build(
+        self,
+        query_shape: tuple,
+        memory_shape: tuple,
+        keys_shape: tuple,
+        memory_mask_shape: tuple | None = None,
+    ) -> None:
         """W (U, A) and v (A, 1)."""
         units = keys_shape[-1]
         self.query_kernel = self.add_weight(shape=(query_shape[-1], units), name="query_kernel")
         self.score_kernel = self.add_weight(shape=(units, 1), name="score_kernel")
 
-    def scores(self, query_BTU: Tensor, keys_BSA: Tensor) -> Tensor:
+    def matrices(self) -> dict[str, Tensor]:
+        """W."""
+        return {"query": value_of(self.query_kernel)}
+
+    def values(self) -> dict[str, Tensor]:
+        """The vector v."""
+        return {"score": value_of(self.score_kernel)}
+
+    def sentences(self, memory_BSM: Tensor, keys_BSA: Tensor, mask_BS: Tensor) -> Sentences:
+        """Keys as they are."""
+        made = super().sentences(memory_BSM, keys_BSA, mask_BS)
+        return Sentences(made.matrices, made.values | {"keys": keys_BSA})
+
+    def weigh(self, query_BTU: Tensor, operands: Operands) -> Tensor:
         """The sum W query + key is made for every pair of positions, (B, T, S, A)."""
-        query_BTA = product(query_BTU, self.query_kernel, self.precision)
-        sums_BTSA = ops.tanh(query_BTA[:, :, None, :] + keys_BSA[:, None, :, :])
-        return ops.squeeze(ops.matmul(sums_BTSA, self.score_kernel), axis=-1)
+        query_BTA = operands.times("query", query_BTU)
+        sums_BTSA = ops.tanh(query_BTA[:, :, None, :] + operands.value("keys")[:, None, :, :])
+        scores_BTS = ops.squeeze(ops.matmul(sums_BTSA, operands.value("score")), axis=-1)
+        return ops.softmax(scores_BTS + operands.value("masked"))
 
 
 @keras.saving.register_keras_serializable(package="seq2seq")
 class NoAttention(Attention):
     """Sutskever et al. 2014: the decoder's first state is all it sees of the source."""
 
-    def call(self, query: Tensor, memory: Tensor, keys: Tensor, memory_mask: Tensor) -> tuple:
-        """A context of width 0 and weights that are all 0."""
-        nowhere = ops.zeros_like(query[:, :, :1])
-        return query[:, :, :0], nowhere * ops.cast(memory_mask[:, None, :], query.dtype)
+    is_mean = False
+
+    def sentences(self, memory_BSM: Tensor, keys_BSA: Tensor, mask_BS: Tensor) -> Sentences:
+        """Only how many source positions there are."""
+        return Sentences({}, {"nowhere": ops.cast(mask_BS, "float32")[:, None, :] * 0.0})
+
+    def weigh(self, query_BTU: Tensor, operands: Operands) -> Tensor:
+        """Weights that are all 0."""
+        return query_BTU[:, :, :1] * operands.value("nowhere")
+
+    def read(self, weights: Tensor, operands: Operands) -> Tensor:
+        """A context of width 0."""
+        return weights[:, :, :0]
 
 
 def make_attention(

@@ -1,25 +1,31 @@
-"""The decoder: recurrent layers, attention and readout, over all positions or one at a time.
+"""The decoder: recurrent layers, attention and readout, wired once for whoever runs them.
+
+`Decoder.through` is the wiring. What differs is how parts are computed, so that is given as a
+value: `AllPositions` runs each layer over a whole target; `OnePosition` computes one step with
+whatever `Operands` a training loop, a search or a tracer brings.
 
 Shape suffixes: B sentences, T target positions, K hypotheses, S source positions, E embedding
-units, U units, R readout units.
+units, U units, C context units, R readout units.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 from keras import ops
 
 from seq2seq.config.architecture import MULTI_HEAD, ModelConfig
-from seq2seq.models.attention import make_attention
+from seq2seq.models.attention import Attention, make_attention
+from seq2seq.models.decoder_parts import Context, Named, Part, Scoped, Vectors
 from seq2seq.models.multi_head import make_multi_head
-from seq2seq.models.products import Tensor
-from seq2seq.models.readout import make_readout, read_out
-from seq2seq.models.recurrence import make_recurrence
-from seq2seq.models.recurrent_step import RecurrentStep
+from seq2seq.models.products import Tensor, value_of
+from seq2seq.models.readout import make_readout
+from seq2seq.models.recurrence import Recurrence, dropped, make_recurrence
+from seq2seq.models.recurrent_loop import Operands, Weights
 
 Noise = Callable[[int, Tensor], Tensor]  # (layer, its outputs) -> outputs with training's noise
+ATTENTION, READOUT = "attention/", "readout/"  # what names of their operands begin with
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,19 @@ class Source:
     mask: Tensor  # (B, S) bool, False at padding
 
 
+class Runner(Protocol):
+    """How the parts of a decoder are computed."""
+
+    def advance(self, number: int, parts: Named) -> Tensor:
+        """Outputs of a recurrent layer, with training's noise."""
+
+    def attend(self, query: Tensor) -> Any:
+        """What attention gives for a state: a `Part`."""
+
+    def combine(self, parts: Named) -> Tensor:
+        """What the layer of the readout gives."""
+
+
 @dataclass(frozen=True)
 class Decoder:
     """The layers of a decoder.
@@ -40,10 +59,10 @@ class Decoder:
     """
 
     config: ModelConfig
-    recurrent: list[keras.layers.Layer]
-    steps: list[RecurrentStep]  # of `recurrent`
+    recurrent: list[Recurrence]
+    cells: list[Any]  # of `recurrent`, or what takes their steps in their place
     keys: keras.layers.Layer
-    attention: keras.layers.Layer
+    attention: Attention
     readout: Any  # a layer, or None
 
     @property
@@ -58,101 +77,259 @@ class Decoder:
         recurrent = [self.config.units for layer in self.recurrent for _ in range(layer.states)]
         return recurrent + ([self.config.fed_size] if self.config.input_feeding else [])
 
-    def all_steps(
-        self, vectors: Tensor, mask: Tensor, state: list[Tensor], source: Source, dropout: float
-    ) -> Tensor:
-        """Readouts (B, T, R) of every position at once; for decoders without feedback.
-
-        Args:
-            vectors: (B, T, E) of the previous token at each position.
-            mask: (B, T) bool, False at padding.
-            state: the first, each (B, U).
-            source: see the class.
-            dropout: after each layer.
-        """
-
-        def advance(number: int, inputs: Tensor) -> Tensor:
-            return self.recurrent[number](inputs, mask, self.own_state(state, number))[0]
-
-        def noise(_: int, outputs: Tensor) -> Tensor:
-            return keras.layers.Dropout(dropout)(outputs)
-
-        outputs, context, _ = self._through(vectors, None, advance, source, noise)
-        return read_out(self.config, self.readout, outputs, context, vectors)
-
-    def step(
-        self, vectors: Tensor, state: list[Tensor], source: Source, noise: Noise | None = None
-    ) -> tuple[Tensor, list[Tensor], Tensor]:
-        """One position of K hypotheses: readouts (B, K, R), the new state, weights (B, K, S).
-
-        Args:
-            vectors: (B, K, E) of the previous tokens.
-            state: each (B, K, ...).
-            source: see the class.
-            noise: for training.
-        """
-        config, new_state = self.config, []
-
-        def advance(number: int, inputs: Tensor) -> Tensor:
-            outputs, states = self.steps[number](inputs, self.own_state(state, number))
-            new_state.extend(states)
-            return outputs
-
-        fed = None
-        if config.input_feeding:
-            fed = state[-1]
-        elif config.attention_reads == "before":
-            fed = self.own_state(state, len(self.recurrent) - 1)[0]
-        outputs, context, weights = self._through(vectors, fed, advance, source, noise)
-        readout = read_out(config, self.readout, outputs, context, vectors)
-        if config.input_feeding:
-            attentional = config.attention_reads == "top" and config.readout == "tanh"
-            new_state.append(readout if attentional else context)
-        return readout, new_state, weights
-
-    def _through(
-        self,
-        vectors: Tensor,
-        fed: Tensor | None,
-        advance: Callable[[int, Tensor], Tensor],
-        source: Source,
-        noise: Noise | None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The top layer's outputs, the context, and attention weights.
-
-        `fed`: what input feeding adds to the first layer's input or, where attention reads before
-        the cell, the previous top state.
-        """
-        reads, residual_from = self.config.attention_reads, self.config.residual_from
-        context: Tensor = None
-        weights: Tensor = None
-        if reads == "before":
-            context, weights = self._attend(fed, source)
-            fed = context
-        outputs = vectors if fed is None else ops.concatenate([vectors, fed], axis=-1)
-        for number in range(len(self.recurrent)):
-            inputs = outputs
-            if number and reads == "bottom":
-                inputs = ops.concatenate([outputs, context], axis=-1)
-            above = advance(number, inputs)
-            if 0 < residual_from <= number + 1:
-                above = above + outputs
-            # What the output layer gets has its own noise: none twice where no layer is between.
-            last = number + 1 == len(self.recurrent) and self.readout is None
-            outputs = noise(number, above) if noise and not last else above
-            if number == 0 and reads == "bottom":
-                context, weights = self._attend(outputs, source)
-        if reads == "top":
-            context, weights = self._attend(outputs, source)
-        return outputs, context, weights
-
-    def _attend(self, query: Tensor, source: Source) -> tuple[Tensor, Tensor]:
-        return self.attention(query, source.memory, source.keys, source.mask)
-
     def own_state(self, state: list[Tensor], number: int) -> list[Tensor]:
         """The part of a state that is a recurrent layer's, h first."""
         count = self.recurrent[number].states
         return state[number * count : (number + 1) * count]
+
+    def step(
+        self, embedded: Part, state: list[Tensor], operands: Operands
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
+        """One position of K hypotheses: readouts (B, K, R), the new state, weights (B, K, S).
+
+        Args:
+            embedded: the previous tokens' vectors (B, K, E).
+            state: each (B, K, ...).
+            operands: `matrices` and `values`, and those of the sentences, by name.
+        """
+        run = OnePosition(self, state, operands)
+        outputs, context = self.recur(run, embedded, len(self.recurrent))
+        readout = self.read_out(run, outputs, context, embedded)
+        new_state = [*run.new_state, *self.fed_next(readout, context)]
+        return readout, new_state, context.shown
+
+    def recur(self, run: "OnePosition", embedded: Part, count: int) -> tuple[Tensor, Any]:
+        """Outputs and context of one position, of the first `count` recurrent layers."""
+        fed: Part | None = None
+        context: Any = None
+        if self.config.input_feeding:
+            fed = Vectors(run.state[-1])
+        elif self.config.attention_reads == "before":
+            query = self.own_state(run.state, len(self.recurrent) - 1)[0]
+            fed = context = run.attend(query)
+        return self.through(run, range(count), embedded, fed, context)
+
+    def fed_next(self, readout: Tensor, context: Any) -> list[Tensor]:
+        """What input feeding adds to the state, if there is any."""
+        if not self.config.input_feeding:
+            return []
+        return [readout if self.config.feeds_readout else context.tensor]
+
+    def through(
+        self, run: Runner, numbers: range, below: Part, fed: Part | None, context: Any
+    ) -> tuple[Tensor, Any]:
+        """Outputs of the last of some recurrent layers, and the context.
+
+        Args:
+            run: how layers are computed.
+            numbers: of the layers, counted from 0.
+            below: what the first of them reads.
+            fed: what layer 0 reads beside it: what input feeding feeds, or the context, where
+                attention reads before the cell.
+            context: what attention gave, where it was asked before these layers.
+        """
+        reads, residual_from = self.config.attention_reads, self.config.residual_from
+        outputs = None
+        for number in numbers:
+            parts = {("below" if number else "embedded"): below}
+            if number == 0 and fed is not None:
+                parts["fed"] = fed
+            if number and reads == "bottom":
+                parts["context"] = context
+            outputs = run.advance(number, parts)
+            if 0 < residual_from <= number + 1:
+                outputs = outputs + below.tensor
+            below = Vectors(outputs)
+            if number == 0 and reads == "bottom":
+                context = run.attend(outputs)
+        if reads == "top" and numbers.stop == len(self.recurrent):
+            context = run.attend(outputs)
+        return outputs, context
+
+    def read_out(self, run: Runner, outputs: Tensor, context: Any, embedded: Part) -> Tensor:
+        """What the output layer gets, see `make_readout`: (B, K, R)."""
+        kind = self.config.readout
+        if kind == "top":
+            return outputs
+        if kind == "both":
+            return ops.concatenate([outputs, context.tensor], axis=-1)
+        parts = {"context": context, "state": Vectors(outputs)}
+        if kind == "maxout":
+            parts["embedded"] = embedded
+        return run.combine(parts)
+
+    def is_dropped(self, number: int) -> bool:
+        """Whether a recurrent layer's outputs get training's noise.
+
+        What the output layer gets has its own: none twice where no layer is between.
+        """
+        return number + 1 < len(self.recurrent) or self.readout is not None
+
+    def matrices(self, numbers: Sequence[int] | None = None, by_gate: bool = False) -> dict:
+        """Every weight that a step multiplies with, by the name that it has there.
+
+        Args:
+            numbers: only of these recurrent layers; none: of all.
+            by_gate: see `Cell.recurrent_matrices`.
+        """
+        found = {}
+        for number in range(len(self.recurrent)) if numbers is None else numbers:
+            layer, first = self.recurrent[number], self.config.units
+            beside = "context"
+            if number == 0:
+                first, beside = self.config.embedding_size, "fed"
+            kernel = value_of(layer.cell.kernel)
+            found[f"{number}/{'below' if number else 'embedded'}"] = kernel[:first]
+            if kernel.shape[0] > first:
+                found[f"{number}/{beside}"] = kernel[first:]
+            recurrent = layer.cell.recurrent_matrices(by_gate)
+            found |= {f"{number}/{name}": each for name, each in recurrent.items()}
+        found |= {ATTENTION + name: each for name, each in self.attention.matrices().items()}
+        return found | self._readout_matrices()
+
+    def _readout_matrices(self) -> dict[str, Tensor]:
+        if not self.readout:
+            return {}
+        kernel, found, start = value_of(self.readout.kernel), {}, 0
+        sizes = {"context": self.config.context_size, "state": self.config.units}
+        if self.config.readout == "maxout":
+            sizes["embedded"] = self.config.embedding_size
+        for name, size in sizes.items():
+            found[READOUT + name] = kernel[start : start + size]
+            start += size
+        return found
+
+    def values(self, numbers: Sequence[int] | None = None) -> dict[str, Tensor]:
+        """Every other weight of a step, by name; of some recurrent layers, or of all."""
+        found = {
+            f"{number}/{name}": each
+            for number in (range(len(self.recurrent)) if numbers is None else numbers)
+            for name, each in self.recurrent[number].cell.values().items()
+        }
+        found |= {ATTENTION + name: each for name, each in self.attention.values().items()}
+        if self.readout and self.readout.use_bias:
+            found[READOUT + "bias"] = value_of(self.readout.bias)
+        return found
+
+    @property
+    def precision(self) -> str:
+        """Of matrix products."""
+        return self.recurrent[0].precision
+
+    def weights(
+        self, source: Source, numbers: Sequence[int] | None = None, by_gate: bool = False
+    ) -> Weights:
+        """The operands of a step as they are, for the sentences of a source.
+
+        Args:
+            source: see the class.
+            numbers: only of these recurrent layers; none: of all.
+            by_gate: see `Cell.recurrent_matrices`.
+        """
+        made = self.attention.sentences(source.memory, source.keys, source.mask)
+        matrices = {ATTENTION + name: each for name, each in made.matrices.items()}
+        values = {ATTENTION + name: each for name, each in made.values.items()}
+        matrices |= self.matrices(numbers, by_gate)
+        return Weights(matrices, self.values(numbers) | values, self.precision)
+
+
+class AllPositions:
+    """Each layer over all target positions at once, for decoders or layers without feedback.
+
+    Args:
+        decoder: the layers.
+        mask: (B, T) bool, False at padding.
+        state: the first, each (B, U).
+        source: see the class.
+        noise: for training.
+    """
+
+    def __init__(
+        self, decoder: Decoder, mask: Tensor, state: list[Tensor], source: Source, noise: Noise
+    ) -> None:
+        self._decoder = decoder
+        self._mask = mask
+        self._state = state
+        self._source = source
+        self._noise = noise
+
+    def advance(self, number: int, parts: Named) -> Tensor:
+        """See `Runner`: (B, T, U)."""
+        layer, first = self._decoder.recurrent[number], self._decoder.own_state(self._state, number)
+        outputs, _ = layer(_joined(parts), self._mask, first)
+        return self._noise(number, outputs) if self._decoder.is_dropped(number) else outputs
+
+    def attend(self, query: Tensor) -> Vectors:
+        """See `Runner`."""
+        source = self._source
+        return Vectors(self._decoder.attention(query, source.memory, source.keys, source.mask)[0])
+
+    def combine(self, parts: Named) -> Tensor:
+        """See `Runner`: (B, T, R)."""
+        return self._decoder.readout(_joined(parts))
+
+
+class OnePosition:
+    """One step of each layer, with given operands.
+
+    Args:
+        decoder: the layers.
+        state: before the step, each (B, K, ...).
+        operands: see `Decoder.step`.
+        noise: for training.
+        masks: recurrent dropout of each layer, see `Recurrence.dropout_masks`; none: no dropout.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        state: list[Tensor],
+        operands: Operands,
+        noise: Noise | None = None,
+        masks: Sequence[Tensor | None] | None = None,
+    ) -> None:
+        self._decoder = decoder
+        self._operands = operands
+        self._noise = noise
+        self._masks = masks
+        self.state = state
+        self.new_state: list[Tensor] = []  # of the layers that have advanced
+
+    def advance(self, number: int, parts: Named) -> Tensor:
+        """See `Runner`: (B, K, U)."""
+        decoder, cell = self._decoder, self._decoder.cells[number]
+        own = Scoped(self._operands, f"{number}/")
+        projected = cell.projected(_product(parts, f"{number}/", self._operands), own)
+        masks = self._masks[number] if self._masks else None
+        operands = dropped(own, decoder.recurrent[number].cell, masks)
+        states = cell.advance(projected, decoder.own_state(self.state, number), operands).states
+        self.new_state += states
+        if self._noise is None or not decoder.is_dropped(number):
+            return states[0]
+        return self._noise(number, states[0])
+
+    def attend(self, query: Tensor) -> Context:
+        """See `Runner`."""
+        operands = Scoped(self._operands, ATTENTION)
+        attention = self._decoder.attention
+        return Context(attention, attention.weigh(query, operands), operands)
+
+    def combine(self, parts: Named) -> Tensor:
+        """See `Runner`: (B, K, R)."""
+        readout = self._decoder.readout
+        bias = self._operands.value(READOUT + "bias") if readout.use_bias else None
+        return readout.finished(_product(parts, READOUT, self._operands), bias)
+
+
+def _joined(parts: Named) -> Tensor:
+    tensors = [part.tensor for part in parts.values()]
+    return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=-1)
+
+
+def _product(parts: Named, prefix: str, operands: Operands) -> Tensor:
+    """The sum of the parts' products, each with the rows of a kernel that are for it."""
+    products = [part.into(prefix + name, operands) for name, part in parts.items()]
+    return sum(products[1:], products[0])
 
 
 def make_decoder(config: ModelConfig, precision: str) -> Decoder:
@@ -176,16 +353,20 @@ def make_decoder(config: ModelConfig, precision: str) -> Decoder:
         )
         for number in range(config.decoder_layers)
     ]
+    readout = make_readout(config, precision)
     for number, layer in enumerate(recurrent):
         layer.build((None, None, _input_size(config, number)))
-    return Decoder(
-        config=config,
-        recurrent=recurrent,
-        steps=[RecurrentStep(layer) for layer in recurrent],
-        keys=keys,
-        attention=attention,
-        readout=make_readout(config, precision),
-    )
+    memory, key_size = config.memory_size, config.units
+    if config.attention in MULTI_HEAD:
+        key_size = 2 * config.units
+    elif config.attention in ("none", "dot"):
+        key_size = memory
+    attention.build((None, None, config.units), (None, None, memory), (None, None, key_size))
+    if readout:
+        embedded = config.embedding_size if config.readout == "maxout" else 0
+        readout.build((None, None, config.context_size + config.units + embedded))
+    cells = [layer.cell for layer in recurrent]
+    return Decoder(config, recurrent, cells, keys, attention, readout)
 
 
 def _input_size(config: ModelConfig, number: int) -> int:

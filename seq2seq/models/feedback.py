@@ -1,20 +1,27 @@
 """Training of decoders whose steps need what attention gave: position after position.
 
+Only what a later step needs goes so: the layers that attention reads or feeds. Layers above them,
+and readouts that are not fed back, then run over all positions at once.
+
 Shape suffixes: B sentences, T target positions, E embedding units, U units, R readout units.
 """
 
-import contextlib
-import itertools
+from collections.abc import Mapping
 
 import keras
 from keras import ops
 
-from seq2seq.models.decoder import Decoder, Source
-from seq2seq.models.products import Tensor
+from seq2seq.models.backend import Tensors
+from seq2seq.models.decoder import READOUT, AllPositions, Decoder, OnePosition, Source
+from seq2seq.models.decoder_parts import Part, Vectors
+from seq2seq.models.products import Tensor, product
+from seq2seq.models.recurrent_loop import Operands, Sequences, Weights, recurrent_loop
+
+EMBEDDED = "0/embedded"  # rows of the first layer's kernel, multiplied with before the loop
 
 
 class FeedbackDecoder(keras.layers.Layer):
-    """A decoder's steps in a loop. Built decoders only: draw a step before.
+    """A decoder with feedback over a whole target. Built decoders only: draw a step before.
 
     Dropout is that of decoders without feedback: between layers a mask for each position, on h one
     for all positions of a sentence. Masks are drawn before the loop, in which nothing is random.
@@ -50,42 +57,109 @@ class FeedbackDecoder(keras.layers.Layer):
         training: bool | None = None,
     ) -> Tensor:
         """See the class."""
-        source = Source(memory, keys, memory_mask)
-        real = ops.cast(mask, vectors.dtype)[:, :, None]
-        columns = [vectors, real]
-        if training and self.drop.rate:
-            columns += self._masks(vectors)
-        ends = list(itertools.accumulate(each.shape[-1] for each in columns))[:-1]
+        decoder, source = self.decoder, Source(memory, keys, memory_mask)
+        looped = 1 if decoder.config.attention_reads == "bottom" else len(decoder.recurrent)
 
-        def step(carry: tuple, packed: Tensor) -> tuple:
-            before = carry[:-1]
-            inputs, real, *masks = ops.split(packed[:, None], ends, axis=-1)
-            readout, after, _ = self.decoder.step(
-                inputs,
-                [each[:, None] for each in before],
-                source,
-                (lambda number, outputs: outputs * masks[number]) if masks else None,
+        def noise(_: int, outputs: Tensor) -> Tensor:
+            return self.drop(outputs, training=training)
+
+        rest = AllPositions(decoder, mask, state, source, noise)
+        outputs, context, fed = self._loop(looped, vectors, mask, state, source, bool(training))
+        if decoder.config.feeds_readout:
+            return fed
+        if looped < len(decoder.recurrent):
+            numbers = range(looped, len(decoder.recurrent))
+            outputs, _ = decoder.through(rest, numbers, Vectors(outputs), None, Vectors(context))
+        return decoder.read_out(rest, outputs, Vectors(context), Vectors(vectors))
+
+    def _loop(
+        self,
+        looped: int,
+        vectors: Tensor,
+        mask: Tensor,
+        state: list[Tensor],
+        source: Source,
+        training: bool,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Outputs of the last looped layer, contexts, and what is fed: each (B, T, ...)."""
+        decoder, config = self.decoder, self.decoder.config
+        kept = decoder.recurrent[:looped]
+        states = [each for n in range(looped) for each in decoder.own_state(state, n)]
+        states = [each[:, None] for each in states + (state[-1:] if config.input_feeding else [])]
+        masks = None
+        if training and config.recurrent_dropout:
+            masks = [
+                layer.dropout_masks(decoder.own_state(states, n)[0]) for n, layer in enumerate(kept)
+            ]
+        weights = self._weights(range(looped), source, by_gate=masks is not None)
+        noises = self._noises(vectors, looped) if training and self.drop.rate else []
+
+        def step(inputs: Tensors, states: Tensors, operands: Operands) -> tuple[Tensors, Tensors]:
+            embedded, *noise = inputs
+            run = OnePosition(
+                decoder,
+                states,
+                operands,
+                (lambda number, outputs: outputs * noise[number]) if noise else None,
+                masks,
             )
-            real = real[:, 0] > 0
-            pairs = zip(after, before, strict=True)
-            kept = [ops.where(real, new[:, 0], old) for new, old in pairs]
-            carry = (*kept, readout[:, 0])
-            return carry, carry
+            outputs, context = decoder.recur(run, _Projected(embedded), looped)
+            readout = None
+            if config.feeds_readout:
+                readout = decoder.read_out(run, outputs, context, _Projected(embedded))
+            after = [*run.new_state, *decoder.fed_next(readout, context)]
+            return after, [outputs, context.tensor]
 
-        start = ops.zeros((ops.shape(vectors)[0], self.decoder.config.readout_width))
-        packed = ops.transpose(ops.concatenate(columns, axis=-1), (1, 0, 2))
-        with contextlib.ExitStack() as stack:
-            for number, layer in enumerate(self.decoder.recurrent):
-                if training and layer.recurrent_dropout:
-                    stack.enter_context(layer.dropping(self.decoder.own_state(state, number)[0]))
-            _, stacked = ops.scan(step, (*state, start), packed)
-        return ops.transpose(stacked[-1], (1, 0, 2))
+        rows = decoder.matrices([0])[EMBEDDED]
+        embedded = product(vectors, rows, decoder.precision)
+        sequences = Sequences([_steps_first(embedded)], ops.transpose(mask), noises)
+        returned = (len(states) - 1,) if config.input_feeding else ()
+        fed, found, _ = recurrent_loop(step, sequences, states, weights, returned)
+        outputs, context = (_sentences_first(each) for each in found)
+        return outputs, context, _sentences_first(fed[0]) if fed else None
 
-    def _masks(self, vectors: Tensor) -> list[Tensor]:
-        """What each recurrent layer's outputs are multiplied with, each (B, T, U)."""
-        ones = ops.ones((*ops.shape(vectors)[:2], self.decoder.config.units))
-        return [self.drop(ones, training=True) for _ in self.decoder.recurrent]
+    def _weights(self, numbers: range, source: Source, by_gate: bool) -> Weights:
+        """What the steps in the loop use, and nothing else."""
+        whole = self.decoder.weights(source, numbers, by_gate)
+        outside = () if self.decoder.config.feeds_readout else (READOUT,)
+
+        def inside(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {name: each for name, each in named.items() if not name.startswith(outside)}
+
+        matrices = inside(whole.matrices)
+        del matrices[EMBEDDED]
+        return Weights(matrices, inside(whole.values), whole.precision)
+
+    def _noises(self, vectors: Tensor, looped: int) -> list[Tensor]:
+        """What each recurrent layer's outputs are multiplied with, each (T, B, 1, U)."""
+        batch, steps, _ = ops.shape(vectors)
+        ones = ops.ones((steps, batch, 1, self.decoder.config.units))
+        return [self.drop(ones, training=True) for _ in range(looped)]
 
     def compute_output_spec(self, vectors: Tensor, *_: Tensor, **__: object) -> Tensor:
         """(B, T, R)."""
         return keras.KerasTensor((*vectors.shape[:2], self.decoder.config.readout_width))
+
+
+class _Projected(Part):
+    """Embedded tokens that were multiplied with the first layer's kernel, all positions at once."""
+
+    def __init__(self, product: Tensor) -> None:
+        self._product = product
+
+    @property
+    def tensor(self) -> Tensor:
+        raise NotImplementedError("only a readout that is not fed back reads embedded tokens")
+
+    def into(self, name: str, operands: Operands) -> Tensor:
+        return self._product
+
+
+def _steps_first(values: Tensor) -> Tensor:
+    """(B, T, U) as (T, B, 1, U)."""
+    return ops.transpose(values, (1, 0, 2))[:, :, None]
+
+
+def _sentences_first(values: Tensor) -> Tensor:
+    """(T, B, 1, U) as (B, T, U)."""
+    return ops.transpose(values[:, :, 0], (1, 0, 2))

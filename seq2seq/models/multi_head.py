@@ -9,8 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from seq2seq.models.attention import MASKED_SCORE, Attention
-from seq2seq.models.products import Projection, Tensor, product
+from seq2seq.models.attention import MASKED_SCORE, Attention, Sentences
+from seq2seq.models.products import Projection, Tensor, value_of
+from seq2seq.models.recurrent_loop import Operands
 
 
 @keras.saving.register_keras_serializable(package="seq2seq")
@@ -27,12 +28,20 @@ class MultiHeadAttention(Attention):
         precision: of matrix products.
     """
 
+    is_mean = False
+
     def __init__(self, heads: int, additive: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.heads = heads
         self.additive = additive
 
-    def build(self, query_shape: tuple, memory_shape: tuple, keys_shape: tuple, *_: tuple) -> None:
+    def build(
+        self,
+        query_shape: tuple,
+        memory_shape: tuple,
+        keys_shape: tuple,
+        memory_mask_shape: tuple | None = None,
+    ) -> None:
         """Projections of queries, and of what the heads found; v (H, D) of additive scores."""
         units = keys_shape[-1] // 2
         self.query_kernel = self.add_weight(shape=(query_shape[-1], units), name="query_kernel")
@@ -42,19 +51,46 @@ class MultiHeadAttention(Attention):
                 shape=(self.heads, units // self.heads), name="score_kernel"
             )
 
-    def call(self, query: Tensor, memory: Tensor, keys: Tensor, memory_mask: Tensor) -> tuple:
-        """Context (B, T, A) and weights (B, T, S)."""
-        keys, values = ops.split(keys, 2, axis=-1)
-        query = product(query, self.query_kernel, self.precision)
-        query_BHTD, keys_BHSD, values_BHSD = (self._heads(x) for x in (query, keys, values))
-        scores_BHTS = self._scores(query_BHTD, keys_BHSD)
-        scores_BHTS = ops.where(memory_mask[:, None, None, :], scores_BHTS, MASKED_SCORE)
-        weights_BHTS = ops.softmax(scores_BHTS)
-        found_BTHD = ops.transpose(ops.matmul(weights_BHTS, values_BHSD), (0, 2, 1, 3))
-        batch, steps = ops.shape(found_BTHD)[:2]
-        found = ops.reshape(found_BTHD, (batch, steps, query.shape[-1]))
-        context = product(found, self.output_kernel, self.precision)
-        return context, ops.mean(weights_BHTS, axis=1)
+    def matrices(self) -> dict[str, Tensor]:
+        """Both projections."""
+        kernels = {"query": self.query_kernel, "output": self.output_kernel}
+        return {name: value_of(each) for name, each in kernels.items()}
+
+    def values(self) -> dict[str, Tensor]:
+        """The vectors v, (H, 1, D, 1)."""
+        return {"score": value_of(self.score_kernel)[:, None, :, None]} if self.additive else {}
+
+    def sentences(self, memory_BSM: Tensor, keys_BSA: Tensor, mask_BS: Tensor) -> Sentences:
+        """Keys and values of each head."""
+        masked = ops.where(mask_BS, 0.0, MASKED_SCORE)[:, None, None, :]
+        keys, values = ops.split(keys_BSA, 2, axis=-1)
+        keys_BHSD, values_BHSD = self._heads(keys), self._heads(values)
+        if self.additive:
+            keys_BH1SD = keys_BHSD[:, :, None]
+            return Sentences({"memory": values_BHSD}, {"masked": masked, "keys": keys_BH1SD})
+        keys_BHDS = ops.transpose(keys_BHSD, (0, 1, 3, 2)) / keys_BHSD.shape[-1] ** 0.5
+        return Sentences({"memory": values_BHSD, "keys": keys_BHDS}, {"masked": masked})
+
+    def weigh(self, query_BTU: Tensor, operands: Operands) -> Tensor:
+        """Weights of each head, (B, H, T, S)."""
+        query_BHTD = self._heads(operands.times("query", query_BTU))
+        if not self.additive:
+            scores_BHTS = operands.times("keys", query_BHTD)
+        else:
+            sums_BHTSD = ops.tanh(query_BHTD[:, :, :, None, :] + operands.value("keys"))
+            products = ops.matmul(sums_BHTSD, operands.value("score"))
+            scores_BHTS = ops.squeeze(products, axis=-1)
+        return ops.softmax(scores_BHTS + operands.value("masked"))
+
+    def read(self, weights: Tensor, operands: Operands) -> Tensor:
+        """Context (B, T, A) of weights (B, H, T, S)."""
+        found_BTHD = ops.transpose(operands.times("memory", weights), (0, 2, 1, 3))
+        batch, steps, heads, size = ops.shape(found_BTHD)
+        return operands.times("output", ops.reshape(found_BTHD, (batch, steps, heads * size)))
+
+    def shown(self, weights: Tensor) -> Tensor:
+        """The mean over heads."""
+        return ops.mean(weights, axis=1)
 
     def compute_output_shape(
         self, query_shape: tuple, memory_shape: tuple, keys_shape: tuple, *_: tuple
@@ -62,14 +98,6 @@ class MultiHeadAttention(Attention):
         """Of both results."""
         batch, steps, _ = query_shape
         return (batch, steps, keys_shape[-1] // 2), (batch, steps, keys_shape[1])
-
-    def _scores(self, query_BHTD: Tensor, keys_BHSD: Tensor) -> Tensor:
-        if not self.additive:
-            scores = ops.matmul(query_BHTD, ops.transpose(keys_BHSD, (0, 1, 3, 2)))
-            return scores / query_BHTD.shape[-1] ** 0.5
-        sums_BHTSD = ops.tanh(query_BHTD[:, :, :, None, :] + keys_BHSD[:, :, None, :, :])
-        kernel_H1D1 = ops.convert_to_tensor(self.score_kernel)[:, None, :, None]
-        return ops.squeeze(ops.matmul(sums_BHTSD, kernel_H1D1), axis=-1)
 
     def _heads(self, values_BTA: Tensor) -> Tensor:
         batch, steps, units = ops.shape(values_BTA)
@@ -84,6 +112,13 @@ class MultiHeadAttention(Attention):
 def make_multi_head(
     units: int, heads: int, additive: bool, precision: str
 ) -> tuple[keras.layers.Layer, Attention]:
-    """The layer that makes keys and values of the memory, and the attention that uses them."""
+    """The layer that makes keys and values of the memory, and the attention that uses them.
+
+    Args:
+        units: A, of all heads together.
+        heads: H, a divisor of A.
+        additive: how scores are made, see `MultiHeadAttention`.
+        precision: of matrix products.
+    """
     keys = Projection(2 * units, use_bias=False, precision=precision, name="attention_keys")
     return keys, MultiHeadAttention(heads, additive, precision=precision, name="attention")

@@ -12,7 +12,7 @@ from keras import ops
 from seq2seq.models.output import Output
 from seq2seq.models.products import Tensor
 
-NO_OUTPUT = -1e9  # logit of what is no output; finite, so that it can be summed and rounded
+SUPPRESSED_LOGIT = -1e9  # logit of what is no output; finite, so that it can be summed and rounded
 MULTIPLE = 64  # the vocabulary is filled up to one: a search looks at it in blocks
 
 
@@ -21,18 +21,20 @@ class OutputKernel:
 
     Args:
         output: built and trained.
-        never: ids that are no output.
+        suppressed_ids: ids that are no output.
         precision: of matrix products, "float32" or "bfloat16".
-        held: see `DecoderStep`.
+        cache_weights: see `FastDecoderStep`.
     """
 
-    def __init__(self, output: Output, never: Sequence[int], precision: str, held: bool) -> None:
+    def __init__(
+        self, output: Output, suppressed_ids: Sequence[int], precision: str, cache_weights: bool
+    ) -> None:
         self._output = output
-        self._never = list(never)
+        self._suppressed_ids = list(suppressed_ids)
         self._precision = precision
         self._filling = -output.vocabulary_size % MULTIPLE
         self._weights = self._prepare()
-        if held:
+        if cache_weights:
             self._weights = [
                 keras.Variable(value, trainable=False, dtype=value.dtype, name=f"output_{name}")
                 for name, value in zip(("kernel", "bias"), self._weights, strict=True)
@@ -55,7 +57,7 @@ class OutputKernel:
         columns = [[0, 0], [0, self._filling]]
         kernel = ops.pad(ops.transpose(self._output.kernel), columns)
         bias = ops.convert_to_tensor(self._output.bias)
-        bias = ops.pad(bias, [[0, self._filling]], constant_values=NO_OUTPUT)
+        bias = ops.pad(bias, [[0, self._filling]], constant_values=SUPPRESSED_LOGIT)
         written = np.ones(bias.shape, bool)
-        written[self._never] = False
-        return [ops.cast(kernel, self._precision), ops.where(written, bias, NO_OUTPUT)]
+        written[self._suppressed_ids] = False
+        return [ops.cast(kernel, self._precision), ops.where(written, bias, SUPPRESSED_LOGIT)]

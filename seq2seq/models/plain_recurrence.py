@@ -4,20 +4,21 @@
 take. Results are the same up to rounding; there are no gradients, and each step passes over the
 whole output, which is little beside the step's products.
 
-Shape suffixes: B sentences, T steps, D inputs, U units.
+Shape suffixes: B sentences, T steps, D inputs, G units of all gates, U units.
 """
 
 import keras
 from keras import ops
 
-from seq2seq.models.products import Tensor
+from seq2seq.models.products import Tensor, product, value_of
+from seq2seq.models.recurrence import Recurrence
 
 
 class PlainRecurrence(keras.layers.Layer):
     """A recurrent layer as a plain loop of its steps, from zero states, with that layer's weights.
 
     Args:
-        recurrent: a layer with the interface of `seq2seq.models.lstm.LSTM`.
+        recurrent: whose cell and weights it has.
 
     Call arguments:
         inputs: (B, T, D).
@@ -27,20 +28,25 @@ class PlainRecurrence(keras.layers.Layer):
         What the layer does.
     """
 
-    def __init__(self, recurrent: keras.layers.Layer, **kwargs: object) -> None:
+    def __init__(self, recurrent: Recurrence, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.recurrent = recurrent
 
     def call(self, inputs: Tensor, mask: Tensor) -> tuple[Tensor, list[Tensor]]:
         """See the class."""
-        recurrent = self.recurrent
+        recurrent, cell = self.recurrent, self.recurrent.cell
         outputs, states = recurrent.compute_output_spec(inputs, mask)
+        weights = recurrent.weights_of_a_step()
+        products_BTG = product(inputs, value_of(cell.kernel), recurrent.precision)
+        projected_BTG = cell.projected(products_BTG, weights)
         batch, steps = ops.shape(inputs)[:2]
         places_T = ops.arange(steps, dtype="int32")
 
         def advance(step: Tensor, outputs_BTU: Tensor, *states: Tensor) -> tuple:
             place = steps - 1 - step if recurrent.backward else step
-            output_BU, after = recurrent.step(ops.take(inputs, place, axis=1), list(states))
+            now = ops.take(projected_BTG, place, axis=1)
+            after = cell.advance(now, list(states), weights).states
+            output_BU = after[0]
             real_B1 = ops.take(mask, place, axis=1)[:, None]
             here_T1 = ops.equal(places_T, place)[:, None]
             # At padding an output is the one before, which the first state is.
@@ -67,7 +73,6 @@ def with_plain_loops(model: keras.Model) -> keras.Model:
     """A functional model of the same layers and weights whose recurrent layers are plain loops."""
 
     def same_weights(layer: keras.layers.Layer) -> keras.layers.Layer:
-        is_recurrent = hasattr(layer, "backward") and hasattr(layer, "step")
-        return PlainRecurrence(layer) if is_recurrent else layer
+        return PlainRecurrence(layer) if isinstance(layer, Recurrence) else layer
 
     return keras.models.clone_model(model, clone_function=same_weights)

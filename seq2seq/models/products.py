@@ -48,10 +48,12 @@ class Projection(keras.layers.Dense):
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """(..., I) -> (..., units)."""
-        outputs = product(inputs, self.kernel, self.precision)
-        if self.use_bias:
-            outputs = outputs + self.bias
-        return self.activation(outputs)
+        bias = self.bias if self.use_bias else None
+        return self.finished(product(inputs, self.kernel, self.precision), bias)
+
+    def finished(self, outputs: Tensor, bias: Tensor | None) -> Tensor:
+        """What `call` makes of inputs times the kernel."""
+        return self.activation(outputs if bias is None else outputs + bias)
 
     def get_config(self) -> dict:
         """Constructor arguments."""

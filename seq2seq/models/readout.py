@@ -22,9 +22,9 @@ class Maxout(Projection):
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(2 * units, **kwargs)
 
-    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        """(..., I) -> (..., R)."""
-        outputs = super().call(inputs)
+    def finished(self, outputs: Tensor, bias: Tensor | None) -> Tensor:
+        """(..., 2 R) -> (..., R)."""
+        outputs = super().finished(outputs, bias)
         pairs = ops.reshape(outputs, (*ops.shape(outputs)[:-1], self.units // 2, 2))
         return ops.max(pairs, axis=-1)
 
@@ -38,7 +38,18 @@ class Maxout(Projection):
 
 
 def make_readout(config: ModelConfig, precision: str) -> Any:
-    """The layer that makes readouts; None where what there is needs no layer."""
+    """The layer that makes readouts; None where what there is needs no layer.
+
+    `tanh`: tanh(W [context; state]), Luong et al. 2015, https://arxiv.org/abs/1508.04025, eq. 5.
+    `maxout`: of Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473, A.2.2, from the context, the
+    state after the step, as their eq. 4 has it, and the embedded previous token. `top`: the state
+    alone (Sutskever et al. 2014, Wu et al. 2016). `both`: state and context side by side (Chen et
+    al. 2018).
+
+    Args:
+        config: which readout, and how wide.
+        precision: of matrix products.
+    """
     if config.readout == "tanh":
         return Projection(
             config.readout_width,
@@ -50,27 +61,3 @@ def make_readout(config: ModelConfig, precision: str) -> Any:
     if config.readout == "maxout":
         return Maxout(config.readout_width, precision=precision, name="combine")
     return None
-
-
-def read_out(
-    config: ModelConfig,
-    layer: Any,
-    state_BTU: Tensor,
-    context_BTC: Tensor,
-    embedded_BTE: Tensor,
-) -> Tensor:
-    """(B, T, R) from the top state, the context, and the embedded previous token.
-
-    `tanh`: tanh(W [context; state]), Luong et al. 2015, https://arxiv.org/abs/1508.04025, eq. 5.
-    `maxout`: of Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473,
-    A.2.2, with the state after the step, as their eq. 4 has it. `top`: the state alone (Sutskever
-    et al. 2014, Wu et al. 2016). `both`: state and context side by side (Chen et al. 2018).
-    """
-    if config.readout == "top":
-        return state_BTU
-    if config.readout == "both":
-        return ops.concatenate([state_BTU, context_BTC], axis=-1)
-    parts = [context_BTC, state_BTU]
-    if config.readout == "maxout":
-        parts.append(embedded_BTE)
-    return layer(ops.concatenate(parts, axis=-1))

@@ -1,20 +1,16 @@
-"""Recurrent layers of every kind behind the interface of `seq2seq.models.lstm.LSTM`."""
+"""Recurrent layers: a cell over a whole sequence, or one step at a time, with the same weights."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import keras
 from keras import ops
 
-from seq2seq.models.cells import (
-    ForgetBias,
-    LayerNormLSTMCell,
-    PeepholeLSTMCell,
-    kernel_initializer,
-)
-from seq2seq.models.lstm import LSTM
-from seq2seq.models.products import Tensor
+from seq2seq.models.backend import Tensors
+from seq2seq.models.cells import CELLS, Cell, CellStep
+from seq2seq.models.products import Tensor, product, value_of
+from seq2seq.models.recurrent_loop import Operands, Sequences, Weights, recurrent_loop
 
 Kind = Literal["lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"]
 GATELESS = ("gru", "simple_rnn")  # without a forget gate
@@ -22,16 +18,19 @@ GATELESS = ("gru", "simple_rnn")  # without a forget gate
 
 @keras.saving.register_keras_serializable(package="seq2seq")
 class Recurrence(keras.layers.Layer):
-    """Any Keras cell over a sequence, or one step at a time, as `LSTM` does it for its own.
+    """A cell over a sequence.
 
     Padding is taken as an argument, never from Keras's implicit mask, and leaves the state
     unchanged, so the backward direction starts at a sentence's last real token however much padding
     follows it. cuDNN is never used.
 
     Args:
-        cell: a Keras cell with `units` and `recurrent_dropout` whose first state is its output.
-            `call` applies that dropout in training alone; elsewhere not even a mask is drawn.
+        cell: see `seq2seq.models.cells`.
         backward: reads from the last step to the first; outputs stay at their steps.
+        precision: of matrix products, "float32" or "bfloat16".
+        recurrent_dropout: share of h_(t-1) that is zeroed in training, in [0, 1), by one mask a
+            gate for all steps of a sentence (Gal and Ghahramani 2016,
+            https://arxiv.org/abs/1512.05287, with untied weights).
 
     Call arguments:
         inputs: (B, T, D).
@@ -40,26 +39,24 @@ class Recurrence(keras.layers.Layer):
         training: whether to drop.
 
     Returns:
-        The output of every step (B, T, units), at padding the one read before it, and the list of
+        The output h of every step (B, T, units), at padding the one read before it, and the list of
         states after the last step read, each (B, units).
     """
 
-    def __init__(self, cell: keras.layers.Layer, backward: bool = False, **kwargs: object) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        backward: bool = False,
+        precision: str = "float32",
+        recurrent_dropout: float = 0.0,
+        **kwargs: object,
+    ) -> None:
         super().__init__(**kwargs)
+        self.cell = cell
         self.backward = backward
-        self.rnn = keras.layers.RNN(
-            cell,
-            return_sequences=True,
-            return_state=True,
-            go_backwards=backward,
-            dtype=self.dtype_policy,
-            name="rnn",
-        )
-
-    @property
-    def cell(self) -> keras.layers.Layer:
-        """What one step is made by."""
-        return self.rnn.cell
+        self.precision = precision
+        self.recurrent_dropout = recurrent_dropout
+        self.seed_generator = keras.random.SeedGenerator() if recurrent_dropout else None
 
     @property
     def units(self) -> int:
@@ -69,68 +66,73 @@ class Recurrence(keras.layers.Layer):
     @property
     def states(self) -> int:
         """How many state tensors there are."""
-        return len(self.rnn.state_size)
+        return self.cell.states
 
     def build(self, inputs_shape: tuple, *_: tuple) -> None:
         """The cell's weights."""
-        self.rnn.build(inputs_shape)
+        if not self.cell.built:  # a cell that comes from a file is
+            self.cell.build(inputs_shape)
 
     def call(
         self,
         inputs: Tensor,
         mask: Tensor,
         states: list[Tensor] | None = None,
-        training: bool = False,
+        training: bool | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """See the class."""
-        with nullcontext() if training else _no_dropout(self.cell):
-            # Not `__call__`, which would attach the mask to the outputs.
-            outputs, *last = self.rnn.call(inputs, states, mask=mask, training=training)
-        if self.backward:  # Keras gives outputs in the order of reading
-            outputs = ops.flip(outputs, axis=1)
-        if states is not None:  # Keras gives zeros at padding that comes first on some backends
-            ahead = ops.flip(mask, axis=1) if self.backward else mask
-            begun = ops.cumsum(ops.cast(ahead, "int32"), axis=1) > 0
-            begun = ops.flip(begun, axis=1) if self.backward else begun
-            outputs = ops.where(begun[..., None], outputs, states[0][:, None])
-        return outputs, last
+        projected = product(inputs, value_of(self.cell.kernel), self.precision)
+        return self.run(ops.transpose(projected, (1, 0, 2)), mask, states, bool(training))
 
-    @property
-    def recurrent_dropout(self) -> float:
-        """Share of h_(t-1) that is zeroed in training."""
-        return self.cell.recurrent_dropout
-
-    @contextmanager
-    def dropping(self, hidden: Tensor) -> Iterator[None]:
-        """Within it, steps in training share a mask for each of the rows of h (B, units)."""
-        self.cell.get_recurrent_dropout_mask(hidden)  # which the cell keeps
-        try:
-            yield
-        finally:
-            self.cell.reset_recurrent_dropout_mask()
-
-    def step(
-        self, inputs: Tensor, states: list[Tensor], training: bool = False
+    def run(
+        self,
+        projected_TBG: Tensor,
+        mask_BT: Tensor,
+        states: list[Tensor] | None = None,
+        training: bool = False,
     ) -> tuple[Tensor, list[Tensor]]:
-        """One step: inputs (..., D), states (..., units) to output (..., units), new states.
+        """The same for inputs that were multiplied with the kernel: (T, B, gates' units)."""
+        cell = self.cell
+        if states is None:
+            zeros = ops.zeros((ops.shape(projected_TBG)[1], cell.units), projected_TBG.dtype)
+            states = [zeros] * cell.states
+        masks = self.dropout_masks(states[0]) if training and self.recurrent_dropout else None
+        weights = self.weights_of_a_step(by_gate=masks is not None)
+        steps, mask_TB = cell.projected(projected_TBG, weights), ops.transpose(mask_BT)
+        if self.backward:
+            steps, mask_TB = ops.flip(steps, axis=0), ops.flip(mask_TB, axis=0)
 
-        Dropout is applied in training alone, with the masks of `dropping`.
-        """
-        leading = ops.shape(inputs)[:-1]
-        rows, *state_rows = (
-            ops.reshape(each, (-1, each.shape[-1])) for each in (inputs, *states)
-        )  # Keras's cells take (B, D) alone
-        with nullcontext() if training else _no_dropout(self.cell):
-            output, new_states = self.cell(rows, state_rows, training=training)
-        shape = (*leading, self.units)
-        return ops.reshape(output, shape), [ops.reshape(each, shape) for each in new_states]
+        def step(inputs: Tensors, states: Tensors, operands: Operands) -> tuple[Tensors, Tensors]:
+            found = cell.advance(inputs[0], states, dropped(operands, cell, masks))
+            return found.states, []
+
+        (outputs,), _, last = recurrent_loop(step, Sequences([steps], mask_TB), states, weights)
+        if self.backward:
+            outputs = ops.flip(outputs, axis=0)
+        return ops.transpose(outputs, (1, 0, 2)), last
+
+    def step(self, inputs: Tensor, states: list[Tensor]) -> CellStep:
+        """One step, nothing dropped: inputs (..., D), states (..., units)."""
+        weights = self.weights_of_a_step()
+        projected = product(inputs, value_of(self.cell.kernel), self.precision)
+        return self.cell.advance(self.cell.projected(projected, weights), states, weights)
+
+    def weights_of_a_step(self, by_gate: bool = False) -> Weights:
+        """What the cell's step uses; `by_gate` as `dropped` needs it."""
+        return Weights(self.cell.recurrent_matrices(by_gate), self.cell.values(), self.precision)
+
+    def dropout_masks(self, hidden: Tensor) -> Tensor:
+        """What h (..., units) is multiplied with for each gate: (gates, ..., units)."""
+        gates = self.cell.width // self.cell.units
+        ones = ops.ones((gates, *ops.shape(hidden)), hidden.dtype)
+        return keras.random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
 
     def compute_output_spec(
         self,
         inputs: Tensor,
         mask: Tensor,
         states: list[Tensor] | None = None,
-        training: bool = False,
+        training: bool | None = None,
     ) -> tuple:
         """Shapes of what `call` returns."""
         batch, steps, _ = inputs.shape
@@ -140,14 +142,49 @@ class Recurrence(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Constructor arguments."""
-        cell = keras.saving.serialize_keras_object(self.cell)
-        return {**super().get_config(), "cell": cell, "backward": self.backward}
+        own = {
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "backward": self.backward,
+            "precision": self.precision,
+            "recurrent_dropout": self.recurrent_dropout,
+        }
+        return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config: dict) -> "Recurrence":
         """A layer with fresh weights."""
         cell = keras.saving.deserialize_keras_object(config["cell"])
         return cls(**{**config, "cell": cell})
+
+
+def dropped(operands: Operands, cell: Cell, masks: Tensor | None) -> Operands:
+    """Operands whose recurrent products drop parts of h, each gate its own.
+
+    Args:
+        operands: with R by gate, see `Cell.recurrent_matrices`.
+        cell: whose products they are.
+        masks: see `Recurrence.dropout_masks`; None drops nothing, and R stays whole.
+    """
+    return operands if masks is None else _Dropped(operands, cell.recurrent_products, masks)
+
+
+@dataclass(frozen=True)
+class _Dropped:
+    operands: Operands
+    products: Mapping[str, tuple[int, int]]
+    masks: Tensor
+
+    def times(self, name: str, left: Tensor) -> Tensor:
+        if name not in self.products:
+            return self.operands.times(name, left)
+        parts = [
+            self.operands.times(f"{name}_{gate}", left * self.masks[gate])
+            for gate in range(*self.products[name])
+        ]
+        return ops.concatenate(parts, axis=-1)
+
+    def value(self, name: str) -> Tensor:
+        return self.operands.value(name)
 
 
 def make_recurrence(
@@ -160,26 +197,16 @@ def make_recurrence(
     recurrent_dropout: float = 0.0,
     initial_gain: float | None = None,
     name: str | None = None,
-) -> LSTM | Recurrence:
-    """A recurrent layer with the interface of `LSTM`.
-
-    - lstm: Hochreiter and Schmidhuber 1997 with a forget gate, see `lstm_loop`.
-    - peephole_lstm, layer_norm_lstm: see `seq2seq.models.cells`.
-    - gru: Cho et al. 2014, https://arxiv.org/abs/1406.1078v3, eqs. 5 to 8, biases added: the reset
-      gate is applied to h_(t-1) before the product, tanh(x_t K + (r h_(t-1)) R + b), as printed
-      from v3 on and in Bahdanau et al. 2015. Keras's default, reset_after=True, is the order of v1,
-      tanh(x_t K + b + r (h_(t-1) R + b')), which cuDNN computes; it is not what is built here.
-    - simple_rnn: Elman 1990, h_t = tanh(x_t K + h_(t-1) R + b).
+) -> Recurrence:
+    """A recurrent layer of a kind of cell.
 
     Args:
-        kind: see above.
+        kind: lstm, peephole_lstm, layer_norm_lstm, gru or simple_rnn, see `seq2seq.models.cells`.
         units: size of the output and of each state.
         backward: reads from the last step to the first; outputs stay at their steps.
-        precision: of an lstm's matrix products if it has no recurrent dropout, "float32" or
-            "bfloat16"; whatever else computes in float32, `call` and `step` alike.
+        precision: of matrix products, "float32" or "bfloat16".
         forget_bias: first value of the forget gate's bias.
-        recurrent_dropout: share of h_(t-1) that is zeroed in training, in [0, 1), by one mask for
-            all steps of a sentence (Gal and Ghahramani 2016, https://arxiv.org/abs/1512.05287).
+        recurrent_dropout: see `Recurrence`.
         initial_gain: see `kernel_initializer`.
         name: of the layer.
 
@@ -193,40 +220,5 @@ def make_recurrence(
         raise ValueError(f"recurrent_dropout must be in [0, 1) (got {recurrent_dropout})")
     if kind in GATELESS and forget_bias != 1:
         raise ValueError(f"{kind} has no forget gate: leave forget_bias at 1 (got {forget_bias})")
-    if kind == "lstm" and not recurrent_dropout:
-        return LSTM(units, backward, precision, forget_bias, initial_gain, name=name)
-    cell = _make_cell(kind, units, forget_bias, recurrent_dropout, initial_gain)
-    return Recurrence(cell, backward, name=name)
-
-
-def _make_cell(
-    kind: Kind, units: int, forget_bias: float, dropout: float, gain: float | None
-) -> keras.layers.Layer:
-    own = {"peephole_lstm": PeepholeLSTMCell, "layer_norm_lstm": LayerNormLSTMCell}
-    if kind in own:
-        return own[kind](units, forget_bias, dropout, gain)
-    shared = {"recurrent_dropout": dropout, "kernel_initializer": kernel_initializer(gain)}
-    if kind == "gru":
-        return keras.layers.GRUCell(units, reset_after=False, **shared)
-    if kind == "simple_rnn":
-        return keras.layers.SimpleRNNCell(units, **shared)
-    return keras.layers.LSTMCell(
-        units,
-        bias_initializer=ForgetBias(forget_bias),
-        unit_forget_bias=False,  # Keras's own way knows no value but 1
-        **shared,
-    )
-
-
-@contextmanager
-def _no_dropout(cell: keras.layers.Layer) -> Iterator[None]:
-    """Keeps Keras from drawing masks that inference would not use.
-
-    Each would advance the random state, and `keras.layers.SimpleRNNCell` would keep one made by
-    `step` for the next sentences of another batch.
-    """
-    share, cell.recurrent_dropout = cell.recurrent_dropout, 0.0
-    try:
-        yield
-    finally:
-        cell.recurrent_dropout = share
+    cell = CELLS[kind](units, initial_gain, forget_bias)
+    return Recurrence(cell, backward, precision, recurrent_dropout, name=name)

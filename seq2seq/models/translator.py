@@ -7,7 +7,8 @@ from keras import ops
 
 from seq2seq.config.architecture import ModelConfig
 from seq2seq.models.bridge import Bridge
-from seq2seq.models.decoder import Decoder, Source, make_decoder
+from seq2seq.models.decoder import AllPositions, Decoder, Source, make_decoder
+from seq2seq.models.decoder_parts import Vectors
 from seq2seq.models.embeddings import embed, make_embeddings, scaled
 from seq2seq.models.encoder import Encoder, make_encoder
 from seq2seq.models.feedback import FeedbackDecoder
@@ -82,7 +83,7 @@ def build_translator(
         loop = FeedbackDecoder(layers.decoder, config.dropout, name="decoder")
         found = loop(vectors, mask, states, source.memory, source.keys, source.mask)
     else:
-        found = layers.decoder.all_steps(vectors, mask, states, source, config.dropout)
+        found = _all_positions(layers.decoder, vectors, mask, states, source)
     found = keras.layers.Dropout(config.dropout)(found)
     readout = keras.Model([source_ids, target_in], found, name="readout")
     training = keras.Model([source_ids, target_in], layers.output(found), name="training")
@@ -122,6 +123,57 @@ def begin_decoding(
     return source, layers.bridge(last_states, memory, mask)
 
 
+def _all_positions(
+    decoder: Decoder, vectors: Tensor, mask: Tensor, states: list[Tensor], source: Source
+) -> Tensor:
+    """Readouts (B, T, R) of every position at once; for decoders without feedback."""
+
+    def noise(_: int, outputs: Tensor) -> Tensor:
+        return keras.layers.Dropout(decoder.config.dropout)(outputs)
+
+    run, embedded = AllPositions(decoder, mask, states, source, noise), Vectors(vectors)
+    numbers = range(len(decoder.recurrent))
+    outputs, context = decoder.through(run, numbers, embedded, None, None)
+    return decoder.read_out(run, outputs, context, embedded)
+
+
+class DecoderStep(keras.layers.Layer):
+    """`Decoder.step` as a layer, to be drawn: one target position of K hypotheses.
+
+    Args:
+        decoder: whose weights are used.
+
+    Call arguments:
+        vectors: (B, K, E) of the previous tokens.
+        memory, keys, mask: see `Source`.
+        states: each (B, K, ...).
+
+    Returns:
+        Readouts (B, K, R), the new states, and attention weights (B, K, S).
+    """
+
+    def __init__(self, decoder: Decoder, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.decoder = decoder
+        self.sublayers = decoder.layers  # tracked, as the fields of a data class are not
+
+    def call(
+        self, vectors: Tensor, memory: Tensor, keys: Tensor, mask: Tensor, states: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
+        """See the class."""
+        operands = self.decoder.weights(Source(memory, keys, mask))
+        return self.decoder.step(Vectors(vectors), states, operands)
+
+    def compute_output_spec(
+        self, vectors: Tensor, memory: Tensor, keys: Tensor, mask: Tensor, states: list[Tensor]
+    ) -> tuple:
+        """Shapes of what `call` returns."""
+        config, (batch, hypotheses, _) = self.decoder.config, vectors.shape
+        readout = keras.KerasTensor((batch, hypotheses, config.readout_width))
+        after = [keras.KerasTensor((batch, hypotheses, each.shape[-1])) for each in states]
+        return readout, after, keras.KerasTensor((batch, hypotheses, memory.shape[1]))
+
+
 def _draw_step(layers: Layers, source: Source) -> tuple[keras.Model, keras.Model]:
     """One target position of K hypotheses, to logits and to readouts."""
     previous_ids = keras.Input((None,), dtype="int32", name="previous_ids")
@@ -135,7 +187,8 @@ def _draw_step(layers: Layers, source: Source) -> tuple[keras.Model, keras.Model
         for n, size in enumerate(layers.decoder.state_sizes)
     ]
     vectors = scaled(layers.target_embedding, previous_ids)
-    readout, new_states, weights = layers.decoder.step(vectors, states, seen)
+    step = DecoderStep(layers.decoder, name="decoder_step")
+    readout, new_states, weights = step(vectors, seen.memory, seen.keys, seen.mask, states)
     inputs = [previous_ids, seen.memory, seen.keys, seen.mask, *states]
     logits = layers.output(readout)
     return (

@@ -14,6 +14,7 @@ from seq2seq.config.sections import RunConfig
 from seq2seq.data.pretrained_embeddings import WordVectors
 from seq2seq.data.subwords import PAD
 from seq2seq.models.translator import build_translator
+from seq2seq.models.weight_files import load_weights
 
 BATCH = [tf.TensorSpec((None, None), tf.int32)] * 3
 AVERAGED_EVERY = 8  # steps, by the decay to that power: a tenth of a step's time saved
@@ -95,7 +96,7 @@ class Optimization:
 
     def load_weights(self, path: Path) -> None:
         """Reads what `save_weights` wrote."""
-        self._translator.training.load_weights(path)
+        load_weights(self._translator.training, path)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything else that the next step depends on."""

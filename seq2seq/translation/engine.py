@@ -11,9 +11,8 @@ import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.decoding.step import Context, Start, State, Tensor
-from seq2seq.models.drawn_step import DrawnStep
-from seq2seq.models.encoding import PreparedEncoder, tabulates
-from seq2seq.models.stepping import DecoderStep, suits
+from seq2seq.models.fast_decoder import FastDecoderStep
+from seq2seq.models.table_encoder import TableEncoder, supports_table
 from seq2seq.models.translator import Translator
 from seq2seq.translation.shortlist_mask import GraphShortlist
 
@@ -24,41 +23,37 @@ class Engine:
     Args:
         translator: built with the same `precision`, trained.
         pad_id: the id of padding in source ids.
-        never: ids that are no output.
+        suppressed_ids: ids that are no output.
         precision: of matrix products.
-        held: see `DecoderStep`.
+        cache_weights: see `FastDecoderStep`.
     """
 
     def __init__(
         self,
         translator: Translator,
         pad_id: int,
-        never: Sequence[int],
+        suppressed_ids: Sequence[int],
         precision: str,
-        held: bool = True,
+        cache_weights: bool = True,
     ) -> None:
         self.translator = translator
         self.pad_id = pad_id
         layers = translator.layers
-        self.decoder: DecoderStep | DrawnStep
-        if suits(layers):
-            self.decoder = DecoderStep(layers, never, precision, held)
-        else:
-            self.decoder = DrawnStep(translator, never, precision, held)
-        self._prepared = None
-        if held and tabulates(layers):
-            self._prepared = PreparedEncoder(layers, pad_id, precision)
+        self.decoder = FastDecoderStep(layers, suppressed_ids, precision, cache_weights)
+        self._encoder = None
+        if cache_weights and supports_table(layers):
+            self._encoder = TableEncoder(layers, pad_id, precision)
 
     def refresh(self) -> None:
         """Takes the network's weights over as they are now."""
         self.decoder.refresh()
-        if self._prepared:
-            self._prepared.refresh()
+        if self._encoder:
+            self._encoder.refresh()
 
     def encode(self, source_ids: tf.Tensor, mask: tf.Tensor) -> tuple[State, Context]:
         """What a search starts from, and what its steps need of B sentences."""
-        if self._prepared:
-            memory, keys, states = self._prepared(source_ids)
+        if self._encoder:
+            memory, keys, states = self._encoder(source_ids)
         else:
             memory, keys, *states = self.translator.encoder(source_ids, training=False)
         return [each[:, None] for each in states], self.decoder.context(memory, keys, mask)

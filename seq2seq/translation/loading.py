@@ -10,6 +10,7 @@ from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RunError
 from seq2seq.models.translator import Translator
+from seq2seq.models.weight_files import load_weights
 from seq2seq.run_folder import RunFolder, manifest_text
 from seq2seq.translation.search import network
 from seq2seq.translation.text_translator import Parts, TextTranslator
@@ -78,7 +79,7 @@ def _load(run: Path, settings: Mapping[str, Any]) -> tuple[Translator, RunConfig
         raise RunError(f"{run} has no trained weights yet; run `seq2seq train` again to go on")
     config, subwords = with_decoding(folder.config(), settings), folder.subwords()
     translator = network(config, subwords.size)
-    translator.training.load_weights(weights)
+    load_weights(translator.training, weights)
     return translator, config, subwords
 
 

@@ -95,7 +95,7 @@ class StoredNetwork:
 
     def _engine(self) -> Engine:
         """To be made inside a graph, and inside `_weights`."""
-        return Engine(self._translator, PAD, NEVER_WRITTEN, "float32", held=False)
+        return Engine(self._translator, PAD, NEVER_WRITTEN, "float32", cache_weights=False)
 
     def _weights(self) -> keras.StatelessScope:
         """Where layers read the stored weights instead of their own; casts them once a call."""

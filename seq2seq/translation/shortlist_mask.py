@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import BOS, EOS, PAD, UNKNOWN
-from seq2seq.models.output_kernel import MULTIPLE, NO_OUTPUT
+from seq2seq.models.output_kernel import MULTIPLE, SUPPRESSED_LOGIT
 
 SPECIAL = (PAD, UNKNOWN, BOS, EOS)  # at their own ids in every list, so that a search knows them
 
@@ -44,6 +44,6 @@ class GraphShortlist:
         everywhere = firsts_B1 + tf.range(always)[None, :]
         known = tf.reshape(tf.concat([listed, everywhere], axis=1), (-1, 1))
         unlisted = tf.tensor_scatter_nd_update(
-            tf.fill((batch * size,), NO_OUTPUT), known, tf.zeros((tf.size(known),))
+            tf.fill((batch * size,), SUPPRESSED_LOGIT), known, tf.zeros((tf.size(known),))
         )
         return ids_V, tf.reshape(unlisted, (batch, size))

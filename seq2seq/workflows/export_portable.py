@@ -119,7 +119,7 @@ def portable_search(
     network = replace(network, encoder=with_plain_loops(network.encoder))
 
     def search(source_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        engine = Engine(network, PAD, NEVER_WRITTEN, "float32", held=False)
+        engine = Engine(network, PAD, NEVER_WRITTEN, "float32", cache_weights=False)
         step, start = begin([engine], source_ids, decoding, decoding.coverage_penalty > 0, None)
         found = run_search(step, replace(start, shrinking=False), decoding, None)
         return {

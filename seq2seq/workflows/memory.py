@@ -4,14 +4,12 @@ from collections.abc import Iterator
 
 from seq2seq.config.architecture import MULTI_HEAD, ModelConfig
 from seq2seq.config.sections import RunConfig
-from seq2seq.models.encoding import tabulates
-from seq2seq.models.stepping import suits
+from seq2seq.models.table_encoder import supports_table
 from seq2seq.workflows.network_size import Sizes
 
 COPIES = 5  # weights, gradients, two moments, and the network that validates
 LENGTH = 30  # subwords of a sentence: attention's share grows with it
 LOGITS = 3  # copies of a batch's logits at the worst moment, gradients among them
-GATES = {"gru": 3, "simple_rnn": 1}  # of other cells 4
 FLOAT = 4  # bytes
 
 
@@ -20,10 +18,11 @@ def translation_bytes(config: RunConfig, sizes: Sizes) -> dict[str, int]:
     layers = sizes.translator.layers
     vocabulary_size = layers.output.vocabulary_size
     values = vocabulary_size * config.model.readout_width
-    if suits(layers):  # a row of the first product for each subword
-        values += 4 * config.model.units * vocabulary_size
-    if tabulates(layers):
-        values += sum(4 * layer.units * vocabulary_size for layer in layers.encoder.recurrent[0])
+    values += layers.decoder.recurrent[0].cell.width * vocabulary_size
+    if config.model.readout == "maxout":
+        values += layers.decoder.readout.kernel.shape[1] * vocabulary_size
+    if supports_table(layers):
+        values += sum(layer.cell.width for layer in layers.encoder.recurrent[0]) * vocabulary_size
     width = 2 if config.decoding.precision == "bfloat16" else FLOAT
     return {"weights": FLOAT * sizes.parameters, "tables": width * values}
 
@@ -66,7 +65,6 @@ def _kept(config: ModelConfig, sizes: Sizes, length: int) -> Iterator[int]:
 def _recurrent(config: ModelConfig, sizes: Sizes) -> Iterator[int]:
     """Gates, states and outputs, and as much again for their gradients."""
     layers = sizes.translator.layers
-    gates = GATES.get(config.cell, 4)
     encoder = [layer for directions in layers.encoder.recurrent for layer in directions]
     for layer in [*encoder, *layers.decoder.recurrent]:
-        yield 2 * (gates + layer.states + 1) * layer.units
+        yield 2 * (layer.cell.width + (layer.states + 1) * layer.units)

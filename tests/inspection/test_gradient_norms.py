@@ -6,11 +6,10 @@ import pytest
 import tensorflow as tf
 
 from seq2seq.config.architecture import ModelConfig
-from seq2seq.inspection import trace
-from seq2seq.inspection.gate_equations import CellStep, cell_step
 from seq2seq.inspection.gradient_norms import gradient_norms
 from seq2seq.inspection.gradients import by_distance, reach
-from seq2seq.inspection.trace import embedded, record
+from seq2seq.inspection.trace import RecordedCell, embedded, record
+from seq2seq.models.cells import CellStep
 from seq2seq.models.translator import build_translator
 from seq2seq.training.train_step import seeded
 
@@ -77,19 +76,19 @@ def test_norms_of_states_equal_finite_differences(kind, layer, step, state, monk
     def loss_with(delta):
         calls = []
 
-        def moved(recurrent, inputs, states):
-            made = cell_step(recurrent, inputs, states)
-            if recurrent.name != layer:
-                return made
-            calls.append(1)
-            if len(calls) - 1 != order:
-                return made
-            if state == 0:
-                return CellStep(made.gates, [made.states[0] + delta, *made.states[1:]])
-            cell = made.states[1] + delta  # before h is made of it, as in an lstm's equations
-            return CellStep(made.gates, [made.gates["output"] * np.tanh(cell), cell])
+        def moved(recorded, projected, states, operands):
+            made = recorded.layer.cell.advance(projected, states, operands)
+            if recorded.layer.name == layer:
+                calls.append(1)
+                if len(calls) - 1 == order and state == 0:
+                    made = CellStep([made.states[0] + delta, *made.states[1:]], made.gates)
+                elif len(calls) - 1 == order:
+                    cell = made.states[1] + delta  # before h is made of it, as in an lstm
+                    made = CellStep([made.gates["output"] * np.tanh(cell), cell], made.gates)
+            recorded._steps.append(made)
+            return made
 
-        monkeypatch.setattr(trace, "cell_step", moved)
+        monkeypatch.setattr(RecordedCell, "advance", moved)
         return losses(translator, vectors)
 
     size = UNITS if layer.startswith("decoder") else UNITS // 2

@@ -2,13 +2,11 @@
 
 import itertools
 
-import keras
 import numpy as np
 import pytest
 
 from seq2seq.config.architecture import ModelConfig
-from seq2seq.inspection.gate_equations import cell_step
-from seq2seq.inspection.trace import RecordedLayer, trace
+from seq2seq.inspection.trace import RecordedCell, trace
 from seq2seq.models.recurrence import make_recurrence
 from seq2seq.models.translator import build_translator
 
@@ -116,7 +114,7 @@ def sentence(seed=1, steps=6):
 @pytest.mark.parametrize("backward", [False, True])
 def test_gates_and_states_equal_an_independent_numpy_run(kind, dropout, backward):
     layer, inputs = built(kind, dropout, backward), sentence()
-    recorded = RecordedLayer(layer)
+    recorded = RecordedCell(layer)
     recorded.read(inputs[None], None)
     turned = inputs[::-1] if backward else inputs
     expected = in_numpy(kind, layer.get_weights(), turned)
@@ -132,7 +130,7 @@ def test_gates_and_states_equal_an_independent_numpy_run(kind, dropout, backward
 def test_other_weights_give_other_gates_and_states(kind):
     """The control of the comparison above."""
     layer, inputs = built(kind), sentence()
-    recorded = RecordedLayer(layer)
+    recorded = RecordedCell(layer)
     recorded.read(inputs[None], None)
     wrong = in_numpy(kind, [weight * 1.01 for weight in layer.get_weights()], inputs)
     assert np.abs(recorded.steps[-1].states[0][0] - wrong[-1]["h"]).max() > 1e-4
@@ -142,29 +140,22 @@ def test_other_weights_give_other_gates_and_states(kind):
 @pytest.mark.parametrize("backward", [False, True])
 def test_recorded_outputs_and_last_states_are_the_layers_own(kind, dropout, backward):
     layer, inputs = built(kind, dropout, backward), sentence(2)[None]
-    outputs, states = RecordedLayer(layer).read(inputs, None)
+    outputs, states = RecordedCell(layer).read(inputs, None)
     expected, expected_states = layer(inputs, np.ones((1, 6), bool))
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
     for state, own in zip(states, expected_states, strict=True):
         np.testing.assert_allclose(state, own, atol=1e-5)
 
 
-def test_a_step_in_bfloat16_is_traced_in_bfloat16():
-    layer = make_recurrence("lstm", UNITS, precision="bfloat16")
+@each_kind
+def test_a_layer_in_bfloat16_is_traced_in_bfloat16(kind):
+    layer = make_recurrence(kind, UNITS, precision="bfloat16")
     layer.build((None, None, SIZE))
-    inputs, states = sentence()[:1] * 3, [np.full((1, UNITS), 0.37, "float32")] * 2
-    own = layer.step(inputs, states)[0]
-    np.testing.assert_allclose(cell_step(layer, inputs, states).states[0], own, atol=1e-6)
+    inputs = sentence()[None]
+    own, _ = layer(inputs, np.ones((1, 6), bool))
+    np.testing.assert_allclose(RecordedCell(layer).read(inputs, None)[0], own, atol=1e-6)
     layer.precision = "float32"  # the control
-    assert np.abs(cell_step(layer, inputs, states).states[0] - own).max() > 1e-5
-
-
-def test_a_cell_without_known_equations_is_refused():
-    class Odd:
-        cell = keras.layers.GRUCell(2, reset_after=True)
-
-    with pytest.raises(ValueError, match="GRUCell has no equations to trace"):
-        cell_step(Odd(), None, [])
+    assert np.abs(RecordedCell(layer).read(inputs, None)[0] - own).max() > 1e-5
 
 
 def network(**settings):

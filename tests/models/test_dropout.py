@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from seq2seq.config.architecture import ModelConfig
-from seq2seq.models.recurrence import make_recurrence
+from seq2seq.models.recurrence import dropped, make_recurrence
 from seq2seq.models.translator import build_translator
 
 CELLS = ("lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn")
@@ -42,16 +42,18 @@ def test_steps_of_a_sentence_share_a_mask(cell):
     layer = make_recurrence(cell, 16, recurrent_dropout=0.5)
     layer.build((None, None, 3))
     inputs, states = tf.ones((2, 3)), [tf.ones((2, 16)) for _ in range(layer.states)]
+    weights = layer.weights_of_a_step(by_gate=True)
+    projected = layer.cell.projected(tf.matmul(inputs, layer.cell.kernel), weights)
 
-    def step():
-        return layer.step(inputs, states, training=True)[0].numpy()
+    def step(masks):
+        found = layer.cell.advance(projected, states, dropped(weights, layer.cell, masks))
+        return found.states[0].numpy()
 
-    with layer.dropping(states[0]):
-        first = step()
-        np.testing.assert_array_equal(step(), first)
-    with layer.dropping(states[0]):
-        assert np.abs(step() - first).max() > 1e-4
-    undropped = layer.step(inputs, states)[0].numpy()
+    masks = layer.dropout_masks(states[0])
+    first = step(masks)
+    np.testing.assert_array_equal(step(masks), first)
+    assert np.abs(step(layer.dropout_masks(states[0])) - first).max() > 1e-4
+    undropped = layer.step(inputs, states).states[0].numpy()
     assert np.abs(undropped - first).max() > 1e-4
 
 

@@ -5,10 +5,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.models.lstm import LSTM
-from seq2seq.models.recurrent_step import RecurrentStep
+from seq2seq.models.recurrence import Recurrence, make_recurrence
 
 UNITS = 5
+
+
+def lstm(**options):
+    return make_recurrence("lstm", UNITS, **options)
 
 
 def sigmoid(x):
@@ -46,7 +49,7 @@ def example(seed, sentences=4, steps=6, size=3):
 @settings(max_examples=15, deadline=None)
 def test_outputs_equal_the_equations(seed, steps, backward):
     inputs, mask, lengths, states = example(seed, steps=steps)
-    layer = LSTM(UNITS, backward=backward)
+    layer = lstm(backward=backward)
     outputs, last = layer(inputs, mask, [tf.constant(state) for state in states])
     expected, expected_last = equations(layer, inputs, lengths, *states)
     np.testing.assert_allclose(outputs * mask[..., None], expected, atol=1e-5)
@@ -56,7 +59,7 @@ def test_outputs_equal_the_equations(seed, steps, backward):
 @pytest.mark.parametrize("backward", [False, True])
 def test_outputs_and_gradients_equal_those_of_the_keras_layer(backward):
     inputs, mask, _, states = example(seed=3)
-    ours = LSTM(UNITS, backward=backward)
+    ours = lstm(backward=backward)
     theirs = keras.layers.LSTM(
         UNITS, return_sequences=True, return_state=True, go_backwards=backward, use_cudnn=False
     )
@@ -88,7 +91,7 @@ def test_outputs_and_gradients_equal_those_of_the_keras_layer(backward):
 
 def test_a_compiled_call_has_the_gradients_of_an_eager_one():
     inputs, mask, _, _ = example(seed=4)
-    layer = LSTM(UNITS)
+    layer = lstm()
     layer(inputs, mask)
     weights = [weight.value for weight in layer.trainable_weights]
 
@@ -105,7 +108,7 @@ def test_a_compiled_call_has_the_gradients_of_an_eager_one():
 @pytest.mark.parametrize("backward", [False, True])
 def test_padding_changes_neither_outputs_nor_states(backward):
     inputs, mask, _, _ = example(seed=5)
-    layer = LSTM(UNITS, backward=backward)
+    layer = lstm(backward=backward)
     outputs, states = layer(inputs, mask)
     wider = np.pad(inputs, ((0, 0), (0, 50), (0, 0)), constant_values=7.0)
     padded_mask = np.pad(mask, ((0, 0), (0, 50)))
@@ -119,17 +122,17 @@ def test_padding_changes_neither_outputs_nor_states(backward):
 
 def test_stepping_gives_the_outputs_of_the_whole_sequence():
     inputs, mask, _, states = example(seed=6)
-    layer = LSTM(UNITS)
+    layer = lstm()
     whole, _ = layer(inputs, np.ones_like(mask), [tf.constant(state) for state in states])
-    one_step, state = RecurrentStep(layer), [tf.constant(state) for state in states]
+    state = [tf.constant(state) for state in states]
     for step in range(inputs.shape[1]):
-        output, state = one_step(tf.constant(inputs[:, step]), state)
-        np.testing.assert_allclose(output, whole[:, step], atol=1e-6)
+        state = layer.step(tf.constant(inputs[:, step]), state).states
+        np.testing.assert_allclose(state[0], whole[:, step], atol=1e-6)
 
 
 def test_bfloat16_products_stay_near_float32_and_keep_float32_states():
     inputs, mask, _, _ = example(seed=7)
-    exact, narrow = LSTM(UNITS), LSTM(UNITS, precision="bfloat16")
+    exact, narrow = lstm(), lstm(precision="bfloat16")
     expected, _ = exact(inputs, mask)
     narrow(inputs, mask)
     narrow.set_weights(exact.get_weights())
@@ -140,13 +143,13 @@ def test_bfloat16_products_stay_near_float32_and_keep_float32_states():
 
 
 def test_the_forget_gate_starts_open():
-    layer = LSTM(UNITS)
+    layer = lstm()
     layer.build((None, None, 3))
-    assert layer.bias.numpy().tolist() == [0.0] * UNITS + [1.0] * UNITS + [0.0] * 2 * UNITS
+    assert layer.cell.bias.numpy().tolist() == [0.0] * UNITS + [1.0] * UNITS + [0.0] * 2 * UNITS
 
 
 def test_a_layer_comes_back_from_its_config():
-    layer = LSTM(UNITS, backward=True, precision="bfloat16", name="reader")
-    again = LSTM.from_config(layer.get_config())
+    layer = lstm(backward=True, precision="bfloat16", name="reader")
+    again = Recurrence.from_config(layer.get_config())
     assert (again.units, again.backward, again.precision) == (UNITS, True, "bfloat16")
     assert again.name == "reader"

@@ -6,14 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.models.recurrence import make_recurrence
-from seq2seq.models.recurrent_step import RecurrentStep
 
 KINDS = {"lstm": 2, "peephole_lstm": 2, "layer_norm_lstm": 2, "gru": 1, "simple_rnn": 1}
 UNITS, SIZE = 4, 3
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
-each_layer = pytest.mark.parametrize(  # an lstm with dropout is another layer than one without
-    ("kind", "dropout"), [*((kind, 0.0) for kind in KINDS), ("lstm", 0.5)]
+each_layer = pytest.mark.parametrize(
+    ("kind", "dropout"), [*((kind, 0.0) for kind in KINDS), ("lstm", 0.5), ("gru", 0.5)]
 )
 both_directions = pytest.mark.parametrize("backward", [False, True])
 
@@ -54,8 +53,7 @@ def test_a_call_equals_the_steps_of_each_sentence_alone(kind, shape, dropout, ba
         now = [state[row : row + 1] for state in states]
         for step in range(steps)[:: -1 if backward else 1]:
             if mask[row, step]:
-                output, now = layer.step(inputs[row : row + 1, step], now)
-                np.testing.assert_array_equal(output, now[0])
+                now = layer.step(inputs[row : row + 1, step], now).states
             # At padding the output is the one read before, the first state where there was none.
             np.testing.assert_allclose(outputs[row, step], now[0][0], atol=1e-5)
         for whole, alone in zip(last, now, strict=True):
@@ -111,38 +109,33 @@ def test_the_backward_direction_reads_each_sentence_from_its_last_real_token(kin
 
 
 @each_layer
-def test_a_step_as_a_layer_takes_any_number_of_leading_axes(kind, dropout):
+def test_a_step_takes_any_number_of_leading_axes(kind, dropout):
     layer = built(kind, recurrent_dropout=dropout)
-    vectors = keras.Input((None, SIZE))
-    states = [keras.Input((None, UNITS)) for _ in range(layer.states)]
-    step = keras.Model([vectors, *states], RecurrentStep(layer)(vectors, states))
-    assert step.outputs[0].shape == (None, None, UNITS)
     random = np.random.default_rng(4)
     numbers = [
         random.normal(size=(2, 5, n)).astype("float32") for n in (SIZE, *KINDS[kind] * [UNITS])
     ]
-    output, new_states = step(numbers)
+    states = layer.step(numbers[0], numbers[1:]).states
     for place in np.ndindex(2, 5):
-        alone, alone_states = layer.step(numbers[0][place], [each[place] for each in numbers[1:]])
-        np.testing.assert_allclose(output[place], alone, atol=1e-6)
-        for state, alone_state in zip(new_states, alone_states, strict=True):
-            np.testing.assert_allclose(state[place], alone_state, atol=1e-6)
+        row = [each[place][None] for each in numbers]
+        for state, alone in zip(states, layer.step(row[0], row[1:]).states, strict=True):
+            np.testing.assert_allclose(state[place], alone[0], atol=1e-6)
 
 
 @each_kind
 def test_inference_neither_drops_nor_draws(kind):
     layer, sure = built(kind, recurrent_dropout=0.5), built(kind)
     inputs, mask, states = example(5, layer.states)
-    before = np.array(layer.cell.seed_generator.state)
+    before = np.array(layer.seed_generator.state)
     outputs, last = layer(inputs, mask, states)
-    step, _ = layer.step(inputs[:, 0], states)
+    step = layer.step(inputs[:, 0], states).states[0]
     np.testing.assert_allclose(outputs, sure(inputs, mask, states)[0], atol=1e-6)
-    np.testing.assert_allclose(step, sure.step(inputs[:, 0], states)[0], atol=1e-6)
-    np.testing.assert_array_equal(layer.cell.seed_generator.state, before)
+    np.testing.assert_allclose(step, sure.step(inputs[:, 0], states).states[0], atol=1e-6)
+    np.testing.assert_array_equal(layer.seed_generator.state, before)
     # Control: training does both, and drops still after a step that was no training.
     dropped, _ = layer(inputs, mask, states, training=True)
     assert np.abs(dropped - outputs).max() > 1e-2
-    assert np.any(layer.cell.seed_generator.state != before)
+    assert np.any(layer.seed_generator.state != before)
 
 
 @each_kind
@@ -196,15 +189,29 @@ def test_shapes_are_known_before_the_call(kind, dropout):
     assert layer.states == KINDS[kind] and layer.units == UNITS
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "lstm"])
-def test_whatever_is_not_a_plain_lstm_computes_in_float32(kind):
+@each_layer
+def test_bfloat16_products_stay_near_float32_and_keep_float32_states(kind, dropout):
     inputs, mask, states = example(8, KINDS[kind])
-    narrow, _ = built(kind, precision="bfloat16")(inputs, mask, states)
-    np.testing.assert_array_equal(narrow, built(kind)(inputs, mask, states)[0])
-    # Control: an lstm does not.
-    inputs, mask, states = example(8, 2)
-    narrow, _ = built("lstm", precision="bfloat16")(inputs, mask, states)
-    assert np.abs(narrow - built("lstm")(inputs, mask, states)[0]).max() > 1e-4
+    exact, _ = built(kind, recurrent_dropout=dropout)(inputs, mask, states)
+    layer = built(kind, precision="bfloat16", recurrent_dropout=dropout)
+    narrow, last = layer(inputs, mask, states)
+    assert {each.dtype for each in (narrow, *last)} == {tf.float32}
+    assert 1e-4 < np.abs(narrow - exact).max() < 0.1  # 8 significant bits
+
+
+@each_kind
+def test_bfloat16_gradients_stay_near_float32(kind):
+    inputs, mask, states = example(9, KINDS[kind])
+
+    def gradients(precision):
+        layer = built(kind, precision=precision)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(inputs, mask, states)[0] ** 2)
+        return tape.gradient(loss, [weight.value for weight in layer.trainable_weights])
+
+    for narrow, exact in zip(gradients("bfloat16"), gradients("float32"), strict=True):
+        scale = np.abs(exact).max()
+        assert 1e-4 * scale < np.abs(narrow - exact).max() < 0.1 * scale
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from seq2seq.config.sections import ModelConfig
-from seq2seq.models.output_kernel import NO_OUTPUT
-from seq2seq.models.stepping import DecoderStep
+from seq2seq.models.fast_decoder import FastDecoderStep
+from seq2seq.models.output_kernel import SUPPRESSED_LOGIT
 from seq2seq.models.translator import build_translator
 
 VOCABULARY, SENTENCES, WIDTH, LENGTH = 90, 3, 4, 7
@@ -54,7 +54,7 @@ def one_step(translator, step, kernel_ids=None):
 @pytest.mark.parametrize("attention, tied, layers", list(networks()))
 def test_a_prepared_step_equals_the_drawn_step(attention, tied, layers):
     translator = build(attention, tied, layers)
-    step = DecoderStep(translator.layers, NEVER, "float32")
+    step = FastDecoderStep(translator.layers, NEVER, "float32")
     (logits, states, weights), (found, found_states, found_weights) = one_step(translator, step)
     written = [i for i in range(VOCABULARY) if i not in NEVER]
     np.testing.assert_allclose(
@@ -67,15 +67,15 @@ def test_a_prepared_step_equals_the_drawn_step(attention, tied, layers):
 
 def test_what_is_no_output_and_what_fills_the_vocabulary_up_is_never_chosen():
     translator = build("general", "target", 1)
-    _, (found, _, _) = one_step(translator, DecoderStep(translator.layers, NEVER, "float32"))
+    _, (found, _, _) = one_step(translator, FastDecoderStep(translator.layers, NEVER, "float32"))
     outside = [*NEVER, *range(VOCABULARY, found.shape[-1])]
     assert len(outside) > len(NEVER)
-    assert (found.numpy()[:, :, outside] <= NO_OUTPUT / 2).all()
+    assert (found.numpy()[:, :, outside] <= SUPPRESSED_LOGIT / 2).all()
 
 
 def test_a_shortlist_scores_its_ids_as_the_whole_vocabulary_does():
     translator = build("general", "target", 1)
-    step = DecoderStep(translator.layers, NEVER, "float32")
+    step = FastDecoderStep(translator.layers, NEVER, "float32")
     ids = tf.constant([3, 70, 5, 41])
     (logits, _, _), (found, _, _) = one_step(translator, step, ids)
     np.testing.assert_allclose(found, tf.gather(logits, ids, axis=2), atol=1e-5)
@@ -83,7 +83,7 @@ def test_a_shortlist_scores_its_ids_as_the_whole_vocabulary_does():
 
 def test_refresh_takes_new_weights_over_and_without_it_the_old_ones_stay():
     translator = build("general", "target", 1)
-    step = DecoderStep(translator.layers, NEVER, "float32")
+    step = FastDecoderStep(translator.layers, NEVER, "float32")
     other = build("general", "target", 1)
     translator.training.set_weights(other.training.get_weights())
     (logits, _, _), (found, _, _) = one_step(translator, step)
@@ -95,8 +95,8 @@ def test_refresh_takes_new_weights_over_and_without_it_the_old_ones_stay():
 
 def test_bfloat16_rounds_and_stays_near():
     translator = build("general", "target", 1)
-    exact = DecoderStep(translator.layers, NEVER, "float32")
-    rounded = DecoderStep(translator.layers, NEVER, "bfloat16")
+    exact = FastDecoderStep(translator.layers, NEVER, "float32")
+    rounded = FastDecoderStep(translator.layers, NEVER, "bfloat16")
     _, (expected, _, _) = one_step(translator, exact)
     _, (found, _, _) = one_step(translator, rounded)
     difference = abs(found - expected).numpy()[:, :, 3:VOCABULARY].max()

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from seq2seq.config.sections import ModelConfig
-from seq2seq.models.encoding import PreparedEncoder
+from seq2seq.models.table_encoder import TableEncoder
 from seq2seq.models.translator import build_translator
 
 VOCABULARY = 90
@@ -37,13 +37,13 @@ def both(translator, encoder):
 @pytest.mark.parametrize("tied, layers", [("none", 1), ("all", 2)])
 def test_a_prepared_encoder_equals_the_drawn_encoder(tied, layers):
     translator = build(tied, layers)
-    for found, expected in both(translator, PreparedEncoder(translator.layers, 0, "float32")):
+    for found, expected in both(translator, TableEncoder(translator.layers, 0, "float32")):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_it_follows_the_weights_once_it_is_refreshed():
     translator = build()
-    encoder = PreparedEncoder(translator.layers, 0, "float32")
+    encoder = TableEncoder(translator.layers, 0, "float32")
     translator.layers.source_embedding.embeddings.assign_add(tf.ones((VOCABULARY, 12)))
     assert any(
         np.abs(found - expected).max() > 1e-3 for found, expected in both(translator, encoder)

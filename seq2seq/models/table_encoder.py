@@ -1,36 +1,28 @@
-"""The encoder as translation runs it: `Translator.encoder` with its first layer's input tabulated.
+"""The encoder as translation runs it: `Translator.encoder` with its first layer's input in a table.
 
-Shape suffixes: B sentences, S source positions, G gates, V vocabulary.
+Shape suffixes: B sentences, S source positions, G units of all gates, V vocabulary.
 """
 
 import keras
 from keras import ops
 
-from seq2seq.models.lstm import LSTM
-from seq2seq.models.products import Tensor
+from seq2seq.models.products import Tensor, value_of
 from seq2seq.models.translator import Layers, begin_decoding
 
 
-def tabulates(layers: Layers) -> bool:
-    """Whether the network's encoder has the form that is prepared here."""
-    encoder = layers.encoder
-    return (
-        not encoder.front
-        and all(
-            isinstance(layer, LSTM) for directions in encoder.recurrent[:1] for layer in directions
-        )
-        and bool(encoder.recurrent)
-    )
+def supports_table(layers: Layers) -> bool:
+    """Whether subwords reach the network's first recurrent layer as they are."""
+    return not layers.encoder.front and bool(layers.encoder.recurrent)
 
 
-class PreparedEncoder:
+class TableEncoder:
     """An encoder that looks embedding times kernel up, a row of a table for each subword.
 
     Results equal the drawn encoder's up to rounding. The tables, (V, G) for each direction, are
     held beside the network's weights.
 
     Args:
-        layers: of a built and trained network.
+        layers: of a built and trained network, see `supports_table`.
         pad_id: the id of padding.
         precision: of the tables, "float32" or "bfloat16".
     """
@@ -41,12 +33,12 @@ class PreparedEncoder:
         self._precision = precision
         self._tables = [
             keras.Variable(table, trainable=False, dtype=table.dtype, name=f"encoder_table_{n}")
-            for n, table in enumerate(self._tabulate())
+            for n, table in enumerate(self._make_tables())
         ]
 
     def refresh(self) -> None:
         """Takes the layers' weights over as they are now."""
-        for variable, table in zip(self._tables, self._tabulate(), strict=True):
+        for variable, table in zip(self._tables, self._make_tables(), strict=True):
             variable.assign(table)
 
     def __call__(self, source_ids: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
@@ -61,10 +53,10 @@ class PreparedEncoder:
         source, states = begin_decoding(self._layers, memory, last_states, mask)
         return source.memory, source.keys, states
 
-    def _tabulate(self) -> list[Tensor]:
+    def _make_tables(self) -> list[Tensor]:
         embedding = self._layers.source_embedding
-        vectors = embedding.embeddings * embedding.output_dim**0.5
+        vectors = value_of(embedding.embeddings) * embedding.output_dim**0.5
         return [
-            ops.cast(ops.matmul(vectors, layer.kernel) + layer.bias, self._precision)
+            ops.cast(ops.matmul(vectors, value_of(layer.cell.kernel)), self._precision)
             for layer in self._layers.encoder.recurrent[0]
         ]
