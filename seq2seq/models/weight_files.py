@@ -1,0 +1,35 @@
+"""Files of weights, those of version 0.1 too."""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import h5py
+import keras
+
+# Version 0.1 had a layer of its own for the plain LSTM, which held its weights itself.
+FORMER_LSTM = re.compile(r"(.*/)lstm((?:_\d+)?)/vars")
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Reads what `model.save_weights` wrote, in this version or in 0.1.
+
+    Args:
+        model: built, of the settings that the weights were saved with.
+        path: a file ending in .weights.h5; it stays as it is.
+    """
+    groups: list[str] = []
+    with h5py.File(path) as stored:
+        stored.visit(groups.append)
+    former = [match for match in map(FORMER_LSTM.fullmatch, groups) if match]
+    if not former:
+        model.load_weights(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        renamed = Path(folder) / "renamed.weights.h5"
+        shutil.copy(path, renamed)
+        with h5py.File(renamed, "r+") as stored:
+            for match in former:
+                stored.move(match[0], f"{match[1]}recurrence{match[2]}/cell/vars")
+        model.load_weights(renamed)
