@@ -53,9 +53,9 @@ class Encoder:
         last_states = [states]
         for number, directions in enumerate(self.recurrent[1:], 2):
             found, states = _joined([layer(outputs, mask) for layer in directions])
-            if 0 < self.residual_from <= number:
-                found = found + outputs
-            outputs = keras.layers.Dropout(dropout)(found)
+            found = keras.layers.Dropout(dropout)(found)
+            # What passes a layer by is not dropped: a mask a layer would leave little of it.
+            outputs = found + outputs if 0 < self.residual_from <= number else found
             last_states.append(states)
         return outputs, last_states
 

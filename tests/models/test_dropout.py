@@ -64,3 +64,42 @@ def test_what_the_output_layer_gets_is_dropped_once(loop, readout):
     model = small(dropout=0.5, readout=readout, tied_embeddings=tied, decoder_layers=2, **loop)
     dropped = np.mean([np.mean(model([SOURCE, TARGET_IN], training=True) == 0) for _ in range(4)])
     assert dropped == pytest.approx(0.5, abs=0.03)
+
+
+DEEP = {"decoder_layers": 7, "readout": "top"}
+
+
+def survivors(model_of, **settings):
+    """Share of values that are not 0 in training, behind six residual layers that add nothing."""
+    settings = {"bridge": "zero", "tied_embeddings": "none", **settings}
+    config = ModelConfig(embedding_size=64, units=64, dropout=0.5, residual_from=2, **settings)
+    translator = build_translator(config, 30)
+    decoder = translator.layers.decoder.recurrent
+    encoder = [layer for both in translator.layers.encoder.recurrent[1:] for layer in both]
+    for layer in [*encoder, *decoder[1:]]:
+        layer.set_weights([np.zeros(weight.shape) for weight in layer.weights])
+    model, inputs = model_of(translator)
+    return np.mean([np.mean(model(inputs, training=True) != 0) for _ in range(4)])
+
+
+def reads(translator):
+    return lambda *given, **options: translator.encoder(*given, **options)[0], SOURCE
+
+
+def writes(translator):
+    return translator.readout, [SOURCE, TARGET_IN]
+
+
+@pytest.mark.parametrize(
+    ("settings", "model_of", "share"),
+    [
+        ({"encoder_layers": 7}, reads, 0.5),
+        ({**DEEP, "attention_reads": "bottom"}, writes, 0.25),
+        ({**DEEP, "input_feeding": True}, writes, 0.25),
+        ({**DEEP, "attention_reads": "bottom", "input_feeding": True}, writes, 0.25),
+    ],
+    ids=["encoder", "decoder", "feedback", "feedback of the bottom"],
+)
+def test_what_passes_residual_layers_by_is_not_dropped(settings, model_of, share):
+    # The first layer's outputs are dropped once, and once more before the output layer.
+    assert survivors(model_of, **settings) == pytest.approx(share, abs=0.04)
