@@ -11,8 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from seq2seq.errors import ServerError
-from seq2seq.serving.client_endpoint import Endpoint
-from seq2seq.serving.client_transport import Patience, RequestSender
+from seq2seq.serving.client_transport import Endpoint, RequestSender, RetryPolicy
 
 DEFAULT_SIGNATURE = "serving_default"
 BATCH_CHARACTERS = 65_536  # of all lines of a request, unless one line alone has more
@@ -47,7 +46,7 @@ class Client:
         if timeout <= 0 or retries < 0 or batch_lines < 1 or in_flight < 1:
             raise ValueError("timeout, batch_lines and in_flight are positive, retries not below 0")
         self._endpoint = Endpoint.parse(url, model)
-        self._patience = Patience(timeout, retries)
+        self._retry_policy = RetryPolicy(timeout, retries)
         self._batch_lines = batch_lines
         self._in_flight = in_flight
 
@@ -96,7 +95,7 @@ class Client:
         """
         inputs = {name: list(values) for name, values in columns.items()}
         rows = len(next(iter(inputs.values()), []))
-        sender = RequestSender(self._endpoint, self._patience)
+        sender = RequestSender(self._endpoint, self._retry_policy)
         try:
             content = {"signature_name": signature, "inputs": inputs}
             answer = sender.send("POST", ":predict", content, _lines(1, rows))
@@ -109,7 +108,7 @@ class Client:
 
     def _answers(self, signature: str, rows: Iterable[Any]) -> Iterator[Any]:
         """Predictions row by row; requests go out side by side and come back in order."""
-        sender = RequestSender(self._endpoint, self._patience)
+        sender = RequestSender(self._endpoint, self._retry_policy)
         pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="seq2seq-client")
         pending: deque[Future[list[Any]]] = deque()
         try:
