@@ -12,12 +12,12 @@ Shape suffixes: B texts, N chunks or other rows, K outputs, T target and S sourc
 
 import tensorflow as tf
 
-from seq2seq.serving.saved_model.grouping import in_groups
 from seq2seq.serving.saved_model.translator_graph import (
     Fields,
     Search,
     TranslatorGraph,
     lengths_with_eos,
+    map_by_length,
 )
 
 LONGEST_SCORED = 1000  # subwords of a text, and of a reference, that are scored
@@ -63,7 +63,7 @@ def translations(graph: TranslatorGraph, search: Search, count: int, text: tf.Te
 
     types = {"translations": tf.string, "scores": tf.float32, "log_probabilities": tf.float32}
     outputs = {name: tf.TensorSpec((None, count), dtype) for name, dtype in types.items()}
-    found = in_groups(compute, lengths_with_eos(chunks), graph.tokens, outputs)
+    found = map_by_length(compute, lengths_with_eos(chunks), graph.tokens, outputs)
     totals = found["log_probabilities"]
     return {
         "translations": _joined(found["translations"], texts_N, batch),
@@ -94,7 +94,7 @@ def reference_scores(graph: TranslatorGraph, text: tf.Tensor, reference: tf.Tens
         }
 
     lengths = tf.maximum(lengths_with_eos(sources), lengths_with_eos(targets))
-    return in_groups(compute, lengths, graph.tokens, SCORES)
+    return map_by_length(compute, lengths, graph.tokens, SCORES)
 
 
 def alignments(graph: TranslatorGraph, text: tf.Tensor) -> Fields:
@@ -129,7 +129,7 @@ def alignments(graph: TranslatorGraph, text: tf.Tensor) -> Fields:
             "token_log_probabilities": _widened(best["token_log_probabilities"], steps),
         }
 
-    found = in_groups(compute, lengths_N, graph.tokens, ALIGNMENTS)
+    found = map_by_length(compute, lengths_N, graph.tokens, ALIGNMENTS)
     longest = tf.reduce_max(tf.concat([found["length"], [1]], axis=0))
     for name in ("tokens", "alignment", "token_log_probabilities"):
         found[name] = found[name][:, :longest]
