@@ -10,6 +10,10 @@ memory, only more time.
 Shape suffixes: B texts, N chunks or other rows, K outputs, T target and S source positions.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
 import tensorflow as tf
 
 from seq2seq.serving.saved_model.translator_graph import (
@@ -20,8 +24,9 @@ from seq2seq.serving.saved_model.translator_graph import (
     map_by_length,
 )
 
+TEXT = tf.TensorSpec((None,), tf.string, name="text")
+REFERENCE = tf.TensorSpec((None,), tf.string, name="reference")
 LONGEST_SCORED = 1000  # subwords of a text, and of a reference, that are scored
-
 SCORES = {
     "score": tf.TensorSpec((None,), tf.float32),
     "log_probability": tf.TensorSpec((None,), tf.float32),
@@ -37,6 +42,38 @@ ALIGNMENTS = {
     "alignment": tf.TensorSpec((None, None, None), tf.float32),
     "token_log_probabilities": tf.TensorSpec((None, None), tf.float32),
 }
+
+
+def save_signatures(graph: TranslatorGraph, resources: Iterable[Any], directory: Path) -> None:
+    """Writes saved_model.pb and variables, with these signatures, all from raw text (B,).
+
+    serving_default: text -> translation, and nothing else, so that REST gives a plain list.
+    translate: text -> translation, score.
+    translate_nbest: text -> translations, scores, log_probabilities; see `translations`.
+    score: text, reference -> score, log_probability, length; see `reference_scores`.
+    align: text -> see `alignments`.
+
+    Each is traced once, which is most of the work. (`tf.saved_model.save` traces functions that it
+    is given as such anew, and keras.export.ExportArchive has traced them before.) What is tracked
+    are plain variables: the wrappers that Keras puts around them would be saved beside them, and
+    the server would fill the wrong ones (keras-team/keras#20095).
+
+    Args:
+        graph: the translator; its variables are those that its searches read.
+        resources: what the graph uses beside variables, such as tokenizers.
+        directory: is filled.
+    """
+    traced = {
+        name: tf.function(function, inputs, autograph=False).get_concrete_function()
+        for name, (function, *inputs) in _signatures(graph).items()
+    }
+    saved = tf.Module()
+    saved.resources = list(resources)
+    saved.parameters = list(
+        {id(each): each for one in traced.values() for each in one.variables}.values()
+    )
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # no training
+    tf.saved_model.save(saved, str(directory), traced, options)
 
 
 def translations(graph: TranslatorGraph, search: Search, count: int, text: tf.Tensor) -> Fields:
@@ -134,6 +171,38 @@ def alignments(graph: TranslatorGraph, text: tf.Tensor) -> Fields:
     for name in ("tokens", "alignment", "token_log_probabilities"):
         found[name] = found[name][:, :longest]
     return {name: _at_texts(values, texts_N, tf.size(text)) for name, values in found.items()}
+
+
+def _signatures(graph: TranslatorGraph) -> dict[str, tuple]:
+    """Name to function and the types of its inputs."""
+
+    @tf.function(input_signature=[TEXT], autograph=False)  # saved once for two signatures
+    def best(text: tf.Tensor) -> Fields:
+        return translations(graph, graph.searches.best, 1, text)
+
+    def serving_default(text: tf.Tensor) -> Fields:
+        return {"translation": best(text)["translations"][:, 0]}
+
+    def translate(text: tf.Tensor) -> Fields:
+        found = best(text)
+        return {"translation": found["translations"][:, 0], "score": found["scores"][:, 0]}
+
+    def translate_nbest(text: tf.Tensor) -> Fields:
+        return translations(graph, graph.searches.several, graph.searches.outputs, text)
+
+    def score(text: tf.Tensor, reference: tf.Tensor) -> Fields:
+        return reference_scores(graph, text, reference)
+
+    def align(text: tf.Tensor) -> Fields:
+        return alignments(graph, text)
+
+    return {
+        "serving_default": (serving_default, TEXT),
+        "translate": (translate, TEXT),
+        "translate_nbest": (translate_nbest, TEXT),
+        "score": (score, TEXT, REFERENCE),
+        "align": (align, TEXT),
+    }
 
 
 def _joined(parts_NK: tf.Tensor, texts_N: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
