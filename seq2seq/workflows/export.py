@@ -20,9 +20,8 @@ from seq2seq.errors import ExportError
 from seq2seq.files import file_sha256
 from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
 from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, Expected, encode_expected
-from seq2seq.serving.saved_model.samples import write_samples
 from seq2seq.serving.saved_model.signatures import save_signatures
-from seq2seq.serving.saved_model.version_directory import TEMPORARY, new_version
+from seq2seq.serving.saved_model.version_directory import TEMPORARY, new_version, write_samples
 from seq2seq.serving.saved_model.warmup import WARMUP_FILE, encode_warmup
 from seq2seq.serving.verify.c_api import CApiModel
 from seq2seq.serving.verify.verification import ANSWERS, verify
