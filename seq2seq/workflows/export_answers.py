@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from seq2seq.errors import ExportError
-from seq2seq.serving.saved_model.comparison import first_difference
-from seq2seq.serving.saved_model.expected_answers import FLOAT_TOLERANCE, Answer
+from seq2seq.serving.saved_model.expected_answers import FLOAT_TOLERANCE, Answer, first_difference
 from seq2seq.serving.saved_model.tensors import as_array
 from seq2seq.serving.saved_model.warmup import WarmupRequest
 from seq2seq.serving.verify.probes import Batch, batch_size, take

@@ -10,8 +10,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from seq2seq.errors import ExportError
-from seq2seq.serving.saved_model.comparison import LENGTHS, Outputs, first_difference
-from seq2seq.serving.saved_model.expected_answers import FLOAT_TOLERANCE, Answer
+from seq2seq.serving.saved_model.expected_answers import (
+    FLOAT_TOLERANCE,
+    LENGTHS,
+    Answer,
+    Outputs,
+    first_difference,
+)
 from seq2seq.serving.saved_model.reader import Signature
 from seq2seq.serving.saved_model.tensors import dtype_name
 from seq2seq.serving.saved_model.warmup import WarmupRequest

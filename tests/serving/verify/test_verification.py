@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.errors import ExportError
-from seq2seq.serving.saved_model.comparison import first_difference
 from seq2seq.serving.saved_model.expected_answers import (
     EXPECTED_FILE,
     Answer,
     Expected,
     decode_expected,
     encode_expected,
+    first_difference,
 )
 from seq2seq.serving.saved_model.reader import Signature, TensorSpec
 from seq2seq.serving.saved_model.tensors import as_array, tensor_from_json, tensor_to_json
