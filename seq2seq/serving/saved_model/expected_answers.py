@@ -4,13 +4,12 @@ The file stands in the version directory, so that a copy of it can be verified w
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from seq2seq.serving.saved_model.tensors import tensor_from_json, tensor_to_json
+from seq2seq.serving.saved_model.tensors import Arrays, tensor_from_json, tensor_to_json
 
 EXPECTED_FILE = "assets.extra/expected.json"
 FLOAT_TOLERANCE = 1e-4
@@ -21,7 +20,6 @@ LENGTHS = {
     "source_tokens": ("source_length",),
     "alignment": ("length", "source_length"),
 }
-Outputs = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,8 @@ class Answer:
     """Inputs of a signature, and its outputs or some of them; the first dimension is the batch."""
 
     signature: str
-    inputs: Mapping[str, np.ndarray]
-    outputs: Mapping[str, np.ndarray]
+    inputs: Arrays
+    outputs: Arrays
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ def _decode_answer(written: Any) -> Answer:
     )
 
 
-def first_difference(expected: Outputs, actual: Outputs, tolerance: float) -> str | None:
+def first_difference(expected: Arrays, actual: Arrays, tolerance: float) -> str | None:
     """Where two answers to the same rows differ; None if they do not.
 
     Outputs named in `LENGTHS` are compared up to their lengths. Others may have different sizes
@@ -116,7 +114,7 @@ def first_difference(expected: Outputs, actual: Outputs, tolerance: float) -> st
     return None
 
 
-def _real_part(outputs: Outputs, name: str, row: int) -> np.ndarray:
+def _real_part(outputs: Arrays, name: str, row: int) -> np.ndarray:
     """One row of an output, without padding if there are lengths to tell."""
     values = outputs[name][row, ...]
     for axis, length in enumerate(LENGTHS.get(name, ())):

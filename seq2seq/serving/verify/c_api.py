@@ -18,8 +18,8 @@ from tensorflow.core.framework.kernel_def_pb2 import KernelList
 from tensorflow.core.framework.op_def_pb2 import OpList
 
 from seq2seq.errors import ExportError
-from seq2seq.serving.saved_model.reader import TAG, Signature, read_meta_graph, read_signatures
-from seq2seq.serving.saved_model.tensors import as_array
+from seq2seq.serving.saved_model.reader import TAG, read_meta_graph, read_signatures
+from seq2seq.serving.saved_model.tensors import Signature, as_array
 from seq2seq.serving.verify.server_ops import Operations, text_libraries
 
 CHILD = "seq2seq.serving.verify.c_api_child"

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from seq2seq.errors import ExportError
 from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, Expected, decode_expected
+from seq2seq.serving.saved_model.tensors import Arrays
 from seq2seq.serving.saved_model.version_directory import find_version
 from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, decode_warmup
 from seq2seq.serving.verify.behaviour_checks import (
@@ -25,7 +26,6 @@ from seq2seq.serving.verify.behaviour_checks import (
 )
 from seq2seq.serving.verify.c_api import TIMEOUT, CApiModel
 from seq2seq.serving.verify.graph_checks import graph_checks
-from seq2seq.serving.verify.probes import Batch
 from seq2seq.serving.verify.report import Check, Report
 
 LOADING, WARMUP, ANSWERS = "loading", "warm-up", "expected answers"
@@ -70,7 +70,7 @@ class _Files:
         expected, no_expected = _read(directory / EXPECTED_FILE, decode_expected, Expected(()))
         return cls(requests, expected, no_requests, no_expected)
 
-    def inputs(self, signature: str) -> list[Batch]:
+    def inputs(self, signature: str) -> list[Arrays]:
         """Inputs that a signature is known to take."""
         requests = [each.inputs for each in self.requests if each.signature == signature]
         answers = [each.inputs for each in self.expected.answers if each.signature == signature]

@@ -17,10 +17,15 @@ from seq2seq.serving.saved_model.expected_answers import (
     encode_expected,
     first_difference,
 )
-from seq2seq.serving.saved_model.reader import Signature, TensorSpec
-from seq2seq.serving.saved_model.tensors import as_array, tensor_from_json, tensor_to_json
+from seq2seq.serving.saved_model.tensors import (
+    Signature,
+    TensorSpec,
+    as_array,
+    tensor_from_json,
+    tensor_to_json,
+)
 from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, encode_warmup
-from seq2seq.serving.verify.probes import NASTY, probe_batch
+from seq2seq.serving.verify.behaviour_checks import HOSTILE_TEXTS, probe_batch
 from seq2seq.serving.verify.report import Problem
 from seq2seq.serving.verify.verification import verify
 
@@ -284,19 +289,19 @@ def test_a_model_that_does_not_load_fails_and_the_rest_is_not_made(plain, tmp_pa
 
 
 def test_ids_are_probed_with_what_the_warm_up_knows(tmp_path):
-    specs = {"ids": TensorSpec("ids:0", "int32", (None, None))}
-    signature = Signature("translate_ids", "", specs, {})
+    specs = {"ids": TensorSpec("int32", (None, None))}
+    signature = Signature("translate_ids", specs, {})
     with pytest.raises(ExportError, match="more than texts"):
         probe_batch(signature, [])
     rows = as_array([[1, 2], [3, 4]], "int32")
     assert probe_batch(signature, [{"ids": rows}])["ids"].tolist() == [[1, 2], [3, 4], [1, 2]]
 
 
-def test_every_input_of_text_gets_every_nasty_text():
-    spec = TensorSpec("", "string", (None,))
-    signature = Signature("score", "", {"reference": spec, "text": spec}, {})
+def test_every_input_of_text_gets_every_hostile_text():
+    spec = TensorSpec("string", (None,))
+    signature = Signature("score", {"reference": spec, "text": spec}, {})
     batch = probe_batch(signature, [{"text": as_array(toy_models.LINES, "string")}])
-    assert all(set(NASTY) < set(values.tolist()) for values in batch.values())
+    assert all(set(HOSTILE_TEXTS) < set(values.tolist()) for values in batch.values())
     assert not np.array_equal(batch["text"], batch["reference"])
 
 
