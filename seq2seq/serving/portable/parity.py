@@ -3,21 +3,21 @@
 Shape suffixes: B sentences, N outputs, T target positions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from seq2seq.errors import ExportError
+from seq2seq.serving.saved_model.tensors import Arrays
 
 # How far rounding may move what a model answers: the same numbers are added up in other orders.
 SCORE_BOUND = 1e-3  # nats
 TIE_BOUND = 1e-4  # nats; outputs whose scores are closer may change places
 
-Fields = Mapping[str, np.ndarray]
 # source_ids (B, S) int32 -> ids (B, N, T), lengths, scores and log_probabilities (B, N)
-PortableSearch = Callable[[np.ndarray], Fields]
+PortableSearch = Callable[[np.ndarray], Arrays]
 
 
 class Output(NamedTuple):
@@ -76,7 +76,7 @@ def compare(
     return parity
 
 
-def _outputs(fields: Fields, row: int, example: Example) -> list[Output]:
+def _outputs(fields: Arrays, row: int, example: Example) -> list[Output]:
     """What a model gives for a sentence; outputs of length 0 are none."""
     outputs = []
     for rank, length in enumerate(fields["lengths"][row].tolist()):
