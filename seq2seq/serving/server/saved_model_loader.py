@@ -26,12 +26,12 @@ def load_saved_model(folder: Path) -> ServedModel:
     Raises:
         Exception: it cannot be loaded, or a warm-up request fails.
     """
-    from seq2seq.serving.saved_model.warmup import WARMUP_FILE, decode_warmup
+    from seq2seq.serving.saved_model.warmup import WARMUP_FILE, read_warmup
 
     model = _SavedModel(folder)
     warmup = folder / WARMUP_FILE
     if warmup.is_file():
-        for number, request in enumerate(decode_warmup(warmup.read_bytes()), 1):
+        for number, request in enumerate(read_warmup(warmup), 1):
             try:
                 model.predict(request.signature, dict(request.inputs))
             except Exception as error:

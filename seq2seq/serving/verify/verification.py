@@ -14,7 +14,7 @@ from seq2seq.errors import ExportError
 from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, Expected, decode_expected
 from seq2seq.serving.saved_model.tensors import Arrays
 from seq2seq.serving.saved_model.version_directory import find_version
-from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, decode_warmup
+from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, read_warmup
 from seq2seq.serving.verify.behaviour_checks import (
     Behaviour,
     check_answers,
@@ -66,8 +66,10 @@ class _Files:
     @classmethod
     def read(cls, directory: Path) -> "_Files":
         none: list[WarmupRequest] = []
-        requests, no_requests = _read(directory / WARMUP_FILE, decode_warmup, none)
-        expected, no_expected = _read(directory / EXPECTED_FILE, decode_expected, Expected(()))
+        requests, no_requests = _read(directory / WARMUP_FILE, read_warmup, none)
+        expected, no_expected = _read(
+            directory / EXPECTED_FILE, lambda path: decode_expected(path.read_bytes()), Expected(())
+        )
         return cls(requests, expected, no_requests, no_expected)
 
     def inputs(self, signature: str) -> list[Arrays]:
@@ -78,10 +80,10 @@ class _Files:
 
 
 def _read(
-    path: Path, decode: Callable[[bytes], Content], otherwise: Content
+    path: Path, read: Callable[[Path], Content], otherwise: Content
 ) -> tuple[Content, list[str]]:
     try:
-        return decode(path.read_bytes()), []
+        return read(path), []
     except OSError:
         return otherwise, [f"{path} is missing; export the model again"]
     except ValueError as error:

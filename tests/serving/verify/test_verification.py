@@ -24,7 +24,7 @@ from seq2seq.serving.saved_model.tensors import (
     tensor_from_json,
     tensor_to_json,
 )
-from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, encode_warmup
+from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, write_warmup
 from seq2seq.serving.verify.behaviour_checks import HOSTILE_TEXTS, probe_batch
 from seq2seq.serving.verify.report import Problem
 from seq2seq.serving.verify.verification import verify
@@ -263,7 +263,7 @@ def test_a_warm_up_that_the_server_would_refuse_fails(plain, tmp_path, requests,
     path = toy_models.copy(plain, tmp_path / "1")
     (path / WARMUP_FILE).unlink()
     if requests is not None:
-        (path / WARMUP_FILE).write_bytes(encode_warmup("toy", requests))
+        write_warmup(path / WARMUP_FILE, "toy", requests)
     found = problems(path)
     assert found.keys() == {"warm-up"}
     assert message in found["warm-up"][0]
@@ -272,7 +272,7 @@ def test_a_warm_up_that_the_server_would_refuse_fails(plain, tmp_path, requests,
 def test_a_signature_that_is_never_warmed_up_is_named(tmp_path):
     path = saved(tmp_path / "1", other=toy_models.capitals)
     request = WarmupRequest("serving_default", {"text": as_array(["a"], "string")})
-    (path / WARMUP_FILE).write_bytes(encode_warmup("toy", [request]))
+    write_warmup(path / WARMUP_FILE, "toy", [request])
     unwarmed = "no request for other; its first call would be slow, give it one"
     assert problems(path) == {"warm-up": [unwarmed]}
 
