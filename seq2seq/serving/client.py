@@ -18,7 +18,7 @@ BATCH_CHARACTERS = 65_536  # of all lines of a request, unless one line alone ha
 
 
 class Client:
-    """Translates by a model server.
+    """A connection to one model on a server, for translations and other outputs.
 
     Args:
         url: http://HOST:PORT of the server, or the same with /v1/models/NAME.
@@ -107,7 +107,7 @@ class Client:
             sender.close()
 
     def _answers(self, signature: str, rows: Iterable[Any]) -> Iterator[Any]:
-        """Predictions row by row; requests go out side by side and come back in order."""
+        """Yields predictions row by row; requests go out side by side and come back in order."""
         sender = RequestSender(self._endpoint, self._retry_policy)
         pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="seq2seq-client")
         pending: deque[Future[list[Any]]] = deque()
@@ -125,7 +125,7 @@ class Client:
             pool.shutdown()
 
     def _batches(self, rows: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:
-        """The number of the first row, counted from 1, and the rows of each request."""
+        """Yields, for each request, the number of its first row (from 1) and its rows."""
         batch: list[Any] = []
         first, characters = 1, 0
         for row in rows:
@@ -153,7 +153,7 @@ class Client:
         return predictions
 
     def _single_output(self, sender: RequestSender, signature: str) -> str:
-        """The name that an answer leaves out if there is one output only."""
+        """The name of a signature's only output, which answers leave out."""
         metadata = sender.send("GET", "/metadata", None, "its metadata")
         try:
             signatures = metadata["metadata"]["signature_def"]["signature_def"]

@@ -34,7 +34,7 @@ LONGEST_MESSAGE = 500  # characters of a server's error
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A model on a server."""
+    """The address of a model on a server."""
 
     scheme: str  # http or https
     host: str
@@ -43,7 +43,7 @@ class Endpoint:
 
     @classmethod
     def parse(cls, url: str, model: str | None) -> "Endpoint":
-        """Takes http://HOST:PORT, or the same with /v1/models/NAME.
+        """The endpoint of http://HOST:PORT, or of the same with /v1/models/NAME.
 
         Args:
             url: of the server, or of a model, version or label on it.
@@ -85,7 +85,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When a request is given up."""
+    """The limits at which a request is given up."""
 
     timeout: float  # seconds for a connection, and for each wait for an answer
     retries: int  # further tries after one that failed
@@ -102,7 +102,7 @@ class RequestSender:
         self._closed = threading.Event()
 
     def send(self, method: str, suffix: str, content: Any, subject: str) -> Any:
-        """The JSON of the answer.
+        """Sends a request, again if need be, and returns the JSON of the answer.
 
         Args:
             method: of HTTP.
@@ -145,7 +145,7 @@ class RequestSender:
         )
 
     def close(self) -> None:
-        """Ends the connections, and requests on them with a ServerError."""
+        """Closes the connections; requests on them end with a ServerError."""
         self._closed.set()
         for connection in list(self._connections):
             waiting = connection.sock
@@ -220,7 +220,7 @@ def _backoff(tried: int) -> float:
 
 
 def _seconds(retry_after: str | None) -> float:
-    """What a Retry-After header asks for: seconds, or a date."""
+    """Seconds that a Retry-After header asks for, as a number or as a date."""
     if not retry_after:
         return 0.0
     try:
@@ -234,7 +234,7 @@ def _seconds(retry_after: str | None) -> float:
 
 
 def _encode(content: Any) -> bytes:
-    """JSON; text with half a surrogate pair, which UTF-8 has no bytes for, goes as {"b64": ...}."""
+    """JSON in UTF-8; text with half a surrogate pair, which has no bytes there, as {"b64": ...}."""
     try:
         return json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -242,7 +242,7 @@ def _encode(content: Any) -> bytes:
 
 
 def _decode(answer: bytes) -> Any:
-    """What JSON says, with text for {"b64": ...}; bytes that are no text give U+FFFD."""
+    """The value of JSON, with text for {"b64": ...}; bytes that are no text give U+FFFD."""
     return json.loads(_text_of(answer), object_hook=_from_b64)
 
 

@@ -24,7 +24,7 @@ Node = Any  # onnx.NodeProto
 
 
 def _keep_new_type(context: Any, node: Any, name: str, arguments: list[Any]) -> None:
-    """Leaves it at the new type."""
+    """A handler that keeps the type tf2onnx has set."""
 
 
 def _scatter(context: Any, node: Any, name: str, arguments: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Whether a portable model translates as the search in memory does.
+"""Comparison of a portable model with the search in memory.
 
 Shape suffixes: B sentences, N outputs, T target positions.
 """
@@ -30,7 +30,7 @@ class Output(NamedTuple):
 
 @dataclass(frozen=True)
 class Example:
-    """A sentence and what the search in memory makes of it."""
+    """A sentence and its outputs from the search in memory."""
 
     text: str
     source_ids: list[int]  # EOS at the end
@@ -41,7 +41,7 @@ class Example:
 
 @dataclass
 class Parity:
-    """What was compared."""
+    """Counts and the largest difference of a comparison."""
 
     sentences: int = 0
     outputs: int = 0  # of all calls
@@ -77,7 +77,7 @@ def compare(
 
 
 def _outputs(fields: Arrays, row: int, example: Example) -> list[Output]:
-    """What a model gives for a sentence; outputs of length 0 are none."""
+    """A model's outputs for a sentence; those of length 0 are left out."""
     outputs = []
     for rank, length in enumerate(fields["lengths"][row].tolist()):
         ids = fields["ids"][row, rank]

@@ -1,4 +1,4 @@
-"""Answers recorded at export, from the translator in memory: what the exported model has to give.
+"""Answers recorded at export from the translator in memory, and how others are compared with them.
 
 The file stands in the version directory, so that a copy of it can be verified wherever it is.
 """
@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Expected:
-    """All that is known of the model.
+    """The recorded answers of a model, and how closely others have to match them.
 
     Strings and integers are to be equal; floats may differ by `float_tolerance`. `parameter_bytes`
     is the size of all parameters as stored, None if it is not to be compared.
@@ -45,7 +45,7 @@ class Expected:
 
 
 def encode_expected(expected: Expected) -> bytes:
-    """Contents of the file.
+    """The file's contents.
 
     Raises:
         ValueError: a type that no signature returns, or a float that is infinite or not a number.
@@ -66,7 +66,7 @@ def encode_expected(expected: Expected) -> bytes:
 
 
 def decode_expected(data: bytes) -> Expected:
-    """What `encode_expected` was given.
+    """The answers in a file's contents.
 
     Raises:
         ValueError: not in its form.
@@ -92,7 +92,7 @@ def _decode_answer(written: Any) -> Answer:
 
 
 def first_difference(expected: Arrays, actual: Arrays, tolerance: float) -> str | None:
-    """Where two answers to the same rows differ; None if they do not.
+    """The first difference of two answers to the same rows, in words; None if there is none.
 
     Outputs named in `LENGTHS` are compared up to their lengths. Others may have different sizes
     only by padding, that is, by one value that fills the rest.
@@ -137,7 +137,7 @@ def _same(known: np.ndarray, found: np.ndarray, tolerance: float, padded: bool) 
 
 
 def _is_padding(values: np.ndarray, real: tuple[slice, ...]) -> bool:
-    """Whether all behind the real part is one value."""
+    """Whether everything beyond the real part has one value."""
     rest = np.ones(values.shape, bool)
     rest[real] = False
     behind = values[rest]

@@ -1,4 +1,4 @@
-"""What an exported translator answers, as graphs from strings to strings.
+"""Signatures of an exported translator, as graphs from strings to strings.
 
 Texts may be any bytes; what is not UTF-8 is read as U+FFFD, as in files. A text of more than
 `longest` subwords is cut into chunks inside the graph (see `cut`), each searched as a text of its
@@ -82,6 +82,12 @@ def translations(graph: TranslatorGraph, search: Search, count: int, text: tf.Te
     The k-th of a text of several chunks is made of the k-th of each, joined by spaces; its score is
     the mean, its log-probability (nats) the sum. If a search finds fewer, its last stands for those
     that are missing. A blank text has "" and 0 everywhere.
+
+    Args:
+        graph: the translator.
+        search: one of its searches.
+        count: outputs of that search.
+        text: (B,) strings.
     """
     chunks, texts_N = graph.chunks(text)
     batch = tf.size(text)
@@ -110,11 +116,16 @@ def translations(graph: TranslatorGraph, search: Search, count: int, text: tf.Te
 
 
 def reference_scores(graph: TranslatorGraph, text: tf.Tensor, reference: tf.Tensor) -> Fields:
-    """What the network gives to references: score, log_probability in nats, and length (B,).
+    """Score, log_probability in nats, and length (B,) of given references.
 
     Nothing is cut into chunks: each text is one source, and each reference one output. Of either,
     the first `LONGEST_SCORED` subwords count (or a chunk's, if that is more). `length` says how
     many of the reference did, EOS counted: a blank reference has 1.
+
+    Args:
+        graph: the translator.
+        text: (B,) strings.
+        reference: (B,) strings.
     """
     bound = max(LONGEST_SCORED, graph.longest)
     sources, targets = (graph.encoded(each, bound) for each in (text, reference))
@@ -174,7 +185,7 @@ def alignments(graph: TranslatorGraph, text: tf.Tensor) -> Fields:
 
 
 def _signatures(graph: TranslatorGraph) -> dict[str, tuple]:
-    """Name to function and the types of its inputs."""
+    """Functions and the types of their inputs, by the name of the signature."""
 
     @tf.function(input_signature=[TEXT], autograph=False)  # saved once for two signatures
     def best(text: tf.Tensor) -> Fields:

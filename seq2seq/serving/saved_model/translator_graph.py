@@ -1,4 +1,4 @@
-"""What a translator's graph is made of: functions of tensors, handed over as values.
+"""The parts of a translator's graph: functions of tensors, handed over as values.
 
 A long text is cut into chunks that a search takes, with nothing dropped; the rows of a request are
 computed in groups of similar length, so that its size costs time, not memory.
@@ -28,7 +28,7 @@ Search = Callable[..., Fields]  # traced
 
 @dataclass(frozen=True)
 class CuttingPlaces:
-    """What each piece of a vocabulary is good for when a text has to be cut."""
+    """How well a text can be cut before and after each piece of a vocabulary."""
 
     before: np.ndarray  # (V,) int8: CUT_IN_CHARACTER, CUT_IN_WORD or CUT_BEFORE_WORD
     after: np.ndarray  # (V,) int8: NO_END, NARROW_END or WIDE_END
@@ -36,7 +36,7 @@ class CuttingPlaces:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Text to ids and back."""
+    """Functions from text to ids and back."""
 
     encode: Callable[[tf.Tensor], tf.RaggedTensor]  # any bytes (B,) -> ids (B, None) int32
     decode: Callable[[tf.RaggedTensor], tf.Tensor]  # ids (N, None) -> UTF-8 (N,)
@@ -67,7 +67,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Searches:
-    """What is done with ids.
+    """Searches over ids.
 
     Each takes source_ids (N, S), rows ending in EOS, and gives ids (N, K, T), lengths (N, K), EOS
     counted and 0 where there is no output, log_probabilities and scores (N, K),
@@ -84,7 +84,7 @@ class Searches:
 
 @dataclass(frozen=True)
 class TranslatorGraph:
-    """All parts, and what bounds the memory of a request."""
+    """All parts of the graph, and the bounds on the memory of a request."""
 
     vocabulary: Vocabulary
     searches: Searches
@@ -92,16 +92,16 @@ class TranslatorGraph:
     tokens: int  # of rows searched at once, padding counted
 
     def chunks(self, text: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
-        """See `cut`."""
+        """Chunks of texts (B,), and the number of the text each is from; see `cut`."""
         return cut(self.encoded(text, LONGEST_TEXT), self.longest, self.vocabulary.places)
 
     def encoded(self, text: tf.Tensor, most: int) -> tf.RaggedTensor:
-        """(B, None): of each text, the ids of at most `MOST_BYTES`, and of those at most `most`."""
+        """Ids (B, None) of each text's first `MOST_BYTES`, at most `most` of them."""
         return self.vocabulary.encode(tf.strings.substr(text, 0, MOST_BYTES))[:, :most]
 
 
 def lengths_with_eos(ids: tf.RaggedTensor) -> tf.Tensor:
-    """(N,) int32."""
+    """Lengths (N,) int32 of rows, EOS counted."""
     return tf.cast(ids.row_lengths(), tf.int32) + 1
 
 
@@ -152,7 +152,7 @@ def map_by_length(
     tokens: int,
     outputs: Mapping[str, tf.TensorSpec],
 ) -> Fields:
-    """What `compute` gives for each row, in the order of the rows; to be traced.
+    """The outputs of `compute` for each row, in the order of the rows; to be traced.
 
     Args:
         compute: takes the numbers of some rows, (n,); called with none if there are none at all.
@@ -192,7 +192,7 @@ def map_by_length(
 
 
 def _quality(values_P: tf.Tensor, places: CuttingPlaces) -> tf.Tensor:
-    """(P,) int8: how good a place to cut is before each id but the first of a text."""
+    """Quality (P,) int8 of a cut before each id but the first of a text."""
     before_P = tf.gather(tf.constant(places.before), values_P)
     after_P = tf.gather(tf.constant(places.after), tf.roll(values_P, 1, 0))
     narrow_P = tf.equal(after_P, NARROW_END) & tf.equal(before_P, CUT_BEFORE_WORD)
@@ -203,7 +203,7 @@ def _quality(values_P: tf.Tensor, places: CuttingPlaces) -> tf.Tensor:
 def _next_cut(
     quality_P: tf.Tensor, starts_A: tf.Tensor, ends_A: tf.Tensor, longest: int
 ) -> tf.Tensor:
-    """(A,): where the chunks that start at `starts` end."""
+    """Ends (A,) of the chunks that start at `starts`."""
     lengths_L = tf.range(1, longest + 1)
     last = tf.maximum(tf.size(quality_P) - 1, 0)
     qualities_AL = tf.gather(quality_P, tf.minimum(starts_A[:, None] + lengths_L, last))

@@ -74,7 +74,7 @@ def next_version(model: Path) -> int:
 
 
 def find_version(directory: Path) -> Path:
-    """The version directory that is meant: itself, or the highest version of a model.
+    """The version directory itself, or the highest version of a model's directory.
 
     Raises:
         ExportError: neither.
@@ -123,7 +123,7 @@ def new_version(model: Path, version: int | None = None) -> Iterator[Path]:
 
 
 def check_model_directory(model: Path) -> None:
-    """Does nothing for a directory that holds versions of a model, is empty, or is not there.
+    """Checks that a directory holds versions of a model, is empty, or is not there.
 
     Raises:
         ExportError: it is something else, or its name cannot stand in a URL.
@@ -151,7 +151,7 @@ def check_model_directory(model: Path) -> None:
 
 
 def write_samples(model: Path) -> list[Path]:
-    """Writes the samples into a model's directory; returns those it left alone for being edited."""
+    """Writes the samples into a model's directory; returns the edited ones, which it left alone."""
     edited = []
     for file, sample in SAMPLE_FILES.items():
         path, text = model / file, sample.replace(SAMPLE_NAME, model.absolute().name)

@@ -36,7 +36,7 @@ class Group:
 
 @dataclass(eq=False)
 class Waiting:
-    """A block of rows that a request waits for."""
+    """A block of rows of a request that waits for the model."""
 
     group: Group
     inputs: Arrays
@@ -46,7 +46,7 @@ class Waiting:
 
     @property
     def places(self) -> int:
-        """What it takes of the queue: a request without rows waits too."""
+        """Places it takes in the queue: a request without rows takes one too."""
         return max(1, self.rows)
 
 
@@ -67,7 +67,15 @@ class WaitingRows:
     def add(
         self, model: ServedModel, signature: str, inputs: Arrays, rows: int, now: float
     ) -> Waiting:
-        """Puts rows behind those of the same group."""
+        """Puts rows behind those of the same group.
+
+        Args:
+            model: that is to run.
+            signature: one of the model's.
+            inputs: arrays of the rows.
+            rows: their number.
+            now: seconds, by the loop's clock.
+        """
         shapes = tuple(
             (name, array.dtype.str, array.shape[1:]) for name, array in sorted(inputs.items())
         )
@@ -86,7 +94,7 @@ class WaitingRows:
             self._count(waiting.group, -waiting.places)
 
     def next_ready(self) -> tuple[float, Group] | None:
-        """When which group should run next: a full one since its oldest rows came."""
+        """The group that should run next, and when: a full one since its oldest rows came."""
         if not self._groups:
             return None
         group = min(self._groups.values(), key=self._ready_at)
@@ -171,7 +179,11 @@ class Batcher:
             self._metrics.queued_rows.set(self._queue.places)
 
     def refuse_overload(self, rows: int = 1) -> None:
-        """Raises RequestError (UNAVAILABLE) if `rows` more may not wait."""
+        """Checks that `rows` more may wait.
+
+        Raises:
+            RequestError: UNAVAILABLE.
+        """
         waiting = self._queue.places
         if waiting and waiting + rows > self._config.queue:
             raise RequestError(
@@ -256,6 +268,11 @@ def run_together(
 
     If it fails, the halves are run apart, and their halves, until the blocks that fail stand
     alone: they get the error, all others their outputs.
+
+    Args:
+        run: the model.
+        blocks: inputs.
+        sizes: rows of each block.
     """
     try:
         return list(cut_rows(run(join_rows(blocks)), sizes))

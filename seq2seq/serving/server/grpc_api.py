@@ -46,7 +46,7 @@ HEALTH_SERVICES = (  # TensorFlow Serving's names, the full ones, and the server
 
 
 class _Call:
-    """What is known of a call while it is answered."""
+    """State of a call while it is answered."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -87,7 +87,7 @@ class GrpcInterface(
         return await self._answer(self._tell_statuses, request, context)
 
     async def Classify(self, request: Any, context: Any) -> Any:
-        """Is not served, like the three below."""
+        """Refuses the call, as the three below do."""
         return await self._answer(_refuse, request, context)
 
     Regress = MultiInference = HandleReloadConfigRequest = Classify
@@ -147,7 +147,7 @@ class GrpcInterface(
         request: Any,
         context: Any,
     ) -> Any:
-        """What `work` returns, or its error as a status; counted."""
+        """The response of `work`, or its error as a status; counted."""
         call = _Call()
         code, message = Code.CANCELLED.name, ""  # unless one of the following is reached
         try:
@@ -165,7 +165,7 @@ class GrpcInterface(
 
 
 class GrpcServer:
-    """Answers from the start; UNAVAILABLE, and not healthy, until the first version is loaded."""
+    """The listening server; UNAVAILABLE, and not healthy, until the first version is loaded."""
 
     def __init__(self, interface: GrpcInterface, config: ServerConfig) -> None:
         self._config = config
@@ -175,7 +175,7 @@ class GrpcServer:
         self.address = ""
 
     async def start(self) -> None:
-        """Listens.
+        """Starts to listen.
 
         Raises:
             ServerError: the port is taken.

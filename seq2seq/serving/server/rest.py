@@ -41,7 +41,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class RestInterface:
-    """What the routes work with."""
+    """The routes, and the parts of the server that they use."""
 
     versions: ModelVersions
     batcher: Batcher
@@ -49,7 +49,7 @@ class RestInterface:
     limits: RequestLimits
 
     def application(self) -> Starlette:
-        """The routes."""
+        """The application for an ASGI server."""
         routes = [
             Route("/v1/{rest:path}", self._answered(self._models), methods=METHODS),
             Route("/healthz", self._live),
@@ -136,7 +136,7 @@ class RestInterface:
 
 
 class HttpError(Exception):
-    """A request that HTTP itself has a status for; the message is for the client."""
+    """A refusal for which HTTP itself has a status; the message is for the client."""
 
     def __init__(self, status: int, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -145,13 +145,17 @@ class HttpError(Exception):
 
 
 def allow_methods(request: Request, *methods: str) -> None:
-    """Raises HttpError 405 for other methods."""
+    """Checks the method of a request.
+
+    Raises:
+        HttpError: 405 for other methods.
+    """
     if request.method not in methods:
         raise HttpError(405, f"{request.method} is not for this path", allow=", ".join(methods))
 
 
 async def read_body(request: Request, limits: RequestLimits) -> bytes:
-    """The whole body.
+    """The whole body of a request.
 
     Raises:
         HttpError: 413 if it is too large, 408 if it takes too long, 415 if it is compressed.
@@ -181,7 +185,7 @@ async def read_body(request: Request, limits: RequestLimits) -> bytes:
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """What `work` returns; only for a request whose body has been read.
+    """The result of `work`, for a request whose body has been read.
 
     Raises:
         ClientDisconnect: the client went away; `work` is cancelled.

@@ -38,7 +38,7 @@ def find_signature(model: ServedModel, name: str) -> Signature:
 
 
 def check_inputs(signature: Signature, inputs: Arrays) -> int:
-    """Sees that inputs fit their specifications and agree in their rows; returns the rows.
+    """Checks that inputs fit a signature and agree in their rows; returns the number of rows.
 
     Raises:
         RequestError: naming the input that does not fit.

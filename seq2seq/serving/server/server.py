@@ -26,7 +26,7 @@ LARGEST_HEAD = 32 * 1024  # bytes of a request's line and headers
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the server listens."""
+    """The addresses at which the server listens."""
 
     url: str  # http://HOST:PORT
     grpc: str | None = None  # HOST:PORT

@@ -46,7 +46,13 @@ FEWEST_ROWS = 3
 
 
 class Behaviour:
-    """One signature of a running model, and its answers to the probes; each is computed once."""
+    """One signature of a running model, and its answers to the probes; each is computed once.
+
+    Args:
+        model: the running model.
+        signature: one of the model's.
+        known: inputs that the signature is known to take.
+    """
 
     def __init__(self, model: CApiModel, signature: Signature, known: Sequence[Arrays]) -> None:
         self._model = model
@@ -144,7 +150,13 @@ def check_repeatability(behaviour: Behaviour) -> Iterator[str]:
 
 
 def check_answers(model: CApiModel, answers: Sequence[Answer], tolerance: float) -> Iterator[str]:
-    """The model says what the translator in memory said when it was exported."""
+    """The model answers as the translator in memory did when it was exported.
+
+    Args:
+        model: the running model.
+        answers: those of the translator in memory.
+        tolerance: of floats.
+    """
     for number, answer in enumerate(answers, 1):
         where = f"answer {number}, {answer.signature}"
         try:

@@ -87,7 +87,7 @@ class CApiModel(AbstractContextManager["CApiModel"]):
 
     @property
     def process_id(self) -> int:
-        """Of the process that runs the model."""
+        """Number of the process that runs the model."""
         return self._child.process.pid
 
     def close(self) -> None:
@@ -175,7 +175,7 @@ class _Child:
         self.process.kill()
 
     def _obituary(self, timeout: float) -> str:
-        """How the process ended, and what it wrote last."""
+        """The end of the process in words, with what it wrote last."""
         code = self._end()
         if self._late.is_set():
             return f"no answer within {timeout:g} s; the process was ended"

@@ -73,7 +73,7 @@ FUNCTIONS = {  # result, then arguments
 
 
 class StatusError(RuntimeError):
-    """TensorFlow's status text."""
+    """A failure, with TensorFlow's message."""
 
 
 class TensorFlow:
@@ -198,7 +198,7 @@ class TensorFlow:
 
 
 class Requests:
-    """What may be asked, by name."""
+    """The requests that may be sent, by name."""
 
     def __init__(self) -> None:
         self._tensorflow = TensorFlow()
@@ -208,7 +208,13 @@ class Requests:
         return self._tensorflow.operation_lists()
 
     def load(self, directory: Path, tag: str, libraries: Sequence[Path]) -> None:
-        """Loads the model."""
+        """Loads the model.
+
+        Args:
+            directory: of a version.
+            tag: of its graph.
+            libraries: of operations, which are loaded before.
+        """
         self._tensorflow.load_libraries(libraries)
         self._tensorflow.load_model(directory, tag)
 

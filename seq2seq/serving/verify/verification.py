@@ -1,4 +1,4 @@
-"""Whether a stock tensorflow/serving can serve a version directory, and serves what was exported.
+"""Verification that a stock tensorflow/serving can serve a version directory as it was exported.
 
 Nothing but the directory is needed: its graph is read, then the model is run through TensorFlow's C
 library and asked what it was warmed up with, any bytes, and what the translator answered at export.
@@ -56,7 +56,7 @@ def verify(directory: Path, timeout: float = TIMEOUT) -> Report:
 
 @dataclass(frozen=True)
 class _Files:
-    """What was recorded beside the model, and why if it cannot be read."""
+    """The records beside the model, and the reasons where they cannot be read."""
 
     requests: list[WarmupRequest]
     expected: Expected
