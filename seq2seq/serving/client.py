@@ -11,15 +11,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from seq2seq.errors import ServerError
-from seq2seq.serving.client_endpoint import Endpoint
-from seq2seq.serving.client_transport import Patience, RequestSender
+from seq2seq.serving.client_transport import Endpoint, RequestSender, RetryPolicy
 
 DEFAULT_SIGNATURE = "serving_default"
 BATCH_CHARACTERS = 65_536  # of all lines of a request, unless one line alone has more
 
 
 class Client:
-    """Translates by a model server.
+    """A connection to one model on a server, for translations and other outputs.
 
     Args:
         url: http://HOST:PORT of the server, or the same with /v1/models/NAME.
@@ -47,7 +46,7 @@ class Client:
         if timeout <= 0 or retries < 0 or batch_lines < 1 or in_flight < 1:
             raise ValueError("timeout, batch_lines and in_flight are positive, retries not below 0")
         self._endpoint = Endpoint.parse(url, model)
-        self._patience = Patience(timeout, retries)
+        self._retry_policy = RetryPolicy(timeout, retries)
         self._batch_lines = batch_lines
         self._in_flight = in_flight
 
@@ -96,7 +95,7 @@ class Client:
         """
         inputs = {name: list(values) for name, values in columns.items()}
         rows = len(next(iter(inputs.values()), []))
-        sender = RequestSender(self._endpoint, self._patience)
+        sender = RequestSender(self._endpoint, self._retry_policy)
         try:
             content = {"signature_name": signature, "inputs": inputs}
             answer = sender.send("POST", ":predict", content, _lines(1, rows))
@@ -108,8 +107,8 @@ class Client:
             sender.close()
 
     def _answers(self, signature: str, rows: Iterable[Any]) -> Iterator[Any]:
-        """Predictions row by row; requests go out side by side and come back in order."""
-        sender = RequestSender(self._endpoint, self._patience)
+        """Yields predictions row by row; requests go out side by side and come back in order."""
+        sender = RequestSender(self._endpoint, self._retry_policy)
         pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="seq2seq-client")
         pending: deque[Future[list[Any]]] = deque()
         try:
@@ -126,7 +125,7 @@ class Client:
             pool.shutdown()
 
     def _batches(self, rows: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:
-        """The number of the first row, counted from 1, and the rows of each request."""
+        """Yields, for each request, the number of its first row (from 1) and its rows."""
         batch: list[Any] = []
         first, characters = 1, 0
         for row in rows:
@@ -154,7 +153,7 @@ class Client:
         return predictions
 
     def _single_output(self, sender: RequestSender, signature: str) -> str:
-        """The name that an answer leaves out if there is one output only."""
+        """The name of a signature's only output, which answers leave out."""
         metadata = sender.send("GET", "/metadata", None, "its metadata")
         try:
             signatures = metadata["metadata"]["signature_def"]["signature_def"]

@@ -1,22 +1,31 @@
-"""Requests to a model server, over connections that stay open, tried again while that may help."""
+"""Requests to a model server: its address, bodies in JSON, and connections that stay open.
+
+A request that failed is sent again while that may help.
+"""
 
 import email.utils
 import http.client
 import json
 import logging
 import random
+import re
 import socket
 import threading
 import time
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 from seq2seq.errors import ServerError
-from seq2seq.serving.client_endpoint import Endpoint
-from seq2seq.serving.client_json import decode, encode, text_of
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_MODEL = "seq2seq"  # as `seq2seq serve` calls it
+MODEL_PATH = re.compile(
+    r"(?P<before>.*?)"  # what a reverse proxy may have put there
+    r"/v1/models/(?P<name>[^/:]+)(?P<version>(?:/versions/[0-9]+|/labels/[^/:]+)?)(?::predict)?"
+)
 TRY_AGAIN = {429, 502, 503, 504}
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0  # seconds; doubled from try to try
 LONGEST_RETRY_AFTER = 60.0  # seconds, whatever the server asks for
@@ -24,8 +33,59 @@ LONGEST_MESSAGE = 500  # characters of a server's error
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long to bear with a server."""
+class Endpoint:
+    """The address of a model on a server."""
+
+    scheme: str  # http or https
+    host: str
+    port: int | None
+    path: str  # of the model: /v1/models/NAME, perhaps with a version or a label
+
+    @classmethod
+    def parse(cls, url: str, model: str | None) -> "Endpoint":
+        """The endpoint of http://HOST:PORT, or of the same with /v1/models/NAME.
+
+        Args:
+            url: of the server, or of a model, version or label on it.
+            model: its name; if none, the one in the URL, or "seq2seq".
+
+        Raises:
+            ServerError: no such URL, or two names that differ.
+        """
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if not host or parts.scheme not in ("http", "https"):
+            raise ServerError(f"{url} is no address of a server; give http://HOST:PORT")
+        if parts.username or parts.query or parts.fragment:
+            raise ServerError(f"{url}: give the address without user, query and fragment")
+        match = MODEL_PATH.fullmatch(parts.path.rstrip("/"))
+        if not match:
+            path = f"{parts.path.rstrip('/')}/v1/models/{quote(model or DEFAULT_MODEL, safe='')}"
+            return cls(parts.scheme, host, port, path)
+        if model is not None and unquote(match["name"]) != model:
+            raise ServerError(f"{url} names the model {match['name']}, not {model}; give one name")
+        path = f"{match['before']}/v1/models/{match['name']}{match['version']}"
+        return cls(parts.scheme, host, port, path)
+
+    @property
+    def url(self) -> str:
+        """The model's address."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}{f':{self.port}' if self.port else ''}{self.path}"
+
+    def connection(self, timeout: float) -> http.client.HTTPConnection:
+        """A connection that is opened by its first request; `timeout` in seconds."""
+        if self.scheme == "https":
+            return http.client.HTTPSConnection(self.host, self.port, timeout=timeout)
+        return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """The limits at which a request is given up."""
 
     timeout: float  # seconds for a connection, and for each wait for an answer
     retries: int  # further tries after one that failed
@@ -34,15 +94,15 @@ class Patience:
 class RequestSender:
     """Sends requests from any number of threads, each over a connection of its own."""
 
-    def __init__(self, endpoint: Endpoint, patience: Patience) -> None:
+    def __init__(self, endpoint: Endpoint, retry_policy: RetryPolicy) -> None:
         self._endpoint = endpoint
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._of_thread = threading.local()
         self._connections: list[http.client.HTTPConnection] = []
         self._closed = threading.Event()
 
     def send(self, method: str, suffix: str, content: Any, subject: str) -> Any:
-        """The JSON of the answer.
+        """Sends a request, again if need be, and returns the JSON of the answer.
 
         Args:
             method: of HTTP.
@@ -53,8 +113,8 @@ class RequestSender:
         Raises:
             ServerError: the server cannot be reached, or refused the request.
         """
-        body = None if content is None else encode(content)
-        for tried in range(1 + self._patience.retries):
+        body = None if content is None else _encode(content)
+        for tried in range(1 + self._retry_policy.retries):
             retry_after = 0.0
             try:
                 response, answer = self._exchange(method, suffix, body)
@@ -64,12 +124,12 @@ class RequestSender:
                     break
             else:
                 if response.status == 200:
-                    return self._decode(answer)
+                    return self._read(answer)
                 reason = f"{response.status} {response.reason}: {_error_message(answer)}"
                 if response.status not in TRY_AGAIN:
                     raise self._refused(response.status, reason, subject)
                 retry_after = _seconds(response.headers.get("Retry-After"))
-            if tried == self._patience.retries:
+            if tried == self._retry_policy.retries:
                 break
             wait = max(retry_after, _backoff(tried))
             logger.log(
@@ -85,7 +145,7 @@ class RequestSender:
         )
 
     def close(self) -> None:
-        """Ends the connections, and requests on them with a ServerError."""
+        """Closes the connections; requests on them end with a ServerError."""
         self._closed.set()
         for connection in list(self._connections):
             waiting = connection.sock
@@ -101,7 +161,7 @@ class RequestSender:
     ) -> tuple[http.client.HTTPResponse, bytes]:
         connection = getattr(self._of_thread, "connection", None)
         if connection is None:
-            connection = self._endpoint.connection(self._patience.timeout)
+            connection = self._endpoint.connection(self._retry_policy.timeout)
             self._of_thread.connection = connection
             self._connections.append(connection)
         used = connection.sock is not None
@@ -127,9 +187,9 @@ class RequestSender:
             connection.close()  # the next request opens it again
             raise
 
-    def _decode(self, answer: bytes) -> Any:
+    def _read(self, answer: bytes) -> Any:
         try:
-            return decode(answer)
+            return _decode(answer)
         except ValueError as error:
             raise ServerError(
                 f"{self._endpoint.url} answered with something other than JSON ({error}); "
@@ -150,7 +210,7 @@ def _error_message(answer: bytes) -> str:
     try:
         message = json.loads(answer)["error"]
     except (ValueError, KeyError, TypeError):
-        message = text_of(answer)
+        message = _text_of(answer)
     return " ".join(str(message).split())[:LONGEST_MESSAGE]
 
 
@@ -160,7 +220,7 @@ def _backoff(tried: int) -> float:
 
 
 def _seconds(retry_after: str | None) -> float:
-    """What a Retry-After header asks for: seconds, or a date."""
+    """Seconds that a Retry-After header asks for, as a number or as a date."""
     if not retry_after:
         return 0.0
     try:
@@ -171,3 +231,47 @@ def _seconds(retry_after: str | None) -> float:
         except ValueError:
             return 0.0
     return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
+
+
+def _encode(content: Any) -> bytes:
+    """JSON in UTF-8; text with half a surrogate pair, which has no bytes there, as {"b64": ...}."""
+    try:
+        return json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(_without_surrogates(content), ensure_ascii=False).encode()
+
+
+def _decode(answer: bytes) -> Any:
+    """The value of JSON, with text for {"b64": ...}; bytes that are no text give U+FFFD."""
+    return json.loads(_text_of(answer), object_hook=_from_b64)
+
+
+def _text_of(raw: bytes) -> str:
+    """Text of bytes, lone surrogates too; other bytes that are no UTF-8 give U+FFFD."""
+    try:
+        return raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace")
+
+
+def _without_surrogates(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _without_surrogates(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_surrogates(each) for each in content]
+    if isinstance(content, str):
+        raw = content.encode("utf-8", "surrogatepass")
+        return content if _is_utf8(raw) else {"b64": b64encode(raw).decode()}
+    return content
+
+
+def _from_b64(found: dict[str, Any]) -> Any:
+    return _text_of(b64decode(found["b64"])) if found.keys() == {"b64"} else found
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

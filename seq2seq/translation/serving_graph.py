@@ -18,8 +18,14 @@ from seq2seq.data.splitting import SENTENCE_ENDS, WIDE_SENTENCE_ENDS
 from seq2seq.data.subwords import EOS, PAD, WORD_START, Subwords
 from seq2seq.decoding.forcing import force
 from seq2seq.models.translator import Translator
-from seq2seq.serving.saved_model import chunking
 from seq2seq.serving.saved_model.translator_graph import (
+    CUT_BEFORE_WORD,
+    CUT_IN_CHARACTER,
+    CUT_IN_WORD,
+    NARROW_END,
+    NO_END,
+    WIDE_END,
+    CuttingPlaces,
     Fields,
     Searches,
     TranslatorGraph,
@@ -138,15 +144,15 @@ def readable(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
 
 
-def cutting_places(pieces: Sequence[str]) -> chunking.CuttingPlaces:
+def cutting_places(pieces: Sequence[str]) -> CuttingPlaces:
     """Where a text may be cut, by the written form of its pieces."""
-    before = np.full(len(pieces), chunking.IN_WORD, np.int8)
-    before[[piece.startswith(WORD_START) for piece in pieces]] = chunking.WORD_START
-    before[[FIRST_BYTE + byte for byte in CONTINUING_BYTES]] = chunking.IN_CHARACTER
-    after = np.full(len(pieces), chunking.GOES_ON, np.int8)
+    before = np.full(len(pieces), CUT_IN_WORD, np.int8)
+    before[[piece.startswith(WORD_START) for piece in pieces]] = CUT_BEFORE_WORD
+    before[[FIRST_BYTE + byte for byte in CONTINUING_BYTES]] = CUT_IN_CHARACTER
+    after = np.full(len(pieces), NO_END, np.int8)
     for ends, kind in (
-        (SENTENCE_ENDS, chunking.NARROW_END),
-        (WIDE_SENTENCE_ENDS, chunking.WIDE_END),
+        (SENTENCE_ENDS, NARROW_END),
+        (WIDE_SENTENCE_ENDS, WIDE_END),
     ):
         after[[piece.endswith(tuple(ends)) for piece in pieces]] = kind
-    return chunking.CuttingPlaces(before, after)
+    return CuttingPlaces(before, after)

@@ -20,10 +20,9 @@ from seq2seq.errors import ExportError
 from seq2seq.files import file_sha256
 from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
 from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, Expected, encode_expected
-from seq2seq.serving.saved_model.exporting import save_signatures
-from seq2seq.serving.saved_model.samples import write_samples
-from seq2seq.serving.saved_model.version_directory import TEMPORARY, new_version
-from seq2seq.serving.saved_model.warmup import WARMUP_FILE, encode_warmup
+from seq2seq.serving.saved_model.signatures import save_signatures
+from seq2seq.serving.saved_model.version_directory import TEMPORARY, new_version, write_samples
+from seq2seq.serving.saved_model.warmup import WARMUP_FILE, write_warmup
 from seq2seq.serving.verify.c_api import CApiModel
 from seq2seq.serving.verify.verification import ANSWERS, verify
 from seq2seq.translation.loading import load_translator
@@ -108,13 +107,12 @@ def _write(job: ExportJob, directory: Path, say: Callable[[str], None]) -> None:
         directory,
         {
             EXPECTED_FILE: encode_expected(expected),
-            WARMUP_FILE: encode_warmup(
-                job.model.absolute().name, warmup_requests(translator, texts)
-            ),
             f"{EXTRA}/{SUBWORDS}": translator.subwords.model,
             f"{EXTRA}/{MANIFEST}": _manifest(job, translator),
         },
     )
+    requests = warmup_requests(translator, texts)
+    write_warmup(directory / WARMUP_FILE, job.model.absolute().name, requests)
     say("verifying")
     _verify(directory, expected)
 

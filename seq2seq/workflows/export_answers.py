@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from seq2seq.errors import ExportError
-from seq2seq.serving.saved_model.comparison import first_difference
-from seq2seq.serving.saved_model.expected_answers import FLOAT_TOLERANCE, Answer
-from seq2seq.serving.saved_model.tensors import as_array
+from seq2seq.serving.saved_model.expected_answers import FLOAT_TOLERANCE, Answer, first_difference
+from seq2seq.serving.saved_model.tensors import Arrays, as_array, row_count, take_rows
 from seq2seq.serving.saved_model.warmup import WarmupRequest
-from seq2seq.serving.verify.probes import Batch, batch_size, take
 from seq2seq.translation.batch_search import Translation
 from seq2seq.translation.text_translator import TextTranslator
 
@@ -22,7 +20,7 @@ BLANK = ["", " \t "]
 FEW = 20  # texts of the signatures whose answers are large
 MOST_TIES = 0.02  # share of the texts
 WARMUP_BATCHES = (1, 8)
-Predict = Callable[[str, Batch], Batch]
+Predict = Callable[[str, Arrays], Arrays]
 
 
 def record_answers(translator: TextTranslator, texts: Sequence[str]) -> list[Answer]:
@@ -77,7 +75,7 @@ def without(texts: Collection[bytes], answers: Sequence[Answer]) -> tuple[Answer
     kept = []
     for answer in answers:
         rows = [row for row, text in enumerate(answer.inputs["text"]) if text not in texts]
-        inputs, outputs = take(answer.inputs, rows), take(answer.outputs, rows)
+        inputs, outputs = take_rows(answer.inputs, rows), take_rows(answer.outputs, rows)
         kept.append(Answer(answer.signature, inputs, outputs))
     return tuple(kept)
 
@@ -172,13 +170,13 @@ def _ties(answer: Answer, predict: Predict) -> Iterator[bytes]:
     if not answer.outputs.keys() & {"score", "scores"}:
         return
     found = predict(answer.signature, answer.inputs)
-    for row in range(batch_size(answer.inputs)):
-        expected, actual = take(answer.outputs, [row]), take(found, [row])
+    for row in range(row_count(answer.inputs)):
+        expected, actual = take_rows(answer.outputs, [row]), take_rows(found, [row])
         if _scores_agree(expected, actual) and first_difference(_words(expected), actual, 0):
             yield answer.inputs["text"][row]
 
 
-def _scores_agree(expected: Batch, actual: Batch) -> bool:
+def _scores_agree(expected: Arrays, actual: Arrays) -> bool:
     return all(
         np.allclose(actual[name], expected[name], atol=FLOAT_TOLERANCE)
         for name in ("score", "scores")
@@ -186,6 +184,6 @@ def _scores_agree(expected: Batch, actual: Batch) -> bool:
     )
 
 
-def _words(outputs: Batch) -> Batch:
+def _words(outputs: Arrays) -> Arrays:
     """Outputs that are no floats."""
     return {name: values for name, values in outputs.items() if values.dtype.kind != "f"}

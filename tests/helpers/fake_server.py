@@ -12,30 +12,40 @@ from contextlib import contextmanager
 import numpy as np
 
 from seq2seq.config.serving import check_server_settings
+from seq2seq.serving.saved_model.tensors import Signature, TensorSpec
 from seq2seq.serving.server.errors import invalid
-from seq2seq.serving.server.servable import Signature, TensorSpec
 from seq2seq.serving.server.server import Addresses, Server
 
-TEXT = TensorSpec("string", (-1,), "text:0")
+TEXT = TensorSpec("string", (None,), "text:0")
 
 
 class ShoutingModel:
     """Upper-cases bytes; b"poison" makes a whole run fail, and a gate can hold runs back."""
 
     signatures = {
-        "serving_default": Signature({"text": TEXT}, {"translation": TEXT}),
-        "translate": Signature(
-            {"text": TEXT}, {"translation": TEXT, "score": TensorSpec("float32", (-1,))}
-        ),
-        "letters": Signature(
-            {"text": TEXT},
-            {"letters": TensorSpec("string", (-1, -1)), "length": TensorSpec("int32", (-1,))},
-        ),
-        "add": Signature(
-            {"left": TensorSpec("int32", (-1, 2)), "right": TensorSpec("float32", (-1,))},
-            {"sum": TensorSpec("float32", (-1, 2))},
-        ),
-        "scalar": Signature({"text": TEXT}, {"count": TensorSpec("int32", ())}),
+        each.name: each
+        for each in (
+            Signature("serving_default", {"text": TEXT}, {"translation": TEXT}),
+            Signature(
+                "translate",
+                {"text": TEXT},
+                {"translation": TEXT, "score": TensorSpec("float32", (None,))},
+            ),
+            Signature(
+                "letters",
+                {"text": TEXT},
+                {
+                    "letters": TensorSpec("string", (None, None)),
+                    "length": TensorSpec("int32", (None,)),
+                },
+            ),
+            Signature(
+                "add",
+                {"left": TensorSpec("int32", (None, 2)), "right": TensorSpec("float32", (None,))},
+                {"sum": TensorSpec("float32", (None, 2))},
+            ),
+            Signature("scalar", {"text": TEXT}, {"count": TensorSpec("int32", ())}),
+        )
     }
 
     def __init__(self, prefix=b""):

@@ -24,7 +24,7 @@ from seq2seq.serving.saved_model.expected_answers import (
     encode_expected,
 )
 from seq2seq.serving.saved_model.tensors import as_array
-from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, encode_warmup
+from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, write_warmup
 
 LINES = ["the dog sleeps", "a cat sees the old dog", "the cat and the dog sleep"]
 UNITS = 16
@@ -173,8 +173,7 @@ def record(path: Path, functions: Mapping[str, Function], parameter_bytes: int |
         outputs = function(**{key: tf.constant(value) for key, value in inputs.items()})
         requests.append(WarmupRequest(name, inputs))
         answers.append(Answer(name, inputs, {key: each.numpy() for key, each in outputs.items()}))
-    (path / WARMUP_FILE).parent.mkdir(exist_ok=True)
-    (path / WARMUP_FILE).write_bytes(encode_warmup("toy", requests))
+    write_warmup(path / WARMUP_FILE, "toy", requests)
     expected = Expected(tuple(answers), parameter_bytes=parameter_bytes)
     (path / EXPECTED_FILE).write_bytes(encode_expected(expected))
 

@@ -16,7 +16,7 @@ from seq2seq.config.serving import DEFAULT_NAME
 from seq2seq.errors import ServerError
 from seq2seq.serving import client_transport
 from seq2seq.serving.client import Client
-from seq2seq.serving.client_endpoint import DEFAULT_MODEL, Endpoint
+from seq2seq.serving.client_transport import DEFAULT_MODEL, Endpoint
 
 ANY_LINES = st.lists(st.text(st.characters(exclude_categories=())), max_size=40)
 
@@ -221,7 +221,7 @@ def test_an_idle_connection_that_the_server_closed_is_opened_again(tmp_path):
     settings = {"limits": {"keep_alive": 1}}
     with serving(tmp_path, ShoutingModel(), **settings) as server:
         sender = client_transport.RequestSender(
-            Endpoint.parse(server.url, None), client_transport.Patience(10, 0)
+            Endpoint.parse(server.url, None), client_transport.RetryPolicy(10, 0)
         )
         for text in ("a", "b"):
             answer = sender.send("POST", ":predict", {"instances": [text]}, "line 1")

@@ -8,8 +8,8 @@ import seq2seq
 from seq2seq.data.lines import read_lines
 from seq2seq.run_folder import RunFolder
 from seq2seq.serving.saved_model.tensors import as_array
+from seq2seq.serving.verify.behaviour_checks import HOSTILE_TEXTS
 from seq2seq.serving.verify.c_api import CApiModel
-from seq2seq.serving.verify.probes import NASTY
 
 OUTPUTS = {
     "serving_default": {"translation": ("string", ())},
@@ -69,7 +69,7 @@ def lines(sentences):
         "x" * 1500,
         " ".join(sentences[60:]) + "!" * 300,
     ]
-    return [each.encode() for each in [*sentences, *long]] + [*blank, *broken, *NASTY]
+    return [each.encode() for each in [*sentences, *long]] + [*blank, *broken, *HOSTILE_TEXTS]
 
 
 def cut(subwords, ids):

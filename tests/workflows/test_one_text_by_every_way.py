@@ -26,8 +26,8 @@ import seq2seq
 from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
 from seq2seq.data.lines import read_lines
 from seq2seq.serving.saved_model.tensors import as_array
+from seq2seq.serving.verify.behaviour_checks import HOSTILE_TEXTS
 from seq2seq.serving.verify.c_api import CApiModel
-from seq2seq.serving.verify.probes import NASTY
 
 COUNT = 500
 SENTENCES = [source for source, _ in make_corpus(DEFAULT_SEED)["train"][:COUNT]]
@@ -54,7 +54,7 @@ BATCHES = (1, 2, 7, 32, 1, 100)  # rows of requests, in turn
 def make_lines():
     """Lines of a file; no neighbours have anything in common."""
     odd = [each.encode() for each in [*BLANK, *UNUSUAL, *LONG]] + BROKEN
-    odd += [each for each in NASTY if b"\n" not in each]
+    odd += [each for each in HOSTILE_TEXTS if b"\n" not in each]
     lines = odd + [each.encode() for each in SENTENCES[: COUNT - len(odd)]]
     random.Random(1).shuffle(lines)
     return lines

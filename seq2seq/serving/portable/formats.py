@@ -1,4 +1,4 @@
-"""The portable formats: what each needs and takes, and how a search is written in it.
+"""The portable formats: packages and batches of each, and how a search is written in it.
 
 Their packages are optional, so they are imported where they are used.
 """
@@ -20,7 +20,7 @@ SEVERAL = 16  # sentences
 
 @dataclass(frozen=True)
 class PortableFormat:
-    """One of them.
+    """A format that a search can be exported to.
 
     Attributes:
         name: as the command and the extra call it.
@@ -37,7 +37,7 @@ class PortableFormat:
     batches: tuple[int, ...]
 
     def require_packages(self) -> None:
-        """Does nothing if they are installed.
+        """Checks that the packages are installed.
 
         Raises:
             ExportError: one is not.

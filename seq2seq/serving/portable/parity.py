@@ -1,23 +1,23 @@
-"""Whether a portable model translates as the search in memory does.
+"""Comparison of a portable model with the search in memory.
 
 Shape suffixes: B sentences, N outputs, T target positions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from seq2seq.errors import ExportError
+from seq2seq.serving.saved_model.tensors import Arrays
 
 # How far rounding may move what a model answers: the same numbers are added up in other orders.
 SCORE_BOUND = 1e-3  # nats
 TIE_BOUND = 1e-4  # nats; outputs whose scores are closer may change places
 
-Fields = Mapping[str, np.ndarray]
 # source_ids (B, S) int32 -> ids (B, N, T), lengths, scores and log_probabilities (B, N)
-PortableSearch = Callable[[np.ndarray], Fields]
+PortableSearch = Callable[[np.ndarray], Arrays]
 
 
 class Output(NamedTuple):
@@ -30,7 +30,7 @@ class Output(NamedTuple):
 
 @dataclass(frozen=True)
 class Example:
-    """A sentence and what the search in memory makes of it."""
+    """A sentence and its outputs from the search in memory."""
 
     text: str
     source_ids: list[int]  # EOS at the end
@@ -41,7 +41,7 @@ class Example:
 
 @dataclass
 class Parity:
-    """What was compared."""
+    """Counts and the largest difference of a comparison."""
 
     sentences: int = 0
     outputs: int = 0  # of all calls
@@ -76,8 +76,8 @@ def compare(
     return parity
 
 
-def _outputs(fields: Fields, row: int, example: Example) -> list[Output]:
-    """What a model gives for a sentence; outputs of length 0 are none."""
+def _outputs(fields: Arrays, row: int, example: Example) -> list[Output]:
+    """A model's outputs for a sentence; those of length 0 are left out."""
     outputs = []
     for rank, length in enumerate(fields["lengths"][row].tolist()):
         ids = fields["ids"][row, rank]

@@ -1,6 +1,5 @@
-"""A SavedModel as its file says it is: the graph and the signatures a server offers."""
+"""A SavedModel as its file describes it: the graph and the signatures a server offers."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
@@ -9,33 +8,11 @@ from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, TensorInfo
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from seq2seq.errors import ExportError
+from seq2seq.serving.saved_model.tensors import Signature, TensorSpec
 from seq2seq.serving.saved_model.version_directory import MODEL_FILE
 
 TAG = "serve"
 INITIALIZER = "__saved_model_init_op"  # stands among the signatures and is none
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """An input or output: its name in the graph, its type and its shape.
-
-    `shape` has None for a size that differs from call to call; it is None where not even the rank
-    is known.
-    """
-
-    tensor: str
-    dtype: str
-    shape: tuple[int | None, ...] | None
-
-
-@dataclass(frozen=True)
-class Signature:
-    """One way to call the model."""
-
-    name: str
-    method: str
-    inputs: dict[str, TensorSpec]
-    outputs: dict[str, TensorSpec]
 
 
 def read_meta_graph(directory: Path) -> MetaGraphDef:
@@ -65,9 +42,9 @@ def read_signatures(meta_graph: MetaGraphDef) -> dict[str, Signature]:
     return {
         name: Signature(
             name,
-            each.method_name,
             {key: _spec(info) for key, info in sorted(each.inputs.items())},
             {key: _spec(info) for key, info in sorted(each.outputs.items())},
+            each.method_name,
         )
         for name, each in sorted(meta_graph.signature_def.items())
         if name != INITIALIZER
@@ -78,5 +55,5 @@ def _spec(info: TensorInfo) -> TensorSpec:
     shape = info.tensor_shape
     sizes = tuple(None if each.size < 0 else each.size for each in shape.dim)
     return TensorSpec(
-        info.name, tf.as_dtype(info.dtype).name, None if shape.unknown_rank else sizes
+        tf.as_dtype(info.dtype).name, None if shape.unknown_rank else sizes, info.name
     )

@@ -1,4 +1,4 @@
-"""What an exported translator answers, as graphs from strings to strings.
+"""Signatures of an exported translator, as graphs from strings to strings.
 
 Texts may be any bytes; what is not UTF-8 is read as U+FFFD, as in files. A text of more than
 `longest` subwords is cut into chunks inside the graph (see `cut`), each searched as a text of its
@@ -10,18 +10,23 @@ memory, only more time.
 Shape suffixes: B texts, N chunks or other rows, K outputs, T target and S source positions.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
 import tensorflow as tf
 
-from seq2seq.serving.saved_model.grouping import in_groups
 from seq2seq.serving.saved_model.translator_graph import (
     Fields,
     Search,
     TranslatorGraph,
     lengths_with_eos,
+    map_by_length,
 )
 
+TEXT = tf.TensorSpec((None,), tf.string, name="text")
+REFERENCE = tf.TensorSpec((None,), tf.string, name="reference")
 LONGEST_SCORED = 1000  # subwords of a text, and of a reference, that are scored
-
 SCORES = {
     "score": tf.TensorSpec((None,), tf.float32),
     "log_probability": tf.TensorSpec((None,), tf.float32),
@@ -39,12 +44,50 @@ ALIGNMENTS = {
 }
 
 
+def save_signatures(graph: TranslatorGraph, resources: Iterable[Any], directory: Path) -> None:
+    """Writes saved_model.pb and variables, with these signatures, all from raw text (B,).
+
+    serving_default: text -> translation, and nothing else, so that REST gives a plain list.
+    translate: text -> translation, score.
+    translate_nbest: text -> translations, scores, log_probabilities; see `translations`.
+    score: text, reference -> score, log_probability, length; see `reference_scores`.
+    align: text -> see `alignments`.
+
+    Each is traced once, which is most of the work. (`tf.saved_model.save` traces functions that it
+    is given as such anew, and keras.export.ExportArchive has traced them before.) What is tracked
+    are plain variables: the wrappers that Keras puts around them would be saved beside them, and
+    the server would fill the wrong ones (keras-team/keras#20095).
+
+    Args:
+        graph: the translator; its variables are those that its searches read.
+        resources: what the graph uses beside variables, such as tokenizers.
+        directory: is filled.
+    """
+    traced = {
+        name: tf.function(function, inputs, autograph=False).get_concrete_function()
+        for name, (function, *inputs) in _signatures(graph).items()
+    }
+    saved = tf.Module()
+    saved.resources = list(resources)
+    saved.parameters = list(
+        {id(each): each for one in traced.values() for each in one.variables}.values()
+    )
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # no training
+    tf.saved_model.save(saved, str(directory), traced, options)
+
+
 def translations(graph: TranslatorGraph, search: Search, count: int, text: tf.Tensor) -> Fields:
     """translations, scores and log_probabilities (B, count), best first.
 
     The k-th of a text of several chunks is made of the k-th of each, joined by spaces; its score is
     the mean, its log-probability (nats) the sum. If a search finds fewer, its last stands for those
     that are missing. A blank text has "" and 0 everywhere.
+
+    Args:
+        graph: the translator.
+        search: one of its searches.
+        count: outputs of that search.
+        text: (B,) strings.
     """
     chunks, texts_N = graph.chunks(text)
     batch = tf.size(text)
@@ -63,7 +106,7 @@ def translations(graph: TranslatorGraph, search: Search, count: int, text: tf.Te
 
     types = {"translations": tf.string, "scores": tf.float32, "log_probabilities": tf.float32}
     outputs = {name: tf.TensorSpec((None, count), dtype) for name, dtype in types.items()}
-    found = in_groups(compute, lengths_with_eos(chunks), graph.tokens, outputs)
+    found = map_by_length(compute, lengths_with_eos(chunks), graph.tokens, outputs)
     totals = found["log_probabilities"]
     return {
         "translations": _joined(found["translations"], texts_N, batch),
@@ -73,11 +116,16 @@ def translations(graph: TranslatorGraph, search: Search, count: int, text: tf.Te
 
 
 def reference_scores(graph: TranslatorGraph, text: tf.Tensor, reference: tf.Tensor) -> Fields:
-    """What the network gives to references: score, log_probability in nats, and length (B,).
+    """Score, log_probability in nats, and length (B,) of given references.
 
     Nothing is cut into chunks: each text is one source, and each reference one output. Of either,
     the first `LONGEST_SCORED` subwords count (or a chunk's, if that is more). `length` says how
     many of the reference did, EOS counted: a blank reference has 1.
+
+    Args:
+        graph: the translator.
+        text: (B,) strings.
+        reference: (B,) strings.
     """
     bound = max(LONGEST_SCORED, graph.longest)
     sources, targets = (graph.encoded(each, bound) for each in (text, reference))
@@ -94,7 +142,7 @@ def reference_scores(graph: TranslatorGraph, text: tf.Tensor, reference: tf.Tens
         }
 
     lengths = tf.maximum(lengths_with_eos(sources), lengths_with_eos(targets))
-    return in_groups(compute, lengths, graph.tokens, SCORES)
+    return map_by_length(compute, lengths, graph.tokens, SCORES)
 
 
 def alignments(graph: TranslatorGraph, text: tf.Tensor) -> Fields:
@@ -129,11 +177,43 @@ def alignments(graph: TranslatorGraph, text: tf.Tensor) -> Fields:
             "token_log_probabilities": _widened(best["token_log_probabilities"], steps),
         }
 
-    found = in_groups(compute, lengths_N, graph.tokens, ALIGNMENTS)
+    found = map_by_length(compute, lengths_N, graph.tokens, ALIGNMENTS)
     longest = tf.reduce_max(tf.concat([found["length"], [1]], axis=0))
     for name in ("tokens", "alignment", "token_log_probabilities"):
         found[name] = found[name][:, :longest]
     return {name: _at_texts(values, texts_N, tf.size(text)) for name, values in found.items()}
+
+
+def _signatures(graph: TranslatorGraph) -> dict[str, tuple]:
+    """Functions and the types of their inputs, by the name of the signature."""
+
+    @tf.function(input_signature=[TEXT], autograph=False)  # saved once for two signatures
+    def best(text: tf.Tensor) -> Fields:
+        return translations(graph, graph.searches.best, 1, text)
+
+    def serving_default(text: tf.Tensor) -> Fields:
+        return {"translation": best(text)["translations"][:, 0]}
+
+    def translate(text: tf.Tensor) -> Fields:
+        found = best(text)
+        return {"translation": found["translations"][:, 0], "score": found["scores"][:, 0]}
+
+    def translate_nbest(text: tf.Tensor) -> Fields:
+        return translations(graph, graph.searches.several, graph.searches.outputs, text)
+
+    def score(text: tf.Tensor, reference: tf.Tensor) -> Fields:
+        return reference_scores(graph, text, reference)
+
+    def align(text: tf.Tensor) -> Fields:
+        return alignments(graph, text)
+
+    return {
+        "serving_default": (serving_default, TEXT),
+        "translate": (translate, TEXT),
+        "translate_nbest": (translate_nbest, TEXT),
+        "score": (score, TEXT, REFERENCE),
+        "align": (align, TEXT),
+    }
 
 
 def _joined(parts_NK: tf.Tensor, texts_N: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:

@@ -3,6 +3,10 @@
 The server polls MODEL and takes up a number as soon as it is there; other names it leaves alone.
 So a version is written under a name of the form .tmp-VERSION-PROCESS and renamed when it is whole.
 The writer holds a lock on its directory; one without is what a killed process left, and goes.
+
+Beside the versions stand sample configuration files for tensorflow_model_server. Each carries a
+checksum of itself: a file that still has it is brought up to date by the next export, one that was
+edited is left alone.
 """
 
 import fcntl
@@ -11,17 +15,51 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 from seq2seq.errors import ExportError
 from seq2seq.serving.durable import flush_file, flush_tree, remove_empty
-from seq2seq.serving.saved_model.samples import SAMPLE_FILES
 
 MODEL_FILE = "saved_model.pb"
 VERSION = re.compile(r"[0-9]+")
 TEMPORARY = re.compile(r"\.tmp-([0-9]+)-[0-9]+")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # stands in the server's URLs
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # stands in the server's URLs
 HIGHEST = 2**63 - 1  # versions are int64 in the server
+SAMPLE_MODELS = """\
+# tensorflow_model_server --model_config_file=models.config
+# The server takes up new versions by itself. To keep two of them and to name them, give it a
+# version policy and labels, and start it with --allow_version_labels_for_unavailable_models=true.
+model_config_list {
+  config {
+    name: "MODEL_NAME"
+    base_path: "/models/MODEL_NAME"  # where the server finds the directory of this file
+    model_platform: "tensorflow"
+    # model_version_policy { specific { versions: 1 versions: 2 } }
+    # version_labels { key: "stable" value: 1 }
+    # version_labels { key: "canary" value: 2 }
+  }
+}
+"""
+SAMPLE_BATCHING = """\
+# tensorflow_model_server --enable_batching=true --batching_parameters_file=batching.txt
+# Requests that arrive within the timeout run as one batch; a full queue answers UNAVAILABLE.
+max_batch_size { value: 32 }
+batch_timeout_micros { value: 2000 }
+max_enqueued_batches { value: 100 }
+num_batch_threads { value: 4 }  # set it to the number of cores
+"""
+SAMPLE_MONITORING = """\
+# tensorflow_model_server --rest_api_port=8501 --monitoring_config_file=monitoring.txt
+prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }
+"""
+SAMPLE_CHECKSUM = "# checksum of the lines below, as `seq2seq export` wrote them: "
+SAMPLE_FILES = {
+    "models.config": SAMPLE_MODELS,
+    "batching.txt": SAMPLE_BATCHING,
+    "monitoring.txt": SAMPLE_MONITORING,
+}
+SAMPLE_NAME = "MODEL_NAME"  # stands for the model's in the samples
 
 
 def versions(model: Path) -> list[int]:
@@ -36,7 +74,7 @@ def next_version(model: Path) -> int:
 
 
 def find_version(directory: Path) -> Path:
-    """The version directory that is meant: itself, or the highest version of a model.
+    """The version directory itself, or the highest version of a model's directory.
 
     Raises:
         ExportError: neither.
@@ -85,13 +123,13 @@ def new_version(model: Path, version: int | None = None) -> Iterator[Path]:
 
 
 def check_model_directory(model: Path) -> None:
-    """Does nothing for a directory that holds versions of a model, is empty, or is not there.
+    """Checks that a directory holds versions of a model, is empty, or is not there.
 
     Raises:
         ExportError: it is something else, or its name cannot stand in a URL.
     """
     name = model.absolute().name
-    if not NAME.fullmatch(name) or VERSION.fullmatch(name):
+    if not MODEL_NAME.fullmatch(name) or VERSION.fullmatch(name):
         raise ExportError(
             f"{model}: a model cannot be named {name!r}; "
             "use letters, digits, '.', '_' and '-', and not digits alone"
@@ -110,6 +148,20 @@ def check_model_directory(model: Path) -> None:
             f"{model} holds {(foreign or entries)[0].name}, which is no version of a model; "
             "give a new or empty directory"
         )
+
+
+def write_samples(model: Path) -> list[Path]:
+    """Writes the samples into a model's directory; returns the edited ones, which it left alone."""
+    edited = []
+    for file, sample in SAMPLE_FILES.items():
+        path, text = model / file, sample.replace(SAMPLE_NAME, model.absolute().name)
+        if path.exists() and not _is_unedited(path):
+            edited.append(path)
+            continue
+        temporary = path.with_name(f".{file}.{os.getpid()}.tmp")
+        temporary.write_text(_signed(text), encoding="utf-8")
+        os.replace(temporary, path)
+    return edited
 
 
 def _entries(directory: Path) -> list[Path]:
@@ -163,3 +215,15 @@ def _remove_leftovers(model: Path) -> None:
                     shutil.rmtree(directory, ignore_errors=True)
         except FileNotFoundError:
             continue  # it has become a version since it was seen
+
+
+def _signed(text: str) -> str:
+    return f"{SAMPLE_CHECKSUM}{sha256(text.encode()).hexdigest()[:16]}\n{text}"
+
+
+def _is_unedited(path: Path) -> bool:
+    try:
+        first, _, text = path.read_bytes().decode().partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return first.startswith(SAMPLE_CHECKSUM) and _signed(text).startswith(first + "\n")

@@ -1,30 +1,70 @@
 """The warm-up file: requests that TensorFlow Serving answers for itself before it takes others'.
 
-The first call of a signature costs hundreds of times a later one. The server reads the file from
-the version directory, up to `MOST_REQUESTS` records; a record that fails refuses the version.
+The first call of a signature costs hundreds of times a later one. The server reads the file, a
+TFRecord of PredictionLog messages, from the version directory, up to `MOST_REQUESTS` records; a
+record that fails refuses the version.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from google.protobuf.message import DecodeError
-from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.framework import tensor_pb2  # noqa: F401 (registers TensorProto)
 
-from seq2seq.serving.saved_model.tensors import as_array, dtype_name
-from seq2seq.serving.saved_model.tfrecord import decode_records, encode_records
+from seq2seq.serving.saved_model.tensors import (
+    DEFAULT_SIGNATURE,
+    Arrays,
+    as_array,
+    dtype_name,
+    tensor_from_proto,
+    tensor_to_proto,
+)
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MOST_REQUESTS = 1000
 
-# Field numbers of prediction_log.proto, predict.proto and model.proto of tensorflow_serving/apis.
-LOG_PREDICT, PREDICT_REQUEST = 6, 1
-REQUEST_MODEL, REQUEST_INPUTS = 1, 2
-MODEL_NAME, MODEL_SIGNATURE = 1, 3
-ENTRY_KEY, ENTRY_VALUE = 1, 2
-
-VARINT, EIGHT_BYTES, DELIMITED, FOUR_BYTES = 0, 1, 2, 5  # protobuf's wire types
+# The fields that are used here of prediction_log.proto, predict.proto and model.proto in
+# tensorflow_serving/apis; readers pass over others. The package is not the server's, whose own
+# classes may be loaded too.
+PROTOS = """
+name: "seq2seq/warmup.proto"
+package: "seq2seq.warmup"
+syntax: "proto3"
+dependency: "tensorflow/core/framework/tensor.proto"
+message_type {
+  name: "ModelSpec"
+  field { name: "name" number: 1 type: TYPE_STRING }
+  field { name: "signature_name" number: 3 type: TYPE_STRING }
+}
+message_type {
+  name: "PredictRequest"
+  field { name: "model_spec" number: 1 type: TYPE_MESSAGE type_name: "ModelSpec" }
+  field {
+    name: "inputs" number: 2 label: LABEL_REPEATED type: TYPE_MESSAGE type_name: "InputsEntry"
+  }
+  nested_type {
+    name: "InputsEntry"
+    options { map_entry: true }
+    field { name: "key" number: 1 type: TYPE_STRING }
+    field {
+      name: "value" number: 2 type: TYPE_MESSAGE type_name: ".tensorflow.TensorProto"
+    }
+  }
+}
+message_type {
+  name: "PredictLog"
+  field { name: "request" number: 1 type: TYPE_MESSAGE type_name: "PredictRequest" }
+}
+message_type {
+  name: "PredictionLog"
+  field { name: "predict_log" number: 6 type: TYPE_MESSAGE type_name: "PredictLog" }
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -32,117 +72,79 @@ class WarmupRequest:
     """One request; string inputs are object arrays of bytes."""
 
     signature: str
-    inputs: Mapping[str, np.ndarray]
+    inputs: Arrays
 
 
-def encode_warmup(model_name: str, requests: Sequence[WarmupRequest]) -> bytes:
-    """Contents of the warm-up file.
+def write_warmup(path: Path, model_name: str, requests: Sequence[WarmupRequest]) -> None:
+    """Writes the warm-up file, and its folder if that is not there.
+
+    Args:
+        path: of the file.
+        model_name: in the server's paths.
+        requests: at least one for each signature is of use.
 
     Raises:
         ValueError: no request, or more than the server reads.
     """
     if not 1 <= len(requests) <= MOST_REQUESTS:
         raise ValueError(f"{len(requests)} warm-up requests; the server takes 1 to {MOST_REQUESTS}")
-    return encode_records(_encode_log(model_name, request) for request in requests)
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for request in requests:
+            writer.write(_prediction_log(model_name, request))
 
 
-def decode_warmup(data: bytes) -> list[WarmupRequest]:
+def read_warmup(path: Path) -> list[WarmupRequest]:
     """Requests of a warm-up file.
 
     Raises:
-        ValueError: the file is damaged, or holds something other than predict requests.
+        OSError: there is no such file.
+        ValueError: it is damaged, or holds something other than predict requests.
     """
-    requests = []
-    for number, record in enumerate(decode_records(data), 1):
-        try:
-            requests.append(_decode_log(record))
-        except (ValueError, TypeError, DecodeError) as error:
-            raise ValueError(f"warm-up record {number}: {error}") from None
+    path.stat()
+    requests: list[WarmupRequest] = []
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            requests.append(_predict_request(record))
+    except tf.errors.DataLossError:
+        raise ValueError(
+            f"TFRecord {len(requests) + 1} is cut short or differs from its checksum"
+        ) from None
+    except (ValueError, DecodeError) as error:
+        raise ValueError(f"warm-up record {len(requests) + 1}: {error}") from None
     return requests
 
 
-def _encode_log(model_name: str, request: WarmupRequest) -> bytes:
-    """A PredictionLog whose predict_log holds the request."""
-    model = _field(MODEL_NAME, model_name.encode())
-    model += _field(MODEL_SIGNATURE, request.signature.encode())
-    message = _field(REQUEST_MODEL, model)
+def _prediction_log(model_name: str, request: WarmupRequest) -> bytes:
+    log = PredictionLog()
+    predict = log.predict_log.request
+    predict.model_spec.name = model_name
+    predict.model_spec.signature_name = request.signature
     for name, values in request.inputs.items():
         array = as_array(values, dtype_name(np.asarray(values)))
-        tensor = tf.make_tensor_proto(array, tf.as_dtype(dtype_name(array)), array.shape)
-        entry = _field(ENTRY_KEY, name.encode())
-        entry += _field(ENTRY_VALUE, tensor.SerializeToString())
-        message += _field(REQUEST_INPUTS, entry)
-    return _field(LOG_PREDICT, _field(PREDICT_REQUEST, message))
+        predict.inputs[name].CopyFrom(tensor_to_proto(array))
+    return log.SerializeToString(deterministic=True)
 
 
-def _decode_log(record: bytes) -> WarmupRequest:
-    request = _content(_content(record, LOG_PREDICT) or b"", PREDICT_REQUEST)
-    if request is None:
+def _predict_request(record: bytes) -> WarmupRequest:
+    log = PredictionLog.FromString(record)
+    if not log.predict_log.HasField("request"):
         raise ValueError("no predict request in it")
-    signature = _content(_content(request, REQUEST_MODEL) or b"", MODEL_SIGNATURE)
-    inputs = {}
-    for number, entry in _fields(request):
-        if number == REQUEST_INPUTS:
-            tensor = TensorProto.FromString(_content(entry, ENTRY_VALUE) or b"")
-            name = (_content(entry, ENTRY_KEY) or b"").decode()
-            inputs[name] = as_array(tf.make_ndarray(tensor), tf.as_dtype(tensor.dtype).name)
-    return WarmupRequest((signature or b"serving_default").decode(), inputs)  # as the server does
+    request = log.predict_log.request
+    inputs = {
+        name: as_array(tensor_from_proto(tensor), tf.as_dtype(tensor.dtype).name)
+        for name, tensor in request.inputs.items()
+    }
+    return WarmupRequest(request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs)
 
 
-def _field(number: int, content: bytes) -> bytes:
-    """A length-delimited field on the wire."""
-    return _varint(number << 3 | DELIMITED) + _varint(len(content)) + content
+def _prediction_log_class() -> Any:
+    """The class of PredictionLog, as `PROTOS` describe it."""
+    pool = descriptor_pool.Default()  # has TensorProto
+    pool.Add(text_format.Parse(PROTOS, descriptor_pb2.FileDescriptorProto()))
+    return message_factory.GetMessageClass(
+        pool.FindMessageTypeByName("seq2seq.warmup.PredictionLog")
+    )
 
 
-def _varint(value: int) -> bytes:
-    """Seven bits a byte, lowest first; the highest bit says that more follow."""
-    encoded = bytearray()
-    while value >= 0x80:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
-def _content(message: bytes, number: int) -> bytes | None:
-    """A field's content; of several the last counts, as protobuf has it."""
-    content = None
-    for found, each in _fields(message):
-        if found == number:
-            content = each
-    return content
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Numbers and contents of a message's length-delimited fields; others are passed over."""
-    position = 0
-    while position < len(message):
-        tag, position = _read_varint(message, position)
-        kind = tag & 7
-        if kind == VARINT:
-            size, (_, start) = 0, _read_varint(message, position)
-        elif kind == DELIMITED:
-            size, start = _read_varint(message, position)
-        elif kind in (EIGHT_BYTES, FOUR_BYTES):
-            size, start = 8 if kind == EIGHT_BYTES else 4, position
-        else:
-            raise ValueError(f"wire type {kind} at byte {position}")
-        position = start + size
-        if position > len(message):
-            raise ValueError(f"a field of {size} bytes at byte {start} ends behind its message")
-        if kind == DELIMITED:
-            yield tag >> 3, message[start:position]
-
-
-def _read_varint(message: bytes, position: int) -> tuple[int, int]:
-    """A number and where the next thing starts."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            break
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-    raise ValueError(f"a number at byte {position} does not end")
+PredictionLog = _prediction_log_class()

@@ -43,7 +43,7 @@ class BoundedConnection(H11Protocol):
         self._watch_reading()
 
     def on_response_complete(self) -> None:
-        """The next request may be under way already, or a body that nobody wants."""
+        """Restarts the clock: the next request may be under way, or a body that nobody wants."""
         super().on_response_complete()
         self._watch_reading()
 
@@ -61,12 +61,12 @@ class BoundedConnection(H11Protocol):
             self.transport.close()
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as it is answered."""
+        """Starts the clock of a client that reads more slowly than it is answered."""
         super().pause_writing()
         self._writing = self.loop.call_later(self.limits.read_timeout, self._drop)
 
     def resume_writing(self) -> None:
-        """It has caught up."""
+        """Stops that clock: the client has caught up."""
         super().resume_writing()
         if self._writing:
             self._writing.cancel()
@@ -77,7 +77,7 @@ class BoundedConnection(H11Protocol):
         self._refuse(400, msg)
 
     def _watch_reading(self) -> None:
-        """Sees that the clock runs if, and only if, the client owes bytes of the kinds above."""
+        """Runs the clock if, and only if, the client owes bytes of the kinds above."""
         owed: Callable[[], None] | None = None
         if self.transport.is_closing():
             pass

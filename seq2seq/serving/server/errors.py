@@ -1,4 +1,4 @@
-"""Why a request is refused: gRPC's canonical codes and the HTTP status of each.
+"""Reasons to refuse a request: gRPC's canonical codes and the HTTP status of each.
 
 The pairs are those of TensorFlow Serving (`ToHTTPStatusCode` in its http_server.cc).
 """
@@ -51,5 +51,5 @@ class RequestError(Exception):
 
 
 def invalid(message: str) -> RequestError:
-    """A request that is wrong in itself and would fail again."""
+    """The error of a request that is wrong in itself and would fail again."""
     return RequestError(Code.INVALID_ARGUMENT, message)

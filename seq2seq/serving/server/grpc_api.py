@@ -1,11 +1,17 @@
 """gRPC for TensorFlow Serving's Predict, GetModelMetadata and GetModelStatus."""
 
 import logging
+import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
+import numpy as np
+import tensorflow as tf
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -15,21 +21,32 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
+from seq2seq.config.serving import ServerConfig
+from seq2seq.errors import ServerError
+from seq2seq.serving.saved_model.tensors import (
+    DEFAULT_SIGNATURE,
+    Signature,
+    TensorSpec,
+    tensor_from_proto,
+    tensor_to_proto,
+)
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import Code, RequestError, invalid
 from seq2seq.serving.server.metrics import Metrics
-from seq2seq.serving.server.servable import DEFAULT_SIGNATURE, find_signature
-from seq2seq.serving.server.tensor_protos import from_proto, to_proto, to_signature_def
+from seq2seq.serving.server.servable import find_signature
 from seq2seq.serving.server.versions import LoadedVersion, ModelVersions
 
 logger = logging.getLogger(__name__)
-
 METADATA_FIELD = "signature_def"
 LONGEST_MESSAGE = 1000  # characters: messages travel in headers
+HEALTH_SERVICES = (  # TensorFlow Serving's names, the full ones, and the server as a whole
+    *("", "PredictionService", "ModelService"),
+    *("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"),
+)
 
 
 class _Call:
-    """What is known of a call while it is answered."""
+    """State of a call while it is answered."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -70,7 +87,7 @@ class GrpcInterface(
         return await self._answer(self._tell_statuses, request, context)
 
     async def Classify(self, request: Any, context: Any) -> Any:
-        """Is not served, like the three below."""
+        """Refuses the call, as the three below do."""
         return await self._answer(_refuse, request, context)
 
     Regress = MultiInference = HandleReloadConfigRequest = Classify
@@ -82,7 +99,7 @@ class GrpcInterface(
         signature = find_signature(found.model, name)
         call.signature = name
         inputs = {
-            key: from_proto(key, tensor, self._most_values)
+            key: _read_input(key, tensor, self._most_values)
             for key, tensor in request.inputs.items()
         }
         wanted = set(request.output_filter) or set(signature.outputs)
@@ -93,7 +110,7 @@ class GrpcInterface(
         outputs = await self._batcher.predict(found.model, name, inputs, left)
         response = predict_pb2.PredictResponse(model_spec=_spec(request.model_spec, found, name))
         for key in wanted:
-            response.outputs[key].CopyFrom(to_proto(outputs[key]))
+            response.outputs[key].CopyFrom(tensor_to_proto(outputs[key]))
         return response
 
     async def _describe(self, request: Any, context: Any, call: _Call) -> Any:
@@ -102,7 +119,7 @@ class GrpcInterface(
         found = self._find(request.model_spec)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         for name, signature in found.model.signatures.items():
-            signatures.signature_def[name].CopyFrom(to_signature_def(signature))
+            signatures.signature_def[name].CopyFrom(_signature_def(signature))
         response = get_model_metadata_pb2.GetModelMetadataResponse(
             model_spec=_spec(request.model_spec, found)
         )
@@ -130,7 +147,7 @@ class GrpcInterface(
         request: Any,
         context: Any,
     ) -> Any:
-        """What `work` returns, or its error as a status; counted."""
+        """The response of `work`, or its error as a status; counted."""
         call = _Call()
         code, message = Code.CANCELLED.name, ""  # unless one of the following is reached
         try:
@@ -147,6 +164,61 @@ class GrpcInterface(
         await context.abort(grpc.StatusCode[code], message[:LONGEST_MESSAGE])
 
 
+class GrpcServer:
+    """The listening server; UNAVAILABLE, and not healthy, until the first version is loaded."""
+
+    def __init__(self, interface: GrpcInterface, config: ServerConfig) -> None:
+        self._config = config
+        self._interface = interface
+        self._health = health.aio.HealthServicer()
+        self._server: grpc.aio.Server | None = None
+        self.address = ""
+
+    async def start(self) -> None:
+        """Starts to listen.
+
+        Raises:
+            ServerError: the port is taken.
+        """
+        config = self._config
+        server = grpc.aio.server(
+            options=[
+                ("grpc.so_reuseport", 0),  # a port that is taken is an error
+                ("grpc.max_receive_message_length", config.limits.max_body),
+            ],
+            maximum_concurrent_rpcs=config.limits.max_connections,
+        )
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(self._interface, server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(self._interface, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        try:
+            port = server.add_insecure_port(f"{host}:{config.grpc_port}")
+        except RuntimeError as error:
+            raise ServerError(
+                f"cannot listen at {host} port {config.grpc_port} for gRPC: {error}; "
+                "choose another port"
+            ) from None
+        await self._be(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await server.start()
+        self._server = server
+        self.address = f"{host}:{port}"
+
+    async def ready(self) -> None:
+        """Says that the model is loaded."""
+        await self._be(health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, grace: float) -> None:
+        """Ends what is under way, for `grace` seconds at most."""
+        await self._be(health_pb2.HealthCheckResponse.NOT_SERVING)
+        if self._server:
+            await self._server.stop(grace)
+
+    async def _be(self, status: int) -> None:
+        for service in HEALTH_SERVICES:
+            await self._health.set(service, status)
+
+
 async def _refuse(request: Any, context: Any, call: _Call) -> Any:
     raise RequestError(Code.UNIMPLEMENTED, "only Predict is served here")
 
@@ -155,3 +227,45 @@ def _spec(asked: ModelSpec, found: LoadedVersion, signature: str = "") -> ModelS
     spec = ModelSpec(name=asked.name, signature_name=signature)
     spec.version.value = found.version
     return spec
+
+
+def _read_input(name: str, tensor: TensorProto, most: int) -> np.ndarray:
+    """The array of an input.
+
+    Args:
+        name: of the input, for errors.
+        tensor: as a client sent it; one value may stand for all.
+        most: values an input may have, since a small message can ask for any number.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT for a tensor that contradicts itself or is too large.
+    """
+    sizes = [each.size for each in tensor.tensor_shape.dim]
+    if tensor.tensor_shape.unknown_rank or any(size < 0 for size in sizes):
+        raise invalid(f"input {name} has an unknown shape")
+    if math.prod(size or 1 for size in sizes) > most:
+        raise invalid(f"input {name} has more than {most} values")
+    try:
+        return tensor_from_proto(tensor)
+    except ValueError as error:
+        raise invalid(f"input {name} is no tensor: {error}") from None
+
+
+def _signature_def(signature: Signature) -> SignatureDef:
+    """A signature as a model's metadata have it."""
+    return SignatureDef(
+        inputs=_infos(signature.inputs),
+        outputs=_infos(signature.outputs),
+        method_name=signature.method,
+    )
+
+
+def _infos(specs: Mapping[str, TensorSpec]) -> dict[str, TensorInfo]:
+    return {
+        name: TensorInfo(
+            name=spec.tensor,
+            dtype=tf.as_dtype(spec.dtype).as_datatype_enum,
+            tensor_shape=tf.TensorShape(spec.shape).as_proto(),
+        )
+        for name, spec in specs.items()
+    }

@@ -1,4 +1,4 @@
-"""What the server counts, in Prometheus's text format."""
+"""The server's counters, in Prometheus's text format."""
 
 import platform
 import time

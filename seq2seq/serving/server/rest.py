@@ -1,11 +1,15 @@
-"""The REST interface: TensorFlow Serving's paths, and others for health and metrics."""
+"""The REST interface: TensorFlow Serving's paths, and others for health and metrics.
+
+Requests are read within bounds, and dropped when their client goes away.
+"""
 
 import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,16 +18,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from seq2seq.config.serving import RequestLimits
+from seq2seq.serving.saved_model.tensors import TensorSpec
 from seq2seq.serving.server.batching import Batcher
-from seq2seq.serving.server.descriptions import write_metadata, write_statuses
 from seq2seq.serving.server.errors import Code, RequestError, invalid
-from seq2seq.serving.server.http_requests import HttpError, allow_methods, read_body, unless_gone
 from seq2seq.serving.server.metrics import Metrics
-from seq2seq.serving.server.rest_json import parse_predict, write_error, write_predictions
-from seq2seq.serving.server.versions import ModelVersions
+from seq2seq.serving.server.rest_json import encode, parse_predict, write_error, write_predictions
+from seq2seq.serving.server.servable import ServedModel
+from seq2seq.serving.server.versions import ModelVersions, VersionStatus
 
 logger = logging.getLogger(__name__)
-
 # As in TensorFlow Serving's http_rest_api_util.cc.
 MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 PREDICTION = re.compile(rf"{MODEL}:(?P<method>classify|regress|predict)", re.IGNORECASE)
@@ -31,11 +34,14 @@ DESCRIPTION = re.compile(rf"{MODEL}(?P<metadata>/metadata)?", re.IGNORECASE)
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]  # HEAD comes with GET
 LARGE = 50_000  # values of an answer from which it is written on a thread
 LARGEST_VERSION = 2**63 - 1
+# In protos most types have their own name in capitals.
+PROTO_DTYPES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HALF"}
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class RestInterface:
-    """What the routes work with."""
+    """The routes, and the parts of the server that they use."""
 
     versions: ModelVersions
     batcher: Batcher
@@ -43,7 +49,7 @@ class RestInterface:
     limits: RequestLimits
 
     def application(self) -> Starlette:
-        """The routes."""
+        """The application for an ASGI server."""
         routes = [
             Route("/v1/{rest:path}", self._answered(self._models), methods=METHODS),
             Route("/healthz", self._live),
@@ -84,10 +90,10 @@ class RestInterface:
         name, version = match["name"], _version(match)
         if match["metadata"]:
             found = self.versions.find(name, version, match["label"])
-            return _json(write_metadata(name, found.version, found.model))
+            return _json(_write_metadata(name, found.version, found.model))
         if match["label"]:
             self.versions.find(name, None, match["label"])  # refuses it: there are no labels
-        return _json(write_statuses(self.versions.statuses(name, version)))
+        return _json(_write_statuses(self.versions.statuses(name, version)))
 
     async def _live(self, _: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -129,6 +135,111 @@ class RestInterface:
         return answer
 
 
+class HttpError(Exception):
+    """A refusal for which HTTP itself has a status; the message is for the client."""
+
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+
+
+def allow_methods(request: Request, *methods: str) -> None:
+    """Checks the method of a request.
+
+    Raises:
+        HttpError: 405 for other methods.
+    """
+    if request.method not in methods:
+        raise HttpError(405, f"{request.method} is not for this path", allow=", ".join(methods))
+
+
+async def read_body(request: Request, limits: RequestLimits) -> bytes:
+    """The whole body of a request.
+
+    Raises:
+        HttpError: 413 if it is too large, 408 if it takes too long, 415 if it is compressed.
+        ClientDisconnect: the client went away.
+    """
+    most, seconds = limits.max_body, limits.read_timeout
+    too_large = HttpError(413, f"the body is larger than {most} bytes")
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise HttpError(415, "send the body without Content-Encoding")
+    if int(request.headers.get("content-length", "0")) > most:
+        raise too_large
+    body = bytearray()
+
+    async def read() -> None:
+        async for part in request.stream():
+            body.extend(part)
+            if len(body) > most:
+                raise too_large
+
+    try:
+        await asyncio.wait_for(read(), seconds)
+    except asyncio.TimeoutError:  # noqa: UP041 (in Python 3.10 not yet the built-in one)
+        raise HttpError(
+            408, f"no whole body within {seconds:g} seconds", connection="close"
+        ) from None
+    return bytes(body)
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `work`, for a request whose body has been read.
+
+    Raises:
+        ClientDisconnect: the client went away; `work` is cancelled.
+    """
+
+    async def wait_for_disconnect() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(wait_for_disconnect())
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+def _write_statuses(statuses: Iterable[VersionStatus]) -> bytes:
+    """The body of a model status."""
+    written = [
+        {
+            "version": str(each.version),
+            "state": each.state,
+            "status": {
+                "error_code": each.code.name if each.code else "OK",
+                "error_message": each.message,
+            },
+        }
+        for each in statuses
+    ]
+    return encode({"model_version_status": written})
+
+
+def _write_metadata(name: str, version: int, model: ServedModel) -> bytes:
+    """The body of a model's metadata: its signatures."""
+    signatures = {
+        signature_name: {
+            "inputs": {key: _tensor_info(spec) for key, spec in signature.inputs.items()},
+            "outputs": {key: _tensor_info(spec) for key, spec in signature.outputs.items()},
+            "method_name": signature.method,
+        }
+        for signature_name, signature in sorted(model.signatures.items())
+    }
+    return encode(
+        {
+            "model_spec": {"name": name, "signature_name": "", "version": str(version)},
+            "metadata": {"signature_def": {"signature_def": signatures}},
+        }
+    )
+
+
 def _version(match: re.Match[str]) -> int | None:
     if match["version"] is None:
         return None
@@ -145,3 +256,15 @@ async def _no_such_route(request: Request, error: HTTPException) -> Response:
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(body, status, headers, media_type="application/json")
+
+
+def _tensor_info(spec: TensorSpec) -> dict[str, Any]:
+    sizes = ["-1" if size is None else str(size) for size in spec.shape or ()]
+    return {
+        "dtype": PROTO_DTYPES.get(spec.dtype, f"DT_{spec.dtype.upper()}"),
+        "tensor_shape": {
+            "dim": [{"size": size, "name": ""} for size in sizes],
+            "unknown_rank": spec.shape is None,
+        },
+        "name": spec.tensor,
+    }

@@ -9,15 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq.serving.saved_model.tensors import STRING, Arrays, Signature, dtype_name
 from seq2seq.serving.server.errors import Code, RequestError
-from seq2seq.serving.server.servable import (
-    STRING,
-    Arrays,
-    ServedModel,
-    Signature,
-    TensorSpec,
-    dtype_name,
-)
+from seq2seq.serving.server.servable import ServedModel
 
 LONGEST_MESSAGE = 1000  # characters of TensorFlow's errors, which may quote the graph
 NO_TRACES = "<stack traces unavailable>\n"
@@ -32,12 +26,12 @@ def load_saved_model(folder: Path) -> ServedModel:
     Raises:
         Exception: it cannot be loaded, or a warm-up request fails.
     """
-    from seq2seq.serving.saved_model.warmup import WARMUP_FILE, decode_warmup
+    from seq2seq.serving.saved_model.warmup import WARMUP_FILE, read_warmup
 
     model = _SavedModel(folder)
     warmup = folder / WARMUP_FILE
     if warmup.is_file():
-        for number, request in enumerate(decode_warmup(warmup.read_bytes()), 1):
+        for number, request in enumerate(read_warmup(warmup), 1):
             try:
                 model.predict(request.signature, dict(request.inputs))
             except Exception as error:
@@ -59,9 +53,7 @@ class _SavedModel:
         self._loaded = tf.saved_model.load(str(folder))  # owns the variables
         self._functions = dict(self._loaded.signatures)
         self.signatures: Mapping[str, Signature] = {
-            name: Signature(_specs(each.inputs), _specs(each.outputs))
-            for name, each in described.items()
-            if name in self._functions
+            name: each for name, each in described.items() if name in self._functions
         }
 
     def predict(self, signature: str, inputs: Arrays) -> Arrays:
@@ -79,19 +71,6 @@ class _SavedModel:
 def _reason(message: str) -> str:
     """TensorFlow's message without where the graph came from, which an exported one has lost."""
     return message.rpartition(NO_TRACES)[2].strip()[:LONGEST_MESSAGE]
-
-
-def _specs(described: Mapping[str, Any]) -> dict[str, TensorSpec]:
-    return {
-        name: TensorSpec(
-            each.dtype,
-            None
-            if each.shape is None
-            else tuple(-1 if size is None else size for size in each.shape),
-            each.tensor,
-        )
-        for name, each in described.items()
-    }
 
 
 def _as_array(tensor: Any) -> np.ndarray:

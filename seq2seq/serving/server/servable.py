@@ -1,35 +1,11 @@
-"""What the server knows of a model: named signatures from arrays to arrays."""
+"""A model as the server knows it: named signatures from arrays to arrays."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
+from seq2seq.serving.saved_model.tensors import Arrays, Signature, dtype_name
 from seq2seq.serving.server.errors import invalid
-
-Arrays = dict[str, np.ndarray]
-
-DEFAULT_SIGNATURE = "serving_default"
-STRING = "string"  # the dtype of bytes, held in object arrays: NumPy's own would drop final NULs
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """One input or output."""
-
-    dtype: str  # "string", or NumPy's name: "int32", "float32", ...
-    shape: tuple[int, ...] | None  # -1: any size; none: any rank
-    tensor_name: str = ""  # in the graph, for the metadata alone
-
-
-@dataclass(frozen=True)
-class Signature:
-    """One function of a model."""
-
-    inputs: Mapping[str, TensorSpec]
-    outputs: Mapping[str, TensorSpec]
 
 
 class ServedModel(Protocol):
@@ -62,7 +38,7 @@ def find_signature(model: ServedModel, name: str) -> Signature:
 
 
 def check_inputs(signature: Signature, inputs: Arrays) -> int:
-    """Sees that inputs fit their specifications and agree in their rows; returns the rows.
+    """Checks that inputs fit a signature and agree in their rows; returns the number of rows.
 
     Raises:
         RequestError: naming the input that does not fit.
@@ -78,7 +54,8 @@ def check_inputs(signature: Signature, inputs: Arrays) -> int:
             raise invalid(f"input {name} has type {dtype_name(array)} instead of {spec.dtype}")
         if not _fits(array.shape, spec.shape):
             raise invalid(
-                f"input {name} has shape {list(array.shape)} instead of {list(spec.shape or ())}, "
+                f"input {name} has shape {list(array.shape)} instead of "
+                f"{[-1 if size is None else size for size in spec.shape or ()]}, "
                 "where -1 is any size"
             )
         if array.ndim == 0:
@@ -90,15 +67,10 @@ def check_inputs(signature: Signature, inputs: Arrays) -> int:
     return rows.pop() if rows else 0
 
 
-def dtype_name(array: np.ndarray) -> str:
-    """The type of an array as specifications name it."""
-    return STRING if array.dtype == object else array.dtype.name
-
-
-def _fits(shape: tuple[int, ...], expected: tuple[int, ...] | None) -> bool:
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...] | None) -> bool:
     return expected is None or (
         len(shape) == len(expected)
-        and all(want in (-1, size) for size, want in zip(shape, expected, strict=True))
+        and all(want in (None, size) for size, want in zip(shape, expected, strict=True))
     )
 
 

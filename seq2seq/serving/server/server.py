@@ -26,7 +26,7 @@ LARGEST_HEAD = 32 * 1024  # bytes of a request's line and headers
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the server listens."""
+    """The addresses at which the server listens."""
 
     url: str  # http://HOST:PORT
     grpc: str | None = None  # HOST:PORT
@@ -128,8 +128,7 @@ class Server:
         if self._config.grpc_port is None:
             return None
         # Here, because they need an extra of their own.
-        from seq2seq.serving.server.grpc_api import GrpcInterface
-        from seq2seq.serving.server.grpc_server import GrpcServer
+        from seq2seq.serving.server.grpc_api import GrpcInterface, GrpcServer
 
         most = self._config.limits.max_body
         interface = GrpcInterface(self._versions, self._batcher, self._metrics, most)

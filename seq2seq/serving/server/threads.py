@@ -40,7 +40,7 @@ class WorkerThreads:
         return self._unfinished == 0
 
     async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """What the function returns or raises, once a thread has run it."""
+        """Result of the function, once a thread has run it; its exception is raised here."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
         self._unfinished += 1

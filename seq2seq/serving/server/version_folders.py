@@ -11,7 +11,7 @@ Fingerprint = frozenset[tuple[str, int, int]]  # path, bytes, nanoseconds of the
 
 
 class VersionFolders:
-    """Where the versions of one model are looked for.
+    """The folders of one model's versions.
 
     Args:
         directory: a base whose children are called by their version, or a single version; one that
@@ -38,7 +38,7 @@ class VersionFolders:
         return found
 
     def check(self) -> None:
-        """Sees that there is something to serve.
+        """Checks that there is something to serve.
 
         Raises:
             ServerError: no folder, or no version in it.
@@ -59,7 +59,7 @@ class VersionFolders:
 
 
 def fingerprint(folder: Path) -> Fingerprint:
-    """Names, sizes and times of all files below: another one after any change worth a new try."""
+    """Names, sizes and times of all files below; any change worth a new try changes it."""
     found = set()
     for path in folder.rglob("*"):
         try:
@@ -71,7 +71,7 @@ def fingerprint(folder: Path) -> Fingerprint:
 
 
 def _number(name: str) -> int | None:
-    """The version a child's name means; names such as 007 and +1 are none of a server's."""
+    """The version that a child's name stands for; none for names such as 007 and +1."""
     if name.isascii() and name.isdecimal() and len(name) <= 18 and str(int(name)) == name:
         return int(name)
     return None

@@ -20,7 +20,7 @@ LONGEST_MESSAGE = 1000  # characters kept of why a version does not load
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """What is said of one version, in TensorFlow Serving's words."""
+    """The state of one version, in TensorFlow Serving's words."""
 
     version: int
     state: str  # LOADING, AVAILABLE, or END: unloaded, or never loaded
@@ -78,7 +78,12 @@ class ModelVersions:
     def find(
         self, name: str, version: int | None = None, label: str | None = None
     ) -> LoadedVersion:
-        """The version a request means.
+        """The version that a request asks for.
+
+        Args:
+            name: of the model.
+            version: its number; the one that is served if none.
+            label: refused, since there are none.
 
         Raises:
             RequestError: NOT_FOUND, or UNAVAILABLE while the first version is being loaded.
@@ -97,7 +102,7 @@ class ModelVersions:
         return self._served
 
     def statuses(self, name: str, version: int | None = None) -> list[VersionStatus]:
-        """What is known of one version or of all, the newest first.
+        """States of one version or of all, the newest first.
 
         Raises:
             RequestError: NOT_FOUND.

@@ -18,8 +18,8 @@ from tensorflow.core.framework.kernel_def_pb2 import KernelList
 from tensorflow.core.framework.op_def_pb2 import OpList
 
 from seq2seq.errors import ExportError
-from seq2seq.serving.saved_model.reader import TAG, Signature, read_meta_graph, read_signatures
-from seq2seq.serving.saved_model.tensors import as_array
+from seq2seq.serving.saved_model.reader import TAG, read_meta_graph, read_signatures
+from seq2seq.serving.saved_model.tensors import Signature, as_array
 from seq2seq.serving.verify.server_ops import Operations, text_libraries
 
 CHILD = "seq2seq.serving.verify.c_api_child"
@@ -87,7 +87,7 @@ class CApiModel(AbstractContextManager["CApiModel"]):
 
     @property
     def process_id(self) -> int:
-        """Of the process that runs the model."""
+        """Number of the process that runs the model."""
         return self._child.process.pid
 
     def close(self) -> None:
@@ -175,7 +175,7 @@ class _Child:
         self.process.kill()
 
     def _obituary(self, timeout: float) -> str:
-        """How the process ended, and what it wrote last."""
+        """The end of the process in words, with what it wrote last."""
         code = self._end()
         if self._late.is_set():
             return f"no answer within {timeout:g} s; the process was ended"

@@ -1,30 +1,33 @@
 """Rules a saved graph must keep so that a stock tensorflow/serving can run it on a CPU.
 
-Each function reads the graph only and runs nothing. What the rules rest on: the server links
-TensorFlow's kernels and those of tensorflow-text, calls `DisableXlaCompilation` unless told
-otherwise, and its REST interface and its batching take the first dimension for the batch.
+Each function reads the graph, or the stored weights, and runs nothing. What the rules rest on: the
+server links TensorFlow's kernels and those of tensorflow-text, calls `DisableXlaCompilation` unless
+told otherwise, and its REST interface and its batching take the first dimension for the batch.
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
-from seq2seq.serving.saved_model.reader import (
+from seq2seq.serving.saved_model.reader import read_meta_graph, read_signatures
+from seq2seq.serving.saved_model.tensors import (
+    DEFAULT_SIGNATURE,
+    PREDICT_METHOD,
     Signature,
     TensorSpec,
-    read_meta_graph,
-    read_signatures,
 )
 from seq2seq.serving.verify.c_api import server_operations
 from seq2seq.serving.verify.report import Check
 from seq2seq.serving.verify.server_ops import TEXT_OPS, Operations, why_refused
-from seq2seq.serving.verify.weight_checks import check_weights
 
-PREDICT = "tensorflow/serving/predict"
-DEFAULT = "serving_default"
+VARIABLES = "variables/variables"  # prefix of the checkpoint in a SavedModel
+SMALL = 1024  # bytes: counters and seeds beside the weights, and too little to tell weights apart
+CONSTANT_LIKE = 2  # distinct values: initial biases are alike without being the same weight
 INPUT_TYPES = ("string", "int32", "int64", "float32")
 OUTPUT_TYPES = ("string", "int32", "float32")
 MUST_COMPILE = "_XlaMustCompile"
@@ -94,15 +97,55 @@ def check_devices(meta_graph: MetaGraphDef) -> Iterator[str]:
 def check_signatures(meta_graph: MetaGraphDef) -> Iterator[str]:
     """Types, shapes and names that gRPC, REST and request batching all take."""
     signatures = read_signatures(meta_graph)
-    default = signatures.get(DEFAULT)
+    default = signatures.get(DEFAULT_SIGNATURE)
     if default is None:
-        yield f"{DEFAULT} is missing; clients that name none get it"
+        yield f"{DEFAULT_SIGNATURE} is missing; clients that name none get it"
     elif len(default.outputs) != 1:
-        message = f"{DEFAULT} has outputs {', '.join(default.outputs) or 'none'}; leave one, which"
-        yield f"{message} REST then answers as a plain list"
+        outputs = ", ".join(default.outputs) or "none"
+        yield (
+            f"{DEFAULT_SIGNATURE} has outputs {outputs}; leave one, which REST then answers as a "
+            "plain list"
+        )
     for signature in signatures.values():
         for message in _signature_problems(signature):
             yield f"{signature.name}: {message}"
+
+
+def check_weights(directory: Path, parameter_bytes: int | None = None) -> Iterator[str]:
+    """Each weight is stored once: twice doubles the download, the memory and the loading time.
+
+    Args:
+        directory: the version directory.
+        parameter_bytes: size of all parameters as stored; None if it is not known.
+    """
+    stored = 0
+    seen: dict[tuple[object, ...], str] = {}
+    try:
+        reader = tf.train.load_checkpoint(str(directory / VARIABLES))
+        for name, dtype in sorted(reader.get_variable_to_dtype_map().items()):
+            if dtype == tf.string:  # the checkpoint's own table of contents
+                continue
+            values = np.ascontiguousarray(reader.get_tensor(name))
+            stored += values.nbytes
+            if values.nbytes < SMALL:
+                continue
+            content = (dtype, values.shape, sha256(values.view(np.uint8).data).digest())
+            first = seen.setdefault(content, name)
+            if first != name and np.unique(values).size > CONSTANT_LIKE:
+                yield (
+                    f"{first} and {name} hold the same {values.nbytes} bytes; "
+                    "track the tokenizer only, the archive finds the variables by itself"
+                )
+    except (tf.errors.OpError, ValueError, LookupError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        yield f"{VARIABLES} cannot be read: {reason}; export the model again"
+        return
+    if parameter_bytes is not None and abs(stored - parameter_bytes) > SMALL:
+        remedy = "store each weight once" if stored > parameter_bytes else "keep them as variables"
+        yield (
+            f"{VARIABLES} holds {stored} bytes, the model's parameters have {parameter_bytes}; "
+            f"{remedy}"
+        )
 
 
 def nodes(meta_graph: MetaGraphDef) -> Iterator[tuple[str, NodeDef]]:
@@ -115,8 +158,8 @@ def nodes(meta_graph: MetaGraphDef) -> Iterator[tuple[str, NodeDef]]:
 
 
 def _signature_problems(signature: Signature) -> Iterator[str]:
-    if signature.method != PREDICT:
-        yield f"its method is {signature.method!r}; set it to {PREDICT}"
+    if signature.method != PREDICT_METHOD:
+        yield f"its method is {signature.method!r}; set it to {PREDICT_METHOD}"
     if not signature.inputs or not signature.outputs:
         yield "it needs an input and an output"
     for name in signature.inputs.keys() & signature.outputs.keys():

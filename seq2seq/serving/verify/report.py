@@ -1,4 +1,4 @@
-"""What verification found: each check by name, and each problem with its remedy."""
+"""The report of a verification: each check by name, and each problem with its remedy."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MOST_MESSAGES = 5  # of one check; more of a kind say no more
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a server would fail; the message says what, where, which value and what to do."""
+    """A reason why a server would fail; the message says what, where, and what to do."""
 
     check: str
     message: str
@@ -29,7 +29,13 @@ class Check:
 
     @classmethod
     def make(cls, name: str, detail: str, messages: Iterable[str]) -> "Check":
-        """Makes a check that passes with `detail` unless there are messages."""
+        """Makes a check that passes with `detail` unless there are messages.
+
+        Args:
+            name: of the check.
+            detail: what holds if it passes.
+            messages: the problems; the first few are kept.
+        """
         found = tuple(islice(messages, MOST_MESSAGES))
         return cls(name, not found, found[0] if found else detail, found)
 
@@ -43,7 +49,7 @@ class Report:
 
     @property
     def problems(self) -> list[Problem]:
-        """What was found, check by check."""
+        """The problems, check by check."""
         return [Problem(check.name, message) for check in self.checks for message in check.messages]
 
     @property
@@ -52,7 +58,7 @@ class Report:
         return all(check.ok for check in self.checks)
 
     def require_ok(self) -> None:
-        """Does nothing for a model that may be served.
+        """Checks that the model may be served.
 
         Raises:
             ExportError: it may not; the message is that of the first problem.

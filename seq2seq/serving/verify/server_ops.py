@@ -1,4 +1,4 @@
-"""Which operations a stock tensorflow/serving executes, beside those of TensorFlow's own C library.
+"""Operations that a stock tensorflow/serving executes beside those of TensorFlow's C library.
 
 The server links the operations of tensorflow-text (its `SUPPORTED_TENSORFLOW_OPS`); the wheel has
 them in one shared library each. Listed are those that prepare or assemble text for a translator;
@@ -47,7 +47,7 @@ REFUSED = {  # whatever library has them
 
 @dataclass(frozen=True)
 class Operations:
-    """What TensorFlow's C library has, without Python: operations, and those with a CPU kernel."""
+    """Operations of TensorFlow's C library, without Python, and those of them with a CPU kernel."""
 
     registered: frozenset[str]
     on_cpu: frozenset[str]

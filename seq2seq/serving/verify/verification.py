@@ -1,4 +1,4 @@
-"""Whether a stock tensorflow/serving can serve a version directory, and serves what was exported.
+"""Verification that a stock tensorflow/serving can serve a version directory as it was exported.
 
 Nothing but the directory is needed: its graph is read, then the model is run through TensorFlow's C
 library and asked what it was warmed up with, any bytes, and what the translator answered at export.
@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from seq2seq.errors import ExportError
 from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, Expected, decode_expected
+from seq2seq.serving.saved_model.tensors import Arrays
 from seq2seq.serving.saved_model.version_directory import find_version
-from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, decode_warmup
+from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, read_warmup
 from seq2seq.serving.verify.behaviour_checks import (
     Behaviour,
     check_answers,
@@ -25,7 +26,6 @@ from seq2seq.serving.verify.behaviour_checks import (
 )
 from seq2seq.serving.verify.c_api import TIMEOUT, CApiModel
 from seq2seq.serving.verify.graph_checks import graph_checks
-from seq2seq.serving.verify.probes import Batch
 from seq2seq.serving.verify.report import Check, Report
 
 LOADING, WARMUP, ANSWERS = "loading", "warm-up", "expected answers"
@@ -56,7 +56,7 @@ def verify(directory: Path, timeout: float = TIMEOUT) -> Report:
 
 @dataclass(frozen=True)
 class _Files:
-    """What was recorded beside the model, and why if it cannot be read."""
+    """The records beside the model, and the reasons where they cannot be read."""
 
     requests: list[WarmupRequest]
     expected: Expected
@@ -66,11 +66,13 @@ class _Files:
     @classmethod
     def read(cls, directory: Path) -> "_Files":
         none: list[WarmupRequest] = []
-        requests, no_requests = _read(directory / WARMUP_FILE, decode_warmup, none)
-        expected, no_expected = _read(directory / EXPECTED_FILE, decode_expected, Expected(()))
+        requests, no_requests = _read(directory / WARMUP_FILE, read_warmup, none)
+        expected, no_expected = _read(
+            directory / EXPECTED_FILE, lambda path: decode_expected(path.read_bytes()), Expected(())
+        )
         return cls(requests, expected, no_requests, no_expected)
 
-    def inputs(self, signature: str) -> list[Batch]:
+    def inputs(self, signature: str) -> list[Arrays]:
         """Inputs that a signature is known to take."""
         requests = [each.inputs for each in self.requests if each.signature == signature]
         answers = [each.inputs for each in self.expected.answers if each.signature == signature]
@@ -78,10 +80,10 @@ class _Files:
 
 
 def _read(
-    path: Path, decode: Callable[[bytes], Content], otherwise: Content
+    path: Path, read: Callable[[Path], Content], otherwise: Content
 ) -> tuple[Content, list[str]]:
     try:
-        return decode(path.read_bytes()), []
+        return read(path), []
     except OSError:
         return otherwise, [f"{path} is missing; export the model again"]
     except ValueError as error:

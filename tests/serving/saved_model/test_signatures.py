@@ -10,28 +10,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.serving.saved_model import signatures, translator_graph
-from seq2seq.serving.saved_model.chunking import (
-    GOES_ON,
-    IN_CHARACTER,
-    IN_WORD,
-    NARROW_END,
-    WIDE_END,
-    WORD_START,
-    CuttingPlaces,
-    cut,
-)
-from seq2seq.serving.saved_model.grouping import in_groups
 from seq2seq.serving.saved_model.signatures import alignments, reference_scores, translations
-from seq2seq.serving.saved_model.translator_graph import Searches, TranslatorGraph, Vocabulary
+from seq2seq.serving.saved_model.translator_graph import (
+    CUT_BEFORE_WORD,
+    CUT_IN_CHARACTER,
+    CUT_IN_WORD,
+    NARROW_END,
+    NO_END,
+    WIDE_END,
+    CuttingPlaces,
+    Searches,
+    TranslatorGraph,
+    Vocabulary,
+    cut,
+    map_by_length,
+)
 
 PAD, EOS, FIRST = 0, 3, 4  # the id of a byte is FIRST + byte
 LONGEST, TOKENS, OUTPUTS = 8, 30, 3
 MARK = ord("!") + FIRST
 
-before = np.full(FIRST + 256, IN_WORD, np.int8)
-before[FIRST + ord(" ")] = WORD_START
-before[FIRST + ord("_")] = IN_CHARACTER
-after = np.full(FIRST + 256, GOES_ON, np.int8)
+before = np.full(FIRST + 256, CUT_IN_WORD, np.int8)
+before[FIRST + ord(" ")] = CUT_BEFORE_WORD
+before[FIRST + ord("_")] = CUT_IN_CHARACTER
+after = np.full(FIRST + 256, NO_END, np.int8)
 after[FIRST + ord(".")] = NARROW_END
 after[FIRST + ord("|")] = WIDE_END
 PLACES = CuttingPlaces(before, after)
@@ -210,7 +212,7 @@ def grouper(tokens):
 
     outputs = {"row": tf.TensorSpec((None,), tf.int32), "name": tf.TensorSpec((None,), tf.string)}
     return tf.function(
-        lambda lengths: in_groups(compute, lengths, tokens, outputs),
+        lambda lengths: map_by_length(compute, lengths, tokens, outputs),
         input_signature=[tf.TensorSpec((None,), tf.int32)],
         autograph=False,
     )

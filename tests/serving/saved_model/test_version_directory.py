@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from seq2seq.errors import ExportError
 from seq2seq.serving.saved_model import version_directory
-from seq2seq.serving.saved_model.samples import SAMPLE_FILES, write_samples
 from seq2seq.serving.saved_model.version_directory import (
+    SAMPLE_FILES,
     find_version,
     new_version,
     next_version,
     versions,
+    write_samples,
 )
 
 

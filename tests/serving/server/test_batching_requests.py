@@ -12,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.config.serving import BatchingConfig
-from seq2seq.serving.server.batching import Batcher
+from seq2seq.serving.server.batching import Batcher, join_rows
 from seq2seq.serving.server.errors import Code, RequestError
 from seq2seq.serving.server.metrics import Metrics
-from seq2seq.serving.server.rows import join_rows
 
 SIGNATURE = "serving_default"
 

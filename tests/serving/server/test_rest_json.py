@@ -8,8 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
 from seq2seq.serving.server.errors import Code, RequestError
-from seq2seq.serving.server.json_tensors import to_array, to_json
-from seq2seq.serving.server.rest_json import parse_predict, write_error, write_predictions
+from seq2seq.serving.server.rest_json import (
+    parse_predict,
+    to_array,
+    to_json,
+    write_error,
+    write_predictions,
+)
 
 MODEL = ShoutingModel()
 DTYPES = ("bool", "int8", "uint8", "int32", "uint32", "int64", "uint64", "float32", "float64")

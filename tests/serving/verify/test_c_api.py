@@ -98,7 +98,7 @@ def test_the_models_process_has_only_the_c_library():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     modules = ran.stdout.split()
-    assert "seq2seq.serving.verify.tensorflow_c" in modules
+    assert "seq2seq.serving.verify.c_api_child" in modules
     assert not {"tensorflow", "tensorflow_text", "keras"} & set(modules)
 
 
@@ -171,7 +171,7 @@ def test_operations_are_those_of_a_server_without_python():
 def test_the_listed_text_operations_are_in_their_libraries():
     code = (
         "from seq2seq.serving.verify.server_ops import TEXT_LIBRARIES, text_libraries\n"
-        "from seq2seq.serving.verify.tensorflow_c import TensorFlow\n"
+        "from seq2seq.serving.verify.c_api_child import TensorFlow\n"
         "tensorflow = TensorFlow()\n"
         "for library, ops in TEXT_LIBRARIES.items():\n"
         "    before = tensorflow.operation_lists()[0]\n"

@@ -7,7 +7,7 @@ import tensorflow as tf
 from fake_server import serving, strings
 
 from seq2seq.errors import ExportError
-from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, encode_warmup
+from seq2seq.serving.saved_model.warmup import WARMUP_FILE, WarmupRequest, write_warmup
 from seq2seq.serving.server.errors import Code, RequestError
 from seq2seq.serving.server.saved_model_loader import load_saved_model
 
@@ -39,10 +39,8 @@ def save(folder, warmup=()):
     signatures = {"serving_default": module.translate, "count": module.count}
     tf.saved_model.save(module, str(folder), signatures=signatures)
     if warmup:
-        path = folder / WARMUP_FILE
-        path.parent.mkdir()
         requests = [WarmupRequest(name, {"text": strings(texts)}) for name, texts in warmup]
-        path.write_bytes(encode_warmup("seq2seq", requests))
+        write_warmup(folder / WARMUP_FILE, "seq2seq", requests)
     return folder
 
 
