@@ -4,9 +4,10 @@ Each carries a checksum of itself: a file that still has it is brought up to dat
 export, one that was edited is left alone.
 """
 
-import os
 from hashlib import sha256
 from pathlib import Path
+
+from seq2seq.files import write_atomically
 
 MODELS = """\
 # tensorflow_model_server --model_config_file=models.config
@@ -53,9 +54,8 @@ def write_samples(model: Path) -> list[Path]:
         if path.exists() and not _is_unedited(path):
             edited.append(path)
             continue
-        temporary = path.with_name(f".{file}.{os.getpid()}.tmp")
-        temporary.write_text(_signed(text), encoding="utf-8")
-        os.replace(temporary, path)
+        with write_atomically(path) as stream:
+            stream.write(_signed(text).encode())
     return edited
 
 

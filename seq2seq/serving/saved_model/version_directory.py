@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from seq2seq.errors import ExportError
-from seq2seq.serving.durable import flush_file, flush_tree, remove_empty
+from seq2seq.files import flush, flush_tree, make_directories, remove_empty, rename_durably
 from seq2seq.serving.saved_model.samples import SAMPLE_FILES
 
 MODEL_FILE = "saved_model.pb"
@@ -65,7 +65,10 @@ def new_version(model: Path, version: int | None = None) -> Iterator[Path]:
     if version is not None and not 1 <= version <= HIGHEST:
         raise ExportError(f"version {version}: give a number from 1 to {HIGHEST}")
     check_model_directory(model)
-    made = _make_directories(model)
+    try:
+        made = make_directories(model)
+    except OSError as error:
+        raise ExportError(f"{model} cannot be made: {error.strerror}") from None
     with ExitStack() as cleanup:
         cleanup.callback(remove_empty, made)
         with _locked(model):  # nobody takes a directory for a leftover before it is locked
@@ -79,9 +82,9 @@ def new_version(model: Path, version: int | None = None) -> Iterator[Path]:
         yield temporary
         flush_tree(temporary)
         _refuse_existing(final)
-        os.rename(temporary, final)
-        for directory in (model, *(each.parent for each in made)):
-            flush_file(directory)
+        rename_durably(temporary, final)
+        for directory in made:
+            flush(directory.parent)
 
 
 def check_model_directory(model: Path) -> None:
@@ -125,16 +128,6 @@ def _refuse_existing(final: Path) -> None:
         raise ExportError(
             f"{final} exists; give another --version, or none for the next free number"
         )
-
-
-def _make_directories(model: Path) -> list[Path]:
-    """Makes a directory and its parents; returns those that were not there, innermost first."""
-    missing = [each for each in (model, *model.parents) if not each.exists()]
-    try:
-        model.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ExportError(f"{model} cannot be made: {error.strerror}") from None
-    return missing
 
 
 @contextmanager
