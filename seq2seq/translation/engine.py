@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig
-from seq2seq.decoding.step import Context, Start, State, Tensor
+from seq2seq.decoding.step import Context, SearchInputs, State, Tensor
 from seq2seq.models.drawn_step import DrawnStep
 from seq2seq.models.encoding import PreparedEncoder, tabulates
 from seq2seq.models.stepping import DecoderStep, suits
@@ -121,7 +121,7 @@ def begin(
     config: DecodingConfig,
     keep_attention: bool,
     shortlist: GraphShortlist | None,
-) -> tuple[EngineStep, Start]:
+) -> tuple[EngineStep, SearchInputs]:
     """Encodes sentences (B, S), rows ending in EOS; to be traced.
 
     With a shortlist the search sees places in the batch's list instead of vocabulary ids.
@@ -140,10 +140,10 @@ def begin(
         context.append(unlisted_BV)
     step = EngineStep(engines, ids_V, widths, keep_attention)
     lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
-    return step, Start(
+    return step, SearchInputs(
         state=state,
         context=context,
-        limits=output_limits(lengths, config),
+        max_lengths=output_limits(lengths, config),
         source_mask=mask if keep_attention else tf.ensure_shape(mask[:, :0], (None, 0)),
     )
 
