@@ -16,16 +16,17 @@ from data_prep.findings.corpus import (
     Findings,
     Scripts,
     Tally,
+    examine_corpus,
     foreign_side,
     pair_scripts,
-    survey_corpus,
 )
 from data_prep.findings.finding import KEEPABLE, Finding, Remedy, Rules
 from data_prep.findings.options import add_corpus_arguments, describe_unusable, read_splits
 from data_prep.findings.pair import SIDES, Examiner
 from data_prep.findings.report import describe_findings, describe_shifts
-from seq2seq.data.lines import raw_lines, write_atomically
+from seq2seq.data.lines import raw_lines
 from seq2seq.errors import DataError
+from seq2seq.files import write_atomically
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -62,17 +63,17 @@ def run(options: argparse.Namespace) -> str:
     rules = Rules(options.longest, options.ratio, kept)
     outputs = output_paths(options)
     splits = read_splits(options, rules)
-    survey = survey_corpus(options.source, options.target, rules, splits)
-    message = describe_unusable(options, survey)
+    corpus = examine_corpus(options.source, options.target, rules, splits)
+    message = describe_unusable(options, corpus)
     if message:
         raise DataError(message)
     examiner = Examiner(rules, splits)
-    kept_pairs, tallies = write_usable(options, outputs, examiner, survey.scripts)
-    sections = list(describe_findings(tallies, survey.lines[0], rules))
-    if survey.shifts:
-        sections.append(describe_shifts(survey.shifts))
+    kept_pairs, tallies = write_usable(options, outputs, examiner, corpus.scripts)
+    sections = list(describe_findings(tallies, corpus.lines[0], rules))
+    if corpus.shifts:
+        sections.append(describe_shifts(corpus.shifts))
     names = " and ".join(map(str, outputs))
-    sections.append(f"{names}: {kept_pairs:,} of {survey.lines[0]:,} pairs")
+    sections.append(f"{names}: {kept_pairs:,} of {corpus.lines[0]:,} pairs")
     return "\n\n".join(sections)
 
 
