@@ -9,7 +9,7 @@ from seq2seq.data.lines import count_lines
 
 
 class LineProgress:
-    """A `Reporter` for a terminal; elsewhere it shows nothing.
+    """A `LineReporter` for a terminal; elsewhere it shows nothing.
 
     Args:
         console: standard error.

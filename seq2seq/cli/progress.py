@@ -9,7 +9,7 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from seq2seq.training import training_state
+from seq2seq.training.training_state import TrainingState
 from seq2seq.training.validation import Validated
 
 SMOOTHING = 0.98  # of the loss and the rate that the live line shows
@@ -57,9 +57,7 @@ class LiveReporter:
         self._console.print(message, highlight=False)
         self._before = time.monotonic()
 
-    def stepped(
-        self, progress: training_state.Progress, loss: float, tokens: int, learning_rate: float
-    ) -> None:
+    def stepped(self, state: TrainingState, loss: float, tokens: int, learning_rate: float) -> None:
         """After every step."""
         now = time.monotonic()
         self._loss = (
@@ -68,22 +66,22 @@ class LiveReporter:
         self._tokens = SMOOTHING * self._tokens + tokens
         self._seconds = SMOOTHING * self._seconds + now - self._before
         self._before = now
-        a_step = progress.seconds / max(1, progress.step)
+        a_step = state.seconds / max(1, state.step)
         self._live.update(
             self._task,
-            total=progress.total_steps,
-            completed=progress.step,
-            epoch=progress.epoch + 1,
+            total=state.total_steps,
+            completed=state.step,
+            epoch=state.epoch + 1,
             loss=self._loss,
             rate=self._tokens / max(1e-9, self._seconds),
-            left=_clock(a_step * (progress.total_steps - progress.step)),
+            left=_clock(a_step * (state.total_steps - state.step)),
         )
 
-    def validated(self, progress: training_state.Progress, result: Validated, best: bool) -> None:
+    def validated(self, state: TrainingState, result: Validated, best: bool) -> None:
         """After every validation."""
-        row = progress.history[-1]
+        row = state.history[-1]
         self._console.print(
-            f"epoch {row['epoch']}, step {row['step']}, {_clock(progress.seconds)}: "
+            f"epoch {row['epoch']}, step {row['step']}, {_clock(state.seconds)}: "
             f"loss {row['training_loss']:.3f}, "
             f"{row['target_tokens_per_second']:,} target tokens/s, "
             f"validation perplexity {result.perplexity:.2f}, BLEU {result.bleu:.2f} (greedy)"

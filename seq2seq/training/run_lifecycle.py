@@ -1,8 +1,10 @@
-"""Start a run, or go on with one whose settings allow it."""
+"""A training's frame: start a run or go on with one, hold it, and stop between steps on Ctrl-C."""
 
 import fcntl
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +81,28 @@ def only_trainer(run: Path) -> Iterator[None]:
         raise RunError(f"{run} is being trained by another process; wait or stop it") from None
     finally:
         os.close(handle)
+
+
+@contextmanager
+def interrupts_between_steps() -> Iterator[threading.Event]:
+    """Ctrl-C sets an event that the loop looks at between steps; a second Ctrl-C stops at once."""
+    interrupted = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or before in (signal.SIG_IGN, None):  # in the background, Ctrl-C is for others
+        yield interrupted
+        return
+
+    def note(*_: object) -> None:
+        logger.warning("interrupted: saving after this step (Ctrl-C again to stop without saving)")
+        interrupted.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _is_fixed(name: str) -> bool:

@@ -13,8 +13,8 @@ from seq2seq.training.validation import Validated
 
 
 @dataclass
-class Progress:
-    """Everything about a training that is not in tensors; saved with every state."""
+class TrainingState:
+    """Everything about a training that is not in tensors; saved beside the arrays."""
 
     epoch: int = 0  # counted from 0
     batch: int = 0  # batches of this epoch already used
@@ -40,17 +40,17 @@ class Progress:
         return text.getvalue()
 
 
-def save_state(path: Path, progress: Progress, arrays: dict[str, np.ndarray]) -> None:
-    """Writes progress and arrays into one .npz."""
-    text = np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)
+def save_state(path: Path, state: TrainingState, arrays: dict[str, np.ndarray]) -> None:
+    """Writes state and arrays into one .npz."""
+    text = np.frombuffer(json.dumps(asdict(state)).encode(), np.uint8)
     np.savez(path, allow_pickle=False, progress=text, **arrays)  # type: ignore[arg-type]
 
 
-def load_state(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:
+def load_state(path: Path) -> tuple[TrainingState, dict[str, np.ndarray]]:
     """Reads what `save_state` wrote."""
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    return Progress(**json.loads(arrays.pop("progress").tobytes())), arrays
+    return TrainingState(**json.loads(arrays.pop("progress").tobytes())), arrays
 
 
 class Reporter(Protocol):
@@ -59,8 +59,8 @@ class Reporter(Protocol):
     def started(self, message: str) -> None:
         """Before the first step."""
 
-    def stepped(self, progress: Progress, loss: float, tokens: int, learning_rate: float) -> None:
+    def stepped(self, state: TrainingState, loss: float, tokens: int, learning_rate: float) -> None:
         """After every step: its mean loss in nats and its target tokens."""
 
-    def validated(self, progress: Progress, result: Validated, best: bool) -> None:
+    def validated(self, state: TrainingState, result: Validated, best: bool) -> None:
         """After every validation."""

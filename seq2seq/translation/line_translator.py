@@ -1,12 +1,15 @@
-"""Lines to translations: split what is too long, encode, search, and join again."""
+"""Lines to translations: split what is too long, encode, search, join again, and report."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from seq2seq.data.output_formats import LineOutput
+from seq2seq.config.sections import DecodingConfig
+from seq2seq.data.output_formats import LineOutput, LineReport, PartReport
 from seq2seq.data.splitting import split_line
 from seq2seq.data.subwords import Subwords
+from seq2seq.scoring.quality_flags import flags
 from seq2seq.translation.batch_search import BatchSearch, Translation
+from seq2seq.translation.engine import output_limit
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,28 @@ def joined(line: LineTranslation, subwords: Subwords) -> list[LineOutput]:
         total = sum(output.log_probability for output in chosen)
         found.append(LineOutput("".join(texts), score, total))
     return found
+
+
+def report(
+    number: int, line: LineTranslation, subwords: Subwords, config: DecodingConfig, details: bool
+) -> LineReport:
+    """What `seq2seq translate` writes of a line beside its text.
+
+    Args:
+        number: of the line, from 1.
+        line: its translation.
+        subwords: the vocabulary.
+        config: how it was searched.
+        details: tokens, attention and quality flags of its parts too, as JSON has them.
+    """
+    outputs = joined(line, subwords)
+    if not details:
+        return LineReport(number, outputs)
+    best = [part.outputs[0] for part in line.parts]
+    found = [flag for output in best for flag in _flags(output, subwords, config)]
+    return LineReport(
+        number, outputs, parts=[_part(output, subwords) for output in best], flags=found
+    )
 
 
 class LineTranslator:
@@ -100,3 +125,24 @@ class LineTranslator:
 
     def _count(self, texts: list[str]) -> list[int]:
         return [len(ids) for ids in self._subwords.encode_all(texts)]
+
+
+def _part(output: Translation, subwords: Subwords) -> PartReport:
+    return PartReport(
+        source_tokens=subwords.pieces(output.source_ids),
+        tokens=subwords.pieces(output.ids),
+        token_log_probabilities=output.token_log_probabilities.tolist(),
+        attention=output.attention.tolist(),
+    )
+
+
+def _flags(
+    output: Translation, subwords: Subwords, config: DecodingConfig
+) -> list[tuple[str, str]]:
+    found = flags(
+        subwords.pieces(output.source_ids),
+        subwords.pieces(output.ids),
+        output.attention,
+        ended=len(output.ids) < output_limit(len(output.source_ids), config),
+    )
+    return [(flag.kind, flag.detail) for flag in found]

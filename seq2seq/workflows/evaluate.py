@@ -88,19 +88,43 @@ def evaluate(run: Path, source: Path, reference: Path, baseline: Path | None = N
         RunError: no run, or no weights yet.
         DataError: files are missing, or their numbers of lines differ.
     """
-    sources, references = read_parallel(source, reference)
+    sources, _ = read_parallel(source, reference)  # mistakes that need no network to be seen
     other = None
     if baseline is not None and not baseline.is_dir():
         other = System(str(baseline), read_parallel(source, baseline)[1])
-    system = System(str(run), load_translator(run).translate(sources))
+    translator = load_translator(run)
     if baseline is not None and other is None:
         other = System(str(baseline), load_translator(baseline).translate(sources))
+    return evaluate_with(translator, str(run), source, reference, other)
+
+
+def evaluate_with(
+    translator: TextTranslator,
+    name: str,
+    source: Path,
+    reference: Path,
+    baseline: System | None = None,
+) -> Evaluation:
+    """`evaluate` by a translator that is loaded already.
+
+    Args:
+        translator: what is scored.
+        name: what it is called in the report.
+        source: text to translate.
+        reference: its right translation.
+        baseline: other translations of the same lines.
+
+    Raises:
+        DataError: files are missing, or their numbers of lines differ.
+    """
+    sources, references = read_parallel(source, reference)
+    system = System(name, translator.translate(sources))
     measured: list[Measured] = (
-        [*compare(system.lines, other.lines, references)]
-        if other
+        [*compare(system.lines, baseline.lines, references)]
+        if baseline
         else measure(system.lines, references)
     )
-    return Evaluation(source, reference, sources, references, system, other, measured)
+    return Evaluation(source, reference, sources, references, system, baseline, measured)
 
 
 def score_run(folder: RunFolder) -> None:

@@ -19,7 +19,15 @@ def score(run: Path, source: Path, target: Path, settings: Mapping[str, Any]) ->
         Seq2SeqError: the run, a setting or a file cannot be used, or the files' lines differ in
             number.
     """
-    translator = load_translator(run, settings)
+    yield from score_with(load_translator(run, settings), source, target)
+
+
+def score_with(translator: TextTranslator, source: Path, target: Path) -> Iterator[dict]:
+    """`score` by a translator that is loaded already.
+
+    Raises:
+        Seq2SeqError: a file cannot be used, or the files' lines differ in number.
+    """
     pairs = read_pairs(source, target)
     line = 0
     while window := list(itertools.islice(pairs, WINDOW)):

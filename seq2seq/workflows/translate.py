@@ -14,9 +14,8 @@ from seq2seq.data.resumable_output import PartialOutput
 from seq2seq.errors import DataError
 from seq2seq.files import file_sha256
 from seq2seq.run_folder import MANIFEST
-from seq2seq.translation.line_translator import LineTranslator
+from seq2seq.translation.line_translator import LineTranslator, report
 from seq2seq.translation.loading import load_translator
-from seq2seq.translation.reports import report
 from seq2seq.translation.text_translator import WINDOW, TextTranslator
 
 logger = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ class FileJob:
     resume: bool = False
 
 
-class Reporter(Protocol):
+class LineReporter(Protocol):
     """Hears how far a translation is."""
 
     def started(self, lines_done: int) -> None:
@@ -49,18 +48,47 @@ class Reporter(Protocol):
 
 
 def translate(
-    job: FileJob, input_stream: BinaryIO, output_stream: BinaryIO, reporter: Reporter
+    job: FileJob, input_stream: BinaryIO, output_stream: BinaryIO, reporter: LineReporter
 ) -> None:
-    """Translates line by line.
+    """Translates line by line with the networks and the settings that the job names.
 
     An output file appears under its name only when it is whole; until then what is done is kept
     beside it, for a call with `resume`.
+
+    Args:
+        job: what to translate, and into what.
+        input_stream: read where the job has no source.
+        output_stream: written where the job has no output.
+        reporter: hears how far it is.
 
     Raises:
         Seq2SeqError: the run, a setting or a file cannot be used.
     """
     _check(job)
     translator = load_translator(job.run, job.settings, job.ensemble)
+    translate_with(translator, job, input_stream, output_stream, reporter)
+
+
+def translate_with(
+    translator: TextTranslator,
+    job: FileJob,
+    input_stream: BinaryIO,
+    output_stream: BinaryIO,
+    reporter: LineReporter,
+) -> None:
+    """`translate` by a translator that is loaded already: its graphs are traced once for all jobs.
+
+    Args:
+        translator: of the job's `run` and `ensemble`; its settings count, not the job's.
+        job: see `translate`.
+        input_stream: see `translate`.
+        output_stream: see `translate`.
+        reporter: see `translate`.
+
+    Raises:
+        Seq2SeqError: a file cannot be used.
+    """
+    _check(job)
     if job.output is None:
         for _, data in _translated(job, translator, input_stream, 0, reporter):
             output_stream.write(data)
@@ -105,7 +133,7 @@ def _identity(job: FileJob, translator: TextTranslator) -> dict[str, Any]:
 
 
 def _translated(
-    job: FileJob, translator: TextTranslator, stream: BinaryIO, done: int, reporter: Reporter
+    job: FileJob, translator: TextTranslator, stream: BinaryIO, done: int, reporter: LineReporter
 ) -> Iterator[tuple[int, bytes]]:
     """After each window: lines done in all, and what to write for the window."""
     details = job.format == "jsonl"

@@ -1,0 +1,193 @@
+"""The training loop: steps, validations and saves until the last epoch or until patience ends."""
+
+import logging
+import math
+import threading
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from seq2seq.config.sections import RunConfig
+from seq2seq.data.pretrained_embeddings import read_vectors
+from seq2seq.errors import RunError
+from seq2seq.run_folder import HISTORY, TENSORBOARD, RunFolder
+from seq2seq.training.corpus import (
+    count_batches,
+    count_corpus,
+    epoch_batches,
+    prefetched,
+    report_left_out,
+)
+from seq2seq.training.schedules import learning_rate
+from seq2seq.training.train_step import Optimization, seeded
+from seq2seq.training.training_state import Reporter, TrainingState, load_state, save_state
+from seq2seq.training.validation import Validated, Validator
+
+logger = logging.getLogger(__name__)
+
+PLATEAU = 2  # validations without a better result before the plateau schedule halves the rate
+
+
+class Training:
+    """One run being trained."""
+
+    def __init__(self, config: RunConfig, folder: RunFolder, reporter: Reporter) -> None:
+        self._config = config
+        self._folder = folder
+        self._reporter = reporter
+        self._subwords = folder.subwords()
+        counts = count_corpus(config, self._subwords)
+        report_left_out(counts, config)
+        self._validator = Validator(config, self._subwords)
+        with seeded(config.training.seed):
+            self._optimization = Optimization(config, self._subwords.size)
+        self._state = self._resumed()
+        if not self._state.step:
+            self._start_from_vectors()
+        self._summaries = tf.summary.create_file_writer(str(folder.path / TENSORBOARD))
+        self._clock = time.monotonic()
+        pairs = f"{counts.kept} pairs of {counts.pairs}"
+        self._reporter.started(
+            f"{pairs}, {self._subwords.size} subwords, {self._optimization.parameters:,} parameters"
+        )
+
+    def run_epochs(self, interrupted: threading.Event) -> None:
+        """Steps until the end, validating and saving on the way."""
+        state, training = self._state, self._config.training
+        steps_an_epoch = count_batches(epoch_batches(self._config, self._subwords, 0))
+        state.total_steps = training.steps or steps_an_epoch * training.epochs
+        self._time_passed()
+        while not self._finished():
+            batches = epoch_batches(self._config, self._subwords, state.epoch)
+            for batch in prefetched(batches.skip(state.batch)):
+                self._step(batch)
+                if training.validate_every and state.step % training.validate_every == 0:
+                    self._validate()
+                elif state.step % training.save_every == 0:
+                    self._save()
+                if interrupted.is_set():
+                    self._save()
+                    raise KeyboardInterrupt
+                if self._finished():
+                    break
+            else:
+                state.epoch, state.batch = state.epoch + 1, 0
+                if not training.validate_every:
+                    self._validate()
+            if interrupted.is_set():
+                self._save()
+                raise KeyboardInterrupt
+        if not state.history or state.history[-1]["step"] != state.step:
+            self._validate()  # the steps after the last multiple of validate_every
+
+    def _finished(self) -> bool:
+        state, training = self._state, self._config.training
+        if training.steps:
+            return state.stopped or state.step >= training.steps
+        return state.stopped or state.epoch >= training.epochs
+
+    def _time_passed(self) -> float:
+        """Seconds since it was last asked."""
+        before, self._clock = self._clock, time.monotonic()
+        return self._clock - before
+
+    def _resumed(self) -> TrainingState:
+        saved, last = self._folder.weights("state"), self._folder.weights("last")
+        if not saved or not last:
+            return TrainingState()
+        state, arrays = load_state(saved)
+        self._optimization.load_weights(last)
+        self._optimization.restore(arrays)
+        logger.info("resuming %s at step %d", self._folder.path, state.step)
+        if state.stopped and (self._config.training.patience or math.inf) > state.worse:
+            state.stopped = False
+        return state
+
+    def _start_from_vectors(self) -> None:
+        model = self._config.model
+        pieces = self._subwords.pieces(range(self._subwords.size))
+        for side, path in (("source", model.source_vectors), ("target", model.target_vectors)):
+            if path:
+                found = read_vectors(path, pieces, model.embedding_size)
+                self._optimization.start_from(side, found)
+                logger.info("%s: vectors for %d of %d subwords", path, len(found.ids), len(pieces))
+
+    def _step(self, batch: tuple) -> None:
+        state, training = self._state, self._config.training
+        rate = learning_rate(
+            training.schedule,
+            training.learning_rate,
+            state.step,
+            training.warmup_steps,
+            state.total_steps,
+            state.halvings,
+        )
+        loss, tokens = self._optimization.step(batch, rate)
+        if not math.isfinite(loss):
+            raise self._diverged("the loss")
+        spent = self._time_passed()  # waiting for the batch included
+        state.step, state.batch = state.step + 1, state.batch + 1
+        state.seconds += spent
+        state.loss_sum += loss * tokens
+        state.loss_tokens += tokens
+        state.loss_seconds += spent
+        self._reporter.stepped(state, loss, tokens, rate)
+
+    def _diverged(self, what: str) -> RunError:
+        return RunError(
+            f"{what} became infinite or not a number at step {self._state.step + 1}; resume "
+            f"with a lower training.learning_rate (it is {self._config.training.learning_rate})"
+        )
+
+    def _validate(self) -> None:
+        state, training = self._state, self._config.training
+        weights = self._optimization.translation_weights()
+        result = self._validator(weights)
+        by_bleu = training.keep_best_by == "bleu"
+        value = result.bleu if by_bleu else -result.perplexity
+        best = state.best is None or value > state.best
+        if best:
+            state.best, state.worse = value, 0
+        else:
+            state.worse += 1
+            state.halvings += state.worse % PLATEAU == 0
+        state.stopped = bool(training.patience and state.worse >= training.patience)
+        state.seconds += self._time_passed()
+        self._record(result, best)
+        self._reporter.validated(state, result, best)
+        state.loss_sum = state.loss_seconds = 0.0
+        state.loss_tokens = 0
+        self._save(best)
+
+    def _record(self, result: Validated, best: bool) -> None:
+        state = self._state
+        row = {
+            "step": state.step,
+            "epoch": state.epoch,
+            "seconds": round(state.seconds, 1),
+            "training_loss": round(state.loss_sum / max(1, state.loss_tokens), 4),
+            "target_tokens_per_second": round(state.loss_tokens / max(1e-9, state.loss_seconds)),
+            "validation_perplexity": round(result.perplexity, 4),
+            "validation_bleu": round(result.bleu, 2),
+            "best": int(best),
+        }
+        state.history.append(row)
+        with self._summaries.as_default(step=state.step):
+            for name in ("training_loss", "validation_perplexity", "validation_bleu"):
+                tf.summary.scalar(name, row[name])
+        self._summaries.flush()
+
+    def _save(self, best: bool = False) -> None:
+        """Last weights and state, and the validator's weights where they are the best."""
+        state = self._state
+        if not all(np.isfinite(each).all() for each in self._optimization.translation_weights()):
+            raise self._diverged("a weight")
+        writers = {
+            "last": self._optimization.save_weights,
+            "state": lambda path: save_state(path, state, self._optimization.arrays()),
+        }
+        if best:
+            writers["best"] = self._validator.translator.training.save_weights
+        self._folder.save_weights(state.step, writers)
+        self._folder.write_record(HISTORY, state.history_csv())
