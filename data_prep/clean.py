@@ -24,8 +24,9 @@ from data_prep.findings.finding import KEEPABLE, Finding, Remedy, Rules
 from data_prep.findings.options import add_corpus_arguments, describe_unusable, read_splits
 from data_prep.findings.pair import SIDES, Examiner
 from data_prep.findings.report import describe_findings, describe_shifts
-from seq2seq.data.lines import raw_lines, write_atomically
+from seq2seq.data.lines import raw_lines
 from seq2seq.errors import DataError
+from seq2seq.files import write_atomically
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

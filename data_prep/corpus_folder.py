@@ -5,8 +5,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from seq2seq.data.lines import write_atomically
 from seq2seq.errors import DataError
+from seq2seq.files import write_atomically
 
 
 class CorpusWriter:

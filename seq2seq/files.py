@@ -1,8 +1,22 @@
-"""Files as the disk holds them: their hash, and that they are there."""
+"""Atomic and durable files and directories, and the hashes of files.
 
+What is written here gets its name when it is whole and on disk: a reader, or a run after a crash or
+a loss of power, finds the old file or the whole new one.
+"""
+
+import errno
+import gzip
 import hashlib
 import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO, cast
+
+LONGEST_NAME = 255  # bytes in the name of a file, on nearly every file system
+TEMPORARY = re.compile(r"\.[0-9]+\.tmp")  # after the name of a file: a process that writes it
 
 
 def file_sha256(path: Path) -> str:
@@ -14,7 +28,105 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def flush_to_disk(path: Path) -> None:
-    """Returns once the contents would survive a loss of power."""
-    with open(path, "rb") as stream:
-        os.fsync(stream.fileno())
+def hidden_sibling(path: Path, suffix: str) -> Path:
+    """The path of a work file beside `path`: its name between a dot and `suffix`.
+
+    A name that would get too long is cut, and a hash of the whole name keeps it unique.
+
+    >>> hidden_sibling(Path("out/lines.de"), ".partial")
+    PosixPath('out/.lines.de.partial')
+    >>> len(hidden_sibling(Path("ü" * 120), ".partial").name.encode()) <= LONGEST_NAME
+    True
+    """
+    name = os.fsencode(path.name)
+    room = LONGEST_NAME - 1 - len(os.fsencode(suffix))
+    if len(name) > room:
+        mark = b"-" + hashlib.sha256(name).hexdigest()[:16].encode()
+        name = name[: room - len(mark)].decode("utf-8", "ignore").encode() + mark
+    return path.with_name(f".{os.fsdecode(name)}{suffix}")
+
+
+@contextmanager
+def write_atomically(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
+    """Opens a temporary file beside `path` that takes its name when the block ends well.
+
+    A name ending in .gz is written compressed. A device or a pipe is written to directly.
+
+    Args:
+        path: the file; a link stays a link, and an existing file's permissions stay.
+        durable: whether to wait until the disk has the file. Without, the file is still the old or
+            the new one after a crash of this process, but not after a loss of power.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        with open(path, "wb") as stream:
+            yield stream
+        return
+    temporary = hidden_sibling(path, f".{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as raw:
+            if path.suffix == ".gz":
+                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
+                    yield cast(BinaryIO, stream)
+            else:
+                yield raw
+            raw.flush()
+            if durable:
+                os.fsync(raw.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+        if durable:
+            flush(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes temporary files that killed processes left of writing `path`; for its only writer."""
+    path = Path(os.path.realpath(path))
+    for entry in path.parent.iterdir():
+        suffix = TEMPORARY.search(entry.name)
+        if suffix and entry == hidden_sibling(path, suffix[0]):
+            entry.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Returns once the disk has a file's contents, or the names in a directory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems flush no directories
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def flush_tree(directory: Path) -> None:
+    """Flushes everything in a directory, and the directory."""
+    for folder, _, files in os.walk(directory):
+        for name in files:
+            flush(Path(folder) / name)
+        flush(Path(folder))
+
+
+def rename_durably(old: Path, new: Path) -> None:
+    """Gives a file or directory, whose contents are flushed, another name in the same directory."""
+    os.replace(old, new)
+    flush(new.parent)
+
+
+def make_directories(directory: Path) -> list[Path]:
+    """Makes a directory and its parents; returns those that were not there, innermost first."""
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def remove_empty(directories: Iterable[Path]) -> None:
+    """Removes those directories that hold nothing."""
+    for directory in directories:
+        with suppress(OSError):  # there is something in it, as there should be
+            directory.rmdir()

@@ -21,11 +21,18 @@ import yaml
 
 from seq2seq.config.loading import check_settings, dump_run_config
 from seq2seq.config.sections import RunConfig
-from seq2seq.data.lines import write_atomically
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import SpecialIds, Subwords
 from seq2seq.errors import RunError
-from seq2seq.files import file_sha256, flush_to_disk
+from seq2seq.files import (
+    file_sha256,
+    flush,
+    flush_tree,
+    hidden_sibling,
+    remove_leftovers,
+    rename_durably,
+    write_atomically,
+)
 
 FORMAT = 1
 CONFIG, SUBWORDS, MANIFEST = "config.yaml", "subwords.model", "manifest.json"
@@ -60,7 +67,8 @@ class RunFolder:
     @classmethod
     def create(cls, path: Path, config: RunConfig, subwords: Subwords) -> "RunFolder":
         """Makes a run without weights; it takes its name when it is whole."""
-        making = path.with_name(f".{path.name}.new")
+        target = Path(os.path.realpath(path))  # a link stays a link
+        making = hidden_sibling(target, ".new")
         if making.exists():  # left by a killed run
             shutil.rmtree(making)
         (making / WEIGHTS).mkdir(parents=True)
@@ -79,7 +87,8 @@ class RunFolder:
         folder._write(CONFIG, dump_run_config(config).encode())
         folder._write(SUBWORDS, subwords.model)
         folder._commit()
-        os.rename(making, path)
+        flush_tree(making)
+        rename_durably(making, target)
         folder.path = path
         return folder
 
@@ -153,10 +162,10 @@ class RunFolder:
             suffix = ".npz" if role == "state" else ".weights.h5"
             temporary = self.path / WEIGHTS / f".tmp-{role}{suffix}"
             write(temporary)
-            flush_to_disk(temporary)
+            flush(temporary)
             digest = file_sha256(temporary)
             name = f"{WEIGHTS}/{role}-{step:07d}-{digest[:8]}{suffix}"
-            os.replace(temporary, self.path / name)
+            rename_durably(temporary, self.path / name)
             previous = self.manifest["weights"].get(role)
             if previous and previous != name:
                 replaced.append(previous)
@@ -169,6 +178,11 @@ class RunFolder:
         for path in (self.path / WEIGHTS).iterdir():
             if OURS.fullmatch(path.name) and f"{WEIGHTS}/{path.name}" not in kept:
                 path.unlink()
+
+    def remove_leftovers(self) -> None:
+        """Removes temporary files that killed processes left; for the only trainer of the run."""
+        for name in (*self.manifest["files"], MANIFEST, SCORES, HISTORY):
+            remove_leftovers(self.path / name)
 
     def check_trained_on(self, config: RunConfig) -> None:
         """Compares the training and validation text with what the run was started on.

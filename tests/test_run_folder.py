@@ -10,6 +10,7 @@ from conftest import miniature_settings
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RunError
 from seq2seq.run_folder import RunFolder
+from seq2seq.training.run_lifecycle import open_to_go_on
 
 
 @pytest.fixture
@@ -121,13 +122,15 @@ def test_files_of_others_among_the_weights_stay(run):
 def test_a_kill_while_a_run_is_made_leaves_nothing_in_its_place(run, tmp_path, monkeypatch):
     folder = RunFolder.open(run)
     config, subwords = folder.config(), folder.subwords()
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "rename", dying(os.rename, iter(())))
-        with pytest.raises(Killed):
-            RunFolder.create(tmp_path / "new", config, subwords)
-    assert not RunFolder.exists(tmp_path / "new")
+    for last in range(4):  # the renames of three files and of the folder
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", dying(os.replace, iter(range(last))))
+            with pytest.raises(Killed):
+                RunFolder.create(tmp_path / "new", config, subwords)
+        assert not RunFolder.exists(tmp_path / "new")
     RunFolder.create(tmp_path / "new", config, subwords)
     assert RunFolder.open(tmp_path / "new").config() == config
+    assert sorted(os.listdir(tmp_path)) == ["new", "run"]
 
 
 def dying(function, calls):
@@ -148,3 +151,20 @@ def test_a_save_removes_what_it_replaces(run):
     assert {path.name for path in (run / "weights").iterdir()} == {
         folder.weights(role).name for role in ("best", "last", "state")
     }
+
+
+def test_a_run_is_made_where_a_link_points(run, tmp_path):
+    folder = RunFolder.open(run)
+    (tmp_path / "link").symlink_to("elsewhere")
+    RunFolder.create(tmp_path / "link", folder.config(), folder.subwords())
+    assert (tmp_path / "link").is_symlink()
+    assert RunFolder.open(tmp_path / "elsewhere").config() == folder.config()
+    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "link", "run"]
+
+
+def test_going_on_with_a_run_removes_what_killed_processes_left(run):
+    for name in ("manifest.json", "history.csv", "scores.json", "config.yaml"):
+        (run / f".{name}.12345.tmp").touch()
+    (run / ".notes.txt.12345.tmp").touch()  # not of this toolkit
+    open_to_go_on(RunFolder.open(run).config(), run)
+    assert [path.name for path in run.glob(".*")] == [".notes.txt.12345.tmp"]

@@ -6,15 +6,13 @@ them.
 
 import gzip
 import logging
-import os
-import shutil
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from seq2seq.errors import DataError
+from seq2seq.files import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -100,36 +98,6 @@ def read_pairs(source_path: Path, target_path: Path) -> Iterator[tuple[str, str]
             f"{source_path} has {source_lines} lines but {target_path} has {target_lines}; "
             "parallel files need equal counts"
         )
-
-
-@contextmanager
-def write_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Opens a temporary file beside `path` that takes its name when the block ends well.
-
-    A reader, or a run after a crash, sees the old file or the whole new one. A name ending in .gz
-    is written compressed.
-    """
-    path = Path(os.path.realpath(path))  # a link stays a link
-    if path.exists() and not path.is_file():  # a device or a pipe: nothing to keep
-        with open(path, "wb") as stream:
-            yield stream
-        return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as raw:
-            if path.suffix == ".gz":
-                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
-                    yield cast(BinaryIO, stream)
-            else:
-                yield raw
-            raw.flush()
-            os.fsync(raw.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> int:

@@ -18,8 +18,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, BinaryIO, cast
 
-from seq2seq.data.lines import write_atomically
 from seq2seq.errors import DataError
+from seq2seq.files import hidden_sibling, remove_leftovers, rename_durably, write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ class PartialOutput:
         self._given, self._resume = path, resume
         self._direct = _is_stream(path)
         self._path = Path(os.path.realpath(path))
-        self._partial = self._path.with_name(f".{self._path.name}.partial")
-        self._sidecar = self._path.with_name(f".{self._path.name}.partial.json")
+        self._partial = hidden_sibling(self._path, ".partial")
+        self._sidecar = hidden_sibling(self._path, ".partial.json")
         self._note = _Note(json.loads(json.dumps(job)))
         self._synced = monotonic()
         self._stream: BinaryIO
@@ -82,6 +82,8 @@ class PartialOutput:
         begun = self._partial.exists()
         self._stream = self._open_locked()
         try:
+            for path in (self._path, self._sidecar):
+                remove_leftovers(path)
             if begun and self._resume:
                 self._note = self._found_note()
             elif begun:
@@ -133,7 +135,7 @@ class PartialOutput:
             os.fsync(self._stream.fileno())
             if self._path.exists():
                 shutil.copymode(self._path, self._partial)
-            os.replace(self._partial, self._path)
+            rename_durably(self._partial, self._path)
         self._sidecar.unlink(missing_ok=True)
 
     def _open_locked(self) -> BinaryIO:
@@ -192,14 +194,9 @@ class PartialOutput:
         sync = monotonic() - self._synced >= SECONDS_BETWEEN_SYNCS
         if sync:
             os.fsync(self._stream.fileno())
-        temporary = self._sidecar.with_name(f"{self._sidecar.name}.tmp")
-        with open(temporary, "w", encoding="utf-8") as stream:
-            json.dump(asdict(self._note), stream)
-            if sync:
-                stream.flush()
-                os.fsync(stream.fileno())
-                self._synced = monotonic()
-        os.replace(temporary, self._sidecar)
+            self._synced = monotonic()
+        with write_atomically(self._sidecar, durable=sync) as stream:
+            stream.write(json.dumps(asdict(self._note)).encode())
 
 
 def _is_stream(path: Path) -> bool:

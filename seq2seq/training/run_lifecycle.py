@@ -47,6 +47,7 @@ def open_to_go_on(config: RunConfig, run: Path) -> RunFolder:
         ConfigError: a setting differs from the run's in a way that it cannot honour; each is named.
     """
     folder = RunFolder.open(run)
+    folder.remove_leftovers()
     changes = differences(
         folder.config(), config, ("data", "subwords", "model", "training", "decoding")
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.config.loading import as_settings
-from seq2seq.data.lines import write_atomically
+from seq2seq.files import write_atomically
 from seq2seq.inspection.figures.lengths import draw_bleu_by_length
 from seq2seq.inspection.figures.picture import save
 from seq2seq.run_folder import SCORES, RunFolder

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.figure import Figure
 
-from seq2seq.data.lines import write_atomically
 from seq2seq.errors import DataError, RunError
+from seq2seq.files import write_atomically
 from seq2seq.inspection.figures.curves import draw_training
 from seq2seq.inspection.figures.picture import save
 from seq2seq.inspection.page import Outline, Page, Token

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.data.lines import decode_lines, read_lines, read_pairs, write_atomically, write_lines
+from seq2seq.data.lines import decode_lines, read_lines, read_pairs, write_lines
 from seq2seq.errors import DataError
 
 # Where other readers of text would end a line, or the text.
@@ -132,31 +132,6 @@ def test_unequal_files_are_refused_with_both_counts(save, counts):
     assert [next(pairs) for _ in range(min(counts))] == [("x", "x")] * min(counts)
     with pytest.raises(DataError, match=re.escape(message)):
         next(pairs)
-
-
-@pytest.mark.parametrize("name", ["file", "file.gz"])
-@pytest.mark.parametrize("mistake", [ValueError, KeyboardInterrupt])
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, name, mistake):
-    path = tmp_path / name
-    write_lines(path, ["old"])
-    with pytest.raises(mistake, match="midway"), write_atomically(path) as stream:
-        stream.write(b"new\n")
-        raise mistake("midway")
-    assert read(path) == ["old"]
-    assert list(tmp_path.iterdir()) == [path]
-    write_lines(path, ["new"])
-    assert read(path) == ["new"]
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_file_has_its_old_content_until_the_write_ends(tmp_path):
-    path = tmp_path / "file"
-    write_lines(path, ["old"])
-    with write_atomically(path) as stream:
-        stream.write(b"new\n")
-        stream.flush()
-        assert read(path) == ["old"]
-    assert read(path) == ["new"]
 
 
 def test_the_same_lines_give_the_same_compressed_bytes(tmp_path):

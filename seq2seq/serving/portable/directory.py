@@ -8,7 +8,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from seq2seq.errors import ExportError
-from seq2seq.serving.durable import flush_file, remove_empty
+from seq2seq.files import (
+    flush,
+    flush_tree,
+    hidden_sibling,
+    make_directories,
+    remove_empty,
+    rename_durably,
+)
 
 
 @contextmanager
@@ -24,12 +31,12 @@ def new_directory(directory: Path) -> Iterator[Path]:
     """
     directory = Path(os.path.abspath(directory))
     _refuse_occupied(directory)
-    writing = directory.with_name(f".{directory.name}.new")
-    missing = [each for each in directory.parents if not each.exists()]
+    writing = hidden_sibling(directory, ".new")
     with ExitStack() as cleanup:
-        cleanup.callback(remove_empty, missing)
         try:
-            writing.mkdir(parents=True, exist_ok=True)
+            made = make_directories(directory.parent)
+            cleanup.callback(remove_empty, made)
+            writing.mkdir(exist_ok=True)
         except OSError as error:
             raise ExportError(f"{directory} cannot be made: {error.strerror}") from None
         descriptor = os.open(writing, os.O_RDONLY)
@@ -39,12 +46,11 @@ def new_directory(directory: Path) -> Iterator[Path]:
         for left in writing.iterdir():
             left.unlink()
         yield writing
-        for path in (*writing.iterdir(), writing):
-            flush_file(path)
+        flush_tree(writing)
         _refuse_occupied(directory)
-        os.rename(writing, directory)
-        for parent in (directory.parent, *(each.parent for each in missing)):
-            flush_file(parent)
+        rename_durably(writing, directory)
+        for each in made:
+            flush(each.parent)
 
 
 def _refuse_occupied(directory: Path) -> None:

@@ -19,7 +19,14 @@ from hashlib import sha256
 from pathlib import Path
 
 from seq2seq.errors import ExportError
-from seq2seq.serving.durable import flush_file, flush_tree, remove_empty
+from seq2seq.files import (
+    flush,
+    flush_tree,
+    make_directories,
+    remove_empty,
+    rename_durably,
+    write_atomically,
+)
 
 MODEL_FILE = "saved_model.pb"
 VERSION = re.compile(r"[0-9]+")
@@ -103,7 +110,10 @@ def new_version(model: Path, version: int | None = None) -> Iterator[Path]:
     if version is not None and not 1 <= version <= HIGHEST:
         raise ExportError(f"version {version}: give a number from 1 to {HIGHEST}")
     check_model_directory(model)
-    made = _make_directories(model)
+    try:
+        made = make_directories(model)
+    except OSError as error:
+        raise ExportError(f"{model} cannot be made: {error.strerror}") from None
     with ExitStack() as cleanup:
         cleanup.callback(remove_empty, made)
         with _locked(model):  # nobody takes a directory for a leftover before it is locked
@@ -117,9 +127,9 @@ def new_version(model: Path, version: int | None = None) -> Iterator[Path]:
         yield temporary
         flush_tree(temporary)
         _refuse_existing(final)
-        os.rename(temporary, final)
-        for directory in (model, *(each.parent for each in made)):
-            flush_file(directory)
+        rename_durably(temporary, final)
+        for directory in made:
+            flush(directory.parent)
 
 
 def check_model_directory(model: Path) -> None:
@@ -158,9 +168,8 @@ def write_samples(model: Path) -> list[Path]:
         if path.exists() and not _is_unedited(path):
             edited.append(path)
             continue
-        temporary = path.with_name(f".{file}.{os.getpid()}.tmp")
-        temporary.write_text(_signed(text), encoding="utf-8")
-        os.replace(temporary, path)
+        with write_atomically(path) as stream:
+            stream.write(_signed(text).encode())
     return edited
 
 
@@ -177,16 +186,6 @@ def _refuse_existing(final: Path) -> None:
         raise ExportError(
             f"{final} exists; give another --version, or none for the next free number"
         )
-
-
-def _make_directories(model: Path) -> list[Path]:
-    """Makes a directory and its parents; returns those that were not there, innermost first."""
-    missing = [each for each in (model, *model.parents) if not each.exists()]
-    try:
-        model.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ExportError(f"{model} cannot be made: {error.strerror}") from None
-    return missing
 
 
 @contextmanager

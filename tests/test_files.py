@@ -1,0 +1,153 @@
+import gzip
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq.files import (
+    LONGEST_NAME,
+    flush_tree,
+    hidden_sibling,
+    make_directories,
+    remove_empty,
+    remove_leftovers,
+    write_atomically,
+)
+
+
+def write(path, content):
+    with write_atomically(path) as stream:
+        stream.write(content)
+
+
+def read(path):
+    content = path.read_bytes()
+    return gzip.decompress(content) if path.suffix == ".gz" else content
+
+
+@pytest.mark.parametrize("name", ["file", "file.gz"])
+@pytest.mark.parametrize("mistake", [ValueError, KeyboardInterrupt])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, name, mistake):
+    path = tmp_path / name
+    write(path, b"old\n")
+    with pytest.raises(mistake, match="midway"), write_atomically(path) as stream:
+        stream.write(b"new\n")
+        raise mistake("midway")
+    assert read(path) == b"old\n"
+    assert list(tmp_path.iterdir()) == [path]
+    write(path, b"new\n")
+    assert read(path) == b"new\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_file_has_its_old_content_until_the_write_ends(tmp_path, durable):
+    path = tmp_path / "file"
+    write(path, b"old\n")
+    with write_atomically(path, durable) as stream:
+        stream.write(b"new\n")
+        stream.flush()
+        assert read(path) == b"old\n"
+    assert read(path) == b"new\n"
+
+
+def test_a_link_stays_a_link_and_permissions_stay(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "file").chmod(0o640)
+    (tmp_path / "link").symlink_to("file")
+    write(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert read(tmp_path / "file") == b"new"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+def synced(tmp_path, monkeypatch, durable):
+    """What was flushed while a file was written, and what its folder held then."""
+    found, sync = [], os.fsync
+
+    def note(descriptor):
+        name = Path(os.readlink(f"/proc/self/fd/{descriptor}")).name
+        found.append((name, sorted(os.listdir(tmp_path))))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with write_atomically(tmp_path / "file", durable) as stream:
+        stream.write(b"content")
+    return found
+
+
+def test_the_contents_reach_the_disk_before_the_name_and_then_the_name_does(tmp_path, monkeypatch):
+    (first, before), (second, after) = synced(tmp_path, monkeypatch, durable=True)
+    assert before == [first] and first != "file"
+    assert (second, after) == (tmp_path.name, ["file"])
+
+
+def test_a_write_that_need_not_last_waits_for_no_disk(tmp_path, monkeypatch):
+    assert synced(tmp_path, monkeypatch, durable=False) == []
+    assert read(tmp_path / "file") == b"content"
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=255))
+def test_work_files_have_names_that_a_file_system_takes(name):
+    siblings = [hidden_sibling(Path("folder") / name, end) for end in (".new", ".partial.json")]
+    for sibling in siblings:
+        assert len(os.fsencode(sibling.name)) <= LONGEST_NAME
+        assert sibling.parent == Path("folder") and sibling.name.startswith(".")
+    other = hidden_sibling(Path("folder") / f"{name}x", ".new")
+    assert len({*siblings, other}) == 3
+    if len(os.fsencode(name)) < 240:
+        assert siblings[0].name == f".{name}.new"
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "ü" * 127, "n" * 252 + ".gz"])
+def test_names_as_long_as_the_file_system_takes_can_be_written(tmp_path, name):
+    write(tmp_path / name, b"content")
+    assert read(tmp_path / name) == b"content"
+    assert os.listdir(tmp_path) == [name]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from seq2seq.files import write_atomically
+with write_atomically(Path(sys.argv[1])) as stream:
+    stream.write(b"half of it")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("name", ["scores.json", "n" * 255])
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path, name):
+    path, others = tmp_path / name, [".scores.json.tmp", ".history.csv.7.tmp", "scores.json.7.tmp"]
+    for other in others:
+        (tmp_path / other).touch()
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)])
+    assert done.returncode == -signal.SIGKILL
+    assert len(os.listdir(tmp_path)) == 1 + len(others)
+    remove_leftovers(path)
+    assert sorted(os.listdir(tmp_path)) == sorted(others)
+
+
+def test_only_new_directories_are_reported_and_only_empty_ones_go(tmp_path):
+    inner = tmp_path / "a" / "b"
+    assert make_directories(inner) == [inner, tmp_path / "a"]
+    assert make_directories(inner) == []
+    (tmp_path / "a" / "file").touch()
+    remove_empty([inner, tmp_path / "a"])
+    assert os.listdir(tmp_path) == ["a"]
+    assert os.listdir(tmp_path / "a") == ["file"]
+
+
+def test_a_tree_is_flushed_to_its_last_file(tmp_path, monkeypatch):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "file").touch()
+    found = set()
+    monkeypatch.setattr(os, "fsync", lambda fd: found.add(os.readlink(f"/proc/self/fd/{fd}")))
+    flush_tree(tmp_path)
+    inside = {tmp_path, tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "file"}
+    assert found == {str(path) for path in inside}
