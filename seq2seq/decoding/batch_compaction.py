@@ -1,7 +1,7 @@
-"""A loop over output steps that sentences leave when they are done.
+"""Batch compaction: a loop over output steps that sentences leave when they are done.
 
-A batch's last sentences would otherwise pay for all those that ended before: whenever a quarter of
-a batch is done, what they found is put aside and the rest goes on as a smaller batch.
+The last sentences of a batch would otherwise pay for all those that ended before: whenever a
+quarter of a batch is done, its results are put aside and the rest goes on as a smaller batch.
 """
 
 from collections.abc import Callable
@@ -13,27 +13,29 @@ from keras import ops
 from seq2seq.decoding.step import Tensor
 
 Nest = Any  # nested tuples and lists of tensors whose first axis is the sentences
-MULTIPLE = 8  # sentences; few sizes, since matrix libraries keep something for each that they met
+# Batches shrink to multiples of this many sentences: matrix libraries cache something for every
+# size.
+ROW_MULTIPLE = 8
 
 
-def shrinking_loop(
+def compacting_loop(
     going_on: Callable[[Tensor, Nest, Nest], Tensor],
     advance: Callable[[Tensor, Nest, Nest], tuple[Nest, Nest]],
     kept: Nest,
     working: Nest,
     longest: Tensor,
-    shrinking: bool = True,
+    compacting: bool = True,
 ) -> Nest:
-    """Advances until no sentence goes on, or `longest` steps are done.
+    """Repeats a step until every sentence is done, or `longest` steps were taken.
 
     Args:
-        going_on: (step, kept, working) -> (B,) bool.
-        advance: (step, kept, working) -> the new kept and working.
-        kept: what is wanted in the end, tensors (B, ...).
-        working: what only the steps need, tensors (B, ...).
-        longest: steps at most.
-        shrinking: if not, the batch stays whole, and all is one plain loop: other runtimes prepare
-            constants for one, and hardly for loops in loops.
+        going_on: whether each sentence needs another step: (step, kept, working) -> (B,) bool.
+        advance: the step: (step, kept, working) -> the new kept and working.
+        kept: tensors (B, ...) of the result.
+        working: tensors (B, ...) that only the steps need.
+        longest: the most steps.
+        compacting: whether sentences leave the batch. If not, the batch stays whole, and all is one
+            plain loop: other runtimes prepare constants for one, and hardly for loops in loops.
 
     Returns:
         `kept` of every sentence, as it was when the sentence was done or some steps later.
@@ -46,7 +48,7 @@ def shrinking_loop(
     batch = keras.tree.flatten(kept)[0].shape[0]
     if batch == 0:
         return kept
-    if not shrinking or (batch is not None and batch <= MULTIPLE):
+    if not compacting or (batch is not None and batch <= ROW_MULTIPLE):
 
         def any_goes_on(step: Tensor, kept: Nest, working: Nest) -> Tensor:
             return (step < longest) & ops.any(going_on(step, kept, working))
@@ -56,9 +58,11 @@ def shrinking_loop(
     def some_left(step: Tensor, rows: Tensor, *_: Nest) -> Tensor:
         return ops.shape(rows)[0] > 0
 
-    def run_and_shrink(step: Tensor, rows: Tensor, found: Nest, kept: Nest, working: Nest) -> tuple:
+    def run_and_compact(
+        step: Tensor, rows: Tensor, found: Nest, kept: Nest, working: Nest
+    ) -> tuple:
         count = ops.shape(rows)[0]
-        few_enough = count * 3 // 4 // MULTIPLE * MULTIPLE  # so that some rows do leave
+        few_enough = count * 3 // 4 // ROW_MULTIPLE * ROW_MULTIPLE  # so that some rows do leave
 
         def most_go_on(step: Tensor, kept: Nest, working: Nest) -> Tensor:
             left = ops.sum(ops.cast(going_on(step, kept, working), "int32"))
@@ -68,7 +72,7 @@ def shrinking_loop(
         found = keras.tree.map_structure(lambda whole, part: _put(whole, rows, part), found, kept)
         going = (step < longest) & going_on(step, kept, working)
         left = ops.sum(ops.cast(going, "int32"))
-        staying = ops.minimum(count, (left + MULTIPLE - 1) // MULTIPLE * MULTIPLE)
+        staying = ops.minimum(count, (left + ROW_MULTIPLE - 1) // ROW_MULTIPLE * ROW_MULTIPLE)
         first = ops.cast(ops.argsort(ops.cast(~going, "int32")), "int32")[:staying]
         return (
             step,
@@ -78,13 +82,13 @@ def shrinking_loop(
             _rows(working, first),
         )
 
-    # Not `arange`: the rows' number must not be known while tracing, since it changes.
+    # Not `arange`: the number of rows must not be known while tracing, since it changes.
     count = ops.shape(keras.tree.flatten(kept)[0])[0]
     rows = ops.cast(ops.nonzero(ops.ones((count,), dtype="bool"))[0], "int32")
     if batch is not None:
         kept, working = _rows(kept, rows), _rows(working, rows)
-    start = (zero, rows, kept, kept, working)
-    return ops.while_loop(some_left, run_and_shrink, start)[2]
+    everything = (zero, rows, kept, kept, working)
+    return ops.while_loop(some_left, run_and_compact, everything)[2]
 
 
 def _rows(nest: Nest, rows: Tensor) -> Nest:

@@ -1,4 +1,7 @@
-"""What a search is told: special ids, penalties, and what an output may not do.
+"""Rules of a search: special ids, length and coverage penalty, what an output may not do.
+
+Without the penalties, Wu et al. 2016 (GNMT), https://arxiv.org/abs/1609.08144, eq. 14, a search
+prefers short outputs, and outputs that skip source words.
 
 Shape suffixes: B sentences, K hypotheses, V vocabulary, T target positions, S source positions.
 """
@@ -7,37 +10,66 @@ from dataclasses import dataclass
 
 from keras import ops
 
-from seq2seq.decoding.penalties import coverage_penalty, length_penalty
-from seq2seq.decoding.step import NEVER, Tensor
+from seq2seq.decoding.step import LOG_ZERO, Tensor
+
+LEAST_ATTENTION = 1e-6  # keeps the logarithm finite where nothing was attended to
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The same for every sentence."""
+    """Rules that are the same for every sentence."""
 
     bos: int
     eos: int
     pad: int = 0
-    alpha: float = 1.0  # of the length penalty
-    beta: float = 0.0  # of the coverage penalty
+    length_penalty: float = 1.0  # alpha of `length_penalty`; 0: none
+    coverage_penalty: float = 0.0  # beta of `coverage_penalty`; 0: none
     shortest: int = 1  # output tokens at least, EOS counted; a sentence's own limit wins
     blocked_ngram: int = 0  # no n-gram of this size occurs twice in an output; 0: may all
 
-    def score(self, totals: Tensor, length: Tensor, attended: Tensor, mask_BS: Tensor) -> Tensor:
-        """Log-probabilities (B, K) with both penalties.
+    def score(self, totals: Tensor, length: Tensor, coverage: Tensor, mask_BS: Tensor) -> Tensor:
+        """Scores (B, K): log-probabilities with both penalties.
 
-        `attended` (B, K, S): the attention that each source position got from the whole output.
+        Args:
+            totals: (B, K) log-probabilities of whole outputs.
+            length: tokens of an output, EOS counted; a scalar or (B, K).
+            coverage: (B, K, S) attention that each source position got, summed over the output.
+            mask_BS: bool, False at padding.
         """
-        scores = totals / length_penalty(length, self.alpha)
-        if self.beta:
-            scores = scores + coverage_penalty(attended, mask_BS[:, None, :], self.beta)
+        scores = totals / length_penalty(length, self.length_penalty)
+        if self.coverage_penalty:
+            scores = scores + coverage_penalty(coverage, mask_BS[:, None, :], self.coverage_penalty)
         return scores
 
 
-def block_repeats(logits_BKV: Tensor, history_BKT: Tensor, step: Tensor, size: int) -> Tensor:
-    """Logits with -inf where a token would end an n-gram of `size` that was said before.
+def length_penalty(length: Tensor, alpha: float) -> Tensor:
+    """The divisor ((5 + length) / 6) ** alpha of a log-probability.
 
-    `history` holds the tokens of steps before `step`; what is in it from `step` on is not read.
+    `length` counts EOS; alpha 0 gives 1.
+    """
+    return ops.power((5.0 + ops.cast(length, "float32")) / 6.0, alpha)
+
+
+def coverage_penalty(coverage: Tensor, mask: Tensor, beta: float) -> Tensor:
+    """The term of a score beta * sum over source positions of log(min(coverage, 1)).
+
+    Args:
+        coverage: (..., S) attention that each source position got, summed over output tokens.
+        mask: (..., S) bool, False at padding.
+        beta: 0 gives 0.
+    """
+    logs = ops.log(ops.clip(coverage, LEAST_ATTENTION, 1.0))
+    return beta * ops.sum(ops.where(mask, logs, 0.0), axis=-1)
+
+
+def block_repeats(logits_BKV: Tensor, history_BKT: Tensor, step: Tensor, size: int) -> Tensor:
+    """Logits with -inf where a token would repeat an n-gram of the output.
+
+    Args:
+        logits_BKV: of the next token.
+        history_BKT: ids of the tokens of steps before `step`; from `step` on it is not read.
+        step: the number of tokens so far.
+        size: n, at least 1.
     """
     batch, width, steps = ops.shape(history_BKT)
     vocabulary = ops.shape(logits_BKV)[-1]
@@ -52,6 +84,6 @@ def block_repeats(logits_BKV: Tensor, history_BKT: Tensor, step: Tensor, size: i
         repeats = repeats & ops.equal(shifted, said[:, :, None])
     rows = ops.repeat(ops.arange(batch * width, dtype="int32"), steps)
     said_again = ops.stack([rows, ops.reshape(history_BKT, (-1,))], axis=1)
-    penalties = ops.reshape(ops.where(repeats, NEVER, 0.0), (-1,))
+    penalties = ops.reshape(ops.where(repeats, LOG_ZERO, 0.0), (-1,))
     summed = ops.scatter(said_again, penalties, (batch * width, vocabulary))
     return logits_BKV + ops.reshape(summed, (batch, width, vocabulary))

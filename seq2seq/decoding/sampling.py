@@ -6,13 +6,20 @@ Shape suffixes: B sentences, K samples, V vocabulary, T target positions.
 from keras import ops
 
 from seq2seq.decoding.rules import Rules
-from seq2seq.decoding.step import Hypotheses, Start, StepFunction, Tensor, longest_limit, regroup
-from seq2seq.decoding.stepwise import allowed, follow
+from seq2seq.decoding.step import (
+    Hypotheses,
+    SearchInputs,
+    StepFunction,
+    Tensor,
+    longest_of,
+    regroup,
+)
+from seq2seq.decoding.stepwise import allowed, decode_stepwise
 
 
 def sample(
     step_function: StepFunction,
-    start: Start,
+    inputs: SearchInputs,
     rules: Rules,
     uniforms: Tensor,
     temperature: float = 1.0,
@@ -23,8 +30,8 @@ def sample(
 
     Args:
         step_function: the network.
-        start: where it starts.
-        rules: what an output may not do.
+        inputs: the sentences.
+        rules: special ids, penalties, and what an output may not do.
         uniforms: (B, K, T) numbers in [0, 1), one for each token drawn: all the randomness there
             is, so that a sentence's samples depend on nothing else in its batch.
         temperature: logits are divided by it: below 1 sharper, above 1 flatter.
@@ -34,17 +41,19 @@ def sample(
             https://arxiv.org/abs/1904.09751, section 3.1).
     """
 
-    def choose(step: Tensor, logits_BKV: Tensor, ids_BTK: Tensor, guide: tuple) -> Tensor:
-        limits_B, uniforms_BKT = guide
-        logits_BKV = allowed(logits_BKV, step, ids_BTK, limits_B, rules)
+    def choose(
+        step: Tensor, logits_BKV: Tensor, ids_BTK: Tensor, per_sentence_inputs: tuple
+    ) -> Tensor:
+        max_lengths_B, uniforms_BKT = per_sentence_inputs
+        logits_BKV = allowed(logits_BKV, step, ids_BTK, max_lengths_B, rules)
         uniforms_BK = ops.take(uniforms_BKT, step, axis=2)
         return draw(logits_BKV, uniforms_BK, temperature, top_k, top_p)
 
     width = uniforms.shape[1]
-    none_done = ops.zeros((ops.shape(start.limits)[0], width), dtype="bool")
-    longest = longest_limit(start.limits)
-    guide = (start.limits, uniforms)
-    found = follow(step_function, start, rules, choose, guide, none_done, longest)
+    none_done = ops.zeros((ops.shape(inputs.max_lengths)[0], width), dtype="bool")
+    longest = longest_of(inputs.max_lengths)
+    random_inputs = (inputs.max_lengths, uniforms)
+    found = decode_stepwise(step_function, inputs, rules, choose, random_inputs, none_done, longest)
     order = ops.cast(ops.top_k(found.scores, width)[1], "int32")
     return Hypotheses(**{name: regroup(each, order) for name, each in vars(found).items()})
 
@@ -52,7 +61,15 @@ def sample(
 def draw(
     logits_BKV: Tensor, uniforms_BK: Tensor, temperature: float, top_k: int, top_p: float
 ) -> Tensor:
-    """Ids (B, K), by the inverse of the cumulative probabilities, the likeliest first."""
+    """Ids (B, K) drawn by inverting the cumulative probabilities, the likeliest first.
+
+    Args:
+        logits_BKV: of the next token.
+        uniforms_BK: numbers in [0, 1).
+        temperature: as in `sample`, and so are the others.
+        top_k: 0: all.
+        top_p: 1: all.
+    """
     vocabulary = ops.shape(logits_BKV)[-1]
     kept = ops.minimum(top_k, vocabulary) if top_k else vocabulary
     logits_BKC, ids_BKC = ops.top_k(logits_BKV / temperature, kept)

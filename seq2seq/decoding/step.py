@@ -1,4 +1,4 @@
-"""What a search sees of a network, what it starts from, and what it returns.
+"""The interface between a search and a network: step function, inputs, hypotheses.
 
 Shapes: B sentences, K hypotheses a sentence, N outputs a sentence, V vocabulary, T target
 positions, S source positions.
@@ -14,17 +14,17 @@ Tensor = Any  # a tensor of whichever backend Keras runs on
 State = list[Tensor]  # whatever a step carries to the next; every tensor (B, K, ...)
 Context = list[Tensor]  # what all hypotheses of a sentence share; every tensor (B, ...)
 
-NEVER = -float("inf")
-FORBIDDEN = -1e8  # a logit below this is no choice at all
+LOG_ZERO = -float("inf")  # log-probability of what cannot be
+SUPPRESSED_BELOW = -1e8  # a token with a logit below this is no choice at all
 
 
 class StepFunction(Protocol):
     """Logits of the token after `previous_ids`, and the state that follows.
 
-    `previous_ids` (B, K), a state and a context to logits (B, K, V), the new state, and attention
-    weights (B, K, S). B shrinks while a search runs, as sentences that are done leave it: what
-    belongs to a sentence comes in through state and context alone. Tokens that are no output
-    (padding, BOS) get logits below `FORBIDDEN`.
+    It maps `previous_ids` (B, K), a state and a context to logits (B, K, V), the new state, and
+    attention weights (B, K, S). B shrinks while a search runs, as sentences that are done leave the
+    batch, so that a step may know of its sentences only what state and context hold. Tokens that an
+    output may not have (padding, BOS) get logits below `SUPPRESSED_BELOW`.
     """
 
     def __call__(
@@ -35,16 +35,16 @@ class StepFunction(Protocol):
 
 
 @dataclass(frozen=True)
-class Start:
-    """Where a search starts."""
+class SearchInputs:
+    """The sentences to search outputs for, as a network encoded them."""
 
     state: State  # before the first step, every tensor (B, 1, ...)
     context: Context  # every tensor (B, ...)
-    limits: Tensor  # (B,) int32, most output tokens of each sentence, EOS counted
+    max_lengths: Tensor  # (B,) int32, most output tokens of each sentence, EOS counted
     # (B, S) bool, True at real source positions. S is the weights' width; if it is 0, attention is
     # not kept, and that must be known while tracing.
     source_mask: Tensor
-    shrinking: bool = True  # whether sentences that are done leave the batch; see `shrinking_loop`
+    compacting: bool = True  # sentences that are done leave the batch: see `compacting_loop`
 
 
 @dataclass(frozen=True)
@@ -59,18 +59,24 @@ class Hypotheses:
     weights: Tensor  # (B, N, T, S) attention weights of each output token; 0 after the end
 
 
-def longest_limit(limits_B: Tensor) -> Tensor:
-    """T: the largest of the limits; 1 for a batch of none."""
-    return ops.max(ops.concatenate([limits_B, ops.ones((1,), dtype="int32")]))
+def longest_of(max_lengths_B: Tensor) -> Tensor:
+    """T, the largest of the lengths; 1 for a batch of none."""
+    return ops.max(ops.concatenate([max_lengths_B, ops.ones((1,), dtype="int32")]))
 
 
 def repeat_state(state: State, beam_width: int) -> State:
-    """State tensors (B, 1, ...) as (B, K, ...)."""
+    """State tensors (B, 1, ...), repeated to (B, K, ...)."""
     return [ops.repeat(each, beam_width, axis=1) for each in state]
 
 
 def write(buffers: Sequence[Tensor], step: Tensor, values: Sequence[Tensor]) -> list[Tensor]:
-    """Each buffer (B, T, ...) with its values (B, ...) at `step`; shapes stay, as loops need."""
+    """Buffers with values written at one step; their shapes stay, as loops need.
+
+    Args:
+        buffers: tensors (B, T, ...).
+        step: the place in T.
+        values: a tensor (B, ...) for each buffer.
+    """
     steps = ops.arange(ops.shape(buffers[0])[1], dtype="int32")
     here_T = ops.equal(steps, step)
     written = []
@@ -83,7 +89,7 @@ def write(buffers: Sequence[Tensor], step: Tensor, values: Sequence[Tensor]) -> 
 
 
 def regroup(values: Tensor, places_BN: Tensor) -> Tensor:
-    """Of values (B, K, ...), each sentence's rows at `places`: (B, N, ...)."""
+    """Rows (B, N, ...) of each sentence, taken at `places` from values (B, K, ...)."""
     return regroup_all([values], places_BN)[0]
 
 

@@ -1,23 +1,30 @@
-"""The best few of a vocabulary.
+"""The largest few logits of a vocabulary.
 
 Shape suffixes: B sentences, K hypotheses, C candidates, V vocabulary, W a block's width.
 """
 
 from keras import ops
 
-from seq2seq.decoding.step import FORBIDDEN, NEVER, Tensor
+from seq2seq.decoding.step import LOG_ZERO, SUPPRESSED_BELOW, Tensor
 
 BLOCK = 64  # ids; the maximum of each block says which few blocks hold the best
 
 
 def best_continuations(logits_BKV: Tensor, eos: int, beam_width: int) -> tuple[Tensor, Tensor]:
-    """Logits and ids (B, K, C) that hold the best `beam_width` choices other than EOS.
+    """Candidates that hold the best choices other than EOS.
 
-    What is no choice has -inf. Equal logits stay in the order of their ids.
+    Args:
+        logits_BKV: of the next token.
+        eos: the id of EOS.
+        beam_width: the number of choices wanted.
+
+    Returns:
+        Logits and ids (B, K, C), -inf for what is no choice. Equal logits stay in the order of
+        their ids.
     """
     logits_BKC, ids_BKC = top_ids(logits_BKV, beam_width + 1)  # EOS may be among them
-    choice = ops.not_equal(ids_BKC, eos) & (logits_BKC > FORBIDDEN)
-    return ops.where(choice, logits_BKC, NEVER), ids_BKC
+    choice = ops.not_equal(ids_BKC, eos) & (logits_BKC > SUPPRESSED_BELOW)
+    return ops.where(choice, logits_BKC, LOG_ZERO), ids_BKC
 
 
 def top_ids(logits_BKV: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -32,7 +39,7 @@ def top_ids(logits_BKV: Tensor, count: int) -> tuple[Tensor, Tensor]:
         return logits_BKC, ops.cast(ids_BKC, "int32")
     if vocabulary is None or vocabulary % BLOCK:
         short = -ops.shape(logits_BKV)[-1] % (BLOCK * count)
-        logits_BKV = ops.pad(logits_BKV, [[0, 0], [0, 0], [0, short]], constant_values=NEVER)
+        logits_BKV = ops.pad(logits_BKV, [[0, 0], [0, 0], [0, short]], constant_values=LOG_ZERO)
     batch, width, vocabulary = ops.shape(logits_BKV)
     blocks = vocabulary // BLOCK
     logits_NW = ops.reshape(logits_BKV, (batch * width * blocks, BLOCK))

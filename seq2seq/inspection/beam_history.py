@@ -16,7 +16,14 @@ from keras import ops
 from seq2seq.decoding.beam import beam_search
 from seq2seq.decoding.forcing import force
 from seq2seq.decoding.rules import Rules
-from seq2seq.decoding.step import FORBIDDEN, Context, Start, State, StepFunction, Tensor
+from seq2seq.decoding.step import (
+    SUPPRESSED_BELOW,
+    Context,
+    SearchInputs,
+    State,
+    StepFunction,
+    Tensor,
+)
 from seq2seq.inspection.beam_tree import Asked, Ending, History, grow
 
 
@@ -32,9 +39,9 @@ class Recorder:
         self.asked: list[Asked] = []
 
     @staticmethod
-    def start(start: Start) -> Start:
-        """Where a recorded search starts."""
-        return replace(start, state=[*start.state, ops.zeros((1, 1), dtype="int32")])
+    def numbered(inputs: SearchInputs) -> SearchInputs:
+        """The inputs of a recorded search."""
+        return replace(inputs, state=[*inputs.state, ops.zeros((1, 1), dtype="int32")])
 
     def __call__(
         self, previous_ids: Tensor, state: State, context: Context
@@ -48,7 +55,7 @@ class Recorder:
                 previous_ids=_number(previous_ids),
                 parents=_number(came_from),
                 log_probs=numbers - np.logaddexp.reduce(numbers, axis=-1, keepdims=True),
-                choices=numbers > FORBIDDEN,
+                choices=numbers > SUPPRESSED_BELOW,
                 weights=_number(weights),
             )
         )
@@ -62,7 +69,11 @@ class _Run(NamedTuple):
 
 
 def beam_history(
-    step_function: StepFunction, start: Start, rules: Rules, beam_width: int, n_best: int = 1
+    step_function: StepFunction,
+    inputs: SearchInputs,
+    rules: Rules,
+    beam_width: int,
+    n_best: int = 1,
 ) -> History:
     """What `beam_search` with the same arguments does, as a tree.
 
@@ -72,19 +83,19 @@ def beam_history(
     Raises:
         ValueError: not one sentence.
     """
-    if start.limits.shape[0] != 1:
-        raise ValueError(f"a history is of one sentence, not of {start.limits.shape[0]}")
-    limit = int(start.limits[0])
-    steps = len(_run(step_function, start, rules, beam_width, n_best).asked)
+    if inputs.max_lengths.shape[0] != 1:
+        raise ValueError(f"a history is of one sentence, not of {inputs.max_lengths.shape[0]}")
+    limit = int(inputs.max_lengths[0])
+    steps = len(_run(step_function, inputs, rules, beam_width, n_best).asked)
     last = min(steps + 1, limit)
-    longer = replace(start, limits=ops.full((1,), last, dtype="int32"))
+    longer = replace(inputs, max_lengths=ops.full((1,), last, dtype="int32"))
     everything = _run(step_function, longer, rules, beam_width, beam_width * last)
     endings = [ending for ending in everything.endings if len(ending.ids) <= steps]
     return grow(everything.asked[: steps + 1], endings, rules, (steps, limit, n_best))
 
 
 def forced_log_probs(
-    step_function: StepFunction, start: Start, rules: Rules, target_ids: list[int]
+    step_function: StepFunction, inputs: SearchInputs, rules: Rules, target_ids: list[int]
 ) -> np.ndarray:
     """Log-probabilities (T, V) of every token at each position of a given output, EOS at its end.
 
@@ -94,16 +105,18 @@ def forced_log_probs(
     if not target_ids:
         raise ValueError("an output has EOS at least")
     recorder = Recorder(step_function)
-    force(recorder, Recorder.start(start), rules, ops.convert_to_tensor([[target_ids]], "int32"))
+    force(
+        recorder, Recorder.numbered(inputs), rules, ops.convert_to_tensor([[target_ids]], "int32")
+    )
     return np.stack([each.log_probs[0] for each in recorder.asked])
 
 
 def _run(
-    step_function: StepFunction, start: Start, rules: Rules, beam_width: int, n_best: int
+    step_function: StepFunction, inputs: SearchInputs, rules: Rules, beam_width: int, n_best: int
 ) -> _Run:
     recorder = Recorder(step_function)
-    found = beam_search(recorder, Recorder.start(start), rules, beam_width, n_best)
-    ids, lengths, scores, gains, weights = (
+    found = beam_search(recorder, Recorder.numbered(inputs), rules, beam_width, n_best)
+    ids, lengths, scores, token_log_probs, weights = (
         _number(each)
         for each in (
             found.ids,
@@ -117,7 +130,7 @@ def _run(
         Ending(
             ids=tuple(ids[place, :length].tolist()),
             score=float(scores[place]),
-            token_log_probabilities=gains[place, :length],
+            token_log_probabilities=token_log_probs[place, :length],
             weights=weights[place, :length],
         )
         for place, length in enumerate(lengths)

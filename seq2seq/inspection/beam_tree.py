@@ -79,7 +79,7 @@ class _Node:
 
     ids: tuple[int, ...]
     parent: int | None
-    gains: list[float] = field(default_factory=list)
+    token_log_probs: list[float] = field(default_factory=list)
     weights: list[np.ndarray] = field(default_factory=list)
     score: float | None = None
     rank: int = 0  # of an output
@@ -115,7 +115,7 @@ def grow(
             Hypothesis(
                 ids=node.ids,
                 parent=None if node.parent is None else places[node.parent],
-                token_log_probabilities=np.array(node.gains, np.float32),
+                token_log_probabilities=np.array(node.token_log_probs, np.float32),
                 weights=np.array(node.weights, np.float32).reshape(len(node.ids), width),
                 score=node.score,
                 fate=fate,
@@ -143,8 +143,10 @@ def _open_nodes(asked: Sequence[Asked], rules: Rules) -> list[_Node]:
             if rules.blocked_ngram and _says_again(ids, rules.blocked_ngram):
                 continue
             next_slots[slot] = len(nodes)
-            gains = [*above.gains, float(before.log_probs[parent, token])]
-            nodes.append(_Node(ids, number, gains, [*above.weights, before.weights[parent]]))
+            token_log_probs = [*above.token_log_probs, float(before.log_probs[parent, token])]
+            nodes.append(
+                _Node(ids, number, token_log_probs, [*above.weights, before.weights[parent]])
+            )
         in_slots = next_slots
     return nodes
 
@@ -169,7 +171,7 @@ def _kept_endings(
         if beaten_at is not None and beaten_at <= len(ending.ids):
             continue
         node = _Node(ending.ids, numbers[ending.ids[:-1]], score=ending.score, rank=rank)
-        node.gains = ending.token_log_probabilities.tolist()
+        node.token_log_probs = ending.token_log_probabilities.tolist()
         node.weights = list(ending.weights)
         node.fell_at = beaten_at
         found.append(node)

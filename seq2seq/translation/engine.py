@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig
-from seq2seq.decoding.step import Context, Start, State, Tensor
+from seq2seq.decoding.step import Context, SearchInputs, State, Tensor
 from seq2seq.models.fast_decoder import FastDecoderStep
 from seq2seq.models.table_encoder import TableEncoder, supports_table
 from seq2seq.models.translator import Translator
@@ -116,7 +116,7 @@ def begin(
     config: DecodingConfig,
     keep_attention: bool,
     shortlist: GraphShortlist | None,
-) -> tuple[EngineStep, Start]:
+) -> tuple[EngineStep, SearchInputs]:
     """Encodes sentences (B, S), rows ending in EOS; to be traced.
 
     With a shortlist the search sees places in the batch's list instead of vocabulary ids.
@@ -135,10 +135,10 @@ def begin(
         context.append(unlisted_BV)
     step = EngineStep(engines, ids_V, widths, keep_attention)
     lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
-    return step, Start(
+    return step, SearchInputs(
         state=state,
         context=context,
-        limits=output_limits(lengths, config),
+        max_lengths=output_limits(lengths, config),
         source_mask=mask if keep_attention else tf.ensure_shape(mask[:, :0], (None, 0)),
     )
 

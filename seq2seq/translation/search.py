@@ -12,7 +12,7 @@ from seq2seq.decoding.forcing import force
 from seq2seq.decoding.greedy import greedy_search
 from seq2seq.decoding.rules import Rules
 from seq2seq.decoding.sampling import sample
-from seq2seq.decoding.step import Hypotheses, Start, StepFunction
+from seq2seq.decoding.step import Hypotheses, SearchInputs, StepFunction
 from seq2seq.models.translator import Translator, build_translator
 from seq2seq.translation.engine import Engine, begin
 from seq2seq.translation.shortlist_mask import GraphShortlist
@@ -47,10 +47,10 @@ def make_search(
     ids = tf.TensorSpec((None, None), tf.int32)
 
     def search(source_ids: tf.Tensor, uniforms: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        step, start = begin(
+        step, inputs = begin(
             engines, source_ids, config, keep_attention or config.coverage_penalty > 0, shortlist
         )
-        found = run_search(step, start, config, uniforms)
+        found = run_search(step, inputs, config, uniforms)
         fields = dict(vars(found))
         if shortlist:
             fields["ids"] = step.real_ids(found.ids)
@@ -72,23 +72,23 @@ def make_scorer(engines: Sequence[Engine], config: DecodingConfig, keep_attentio
     @tf.function(input_signature=signature, autograph=False)
     def score(source_ids: tf.Tensor, target_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         with_attention = keep_attention or config.coverage_penalty > 0
-        step, start = begin(engines, source_ids, config, with_attention, None)
-        return vars(force(step, start, search_rules(config), target_ids))
+        step, inputs = begin(engines, source_ids, config, with_attention, None)
+        return vars(force(step, inputs, search_rules(config), target_ids))
 
     return score
 
 
 def run_search(
-    step: StepFunction, start: Start, config: DecodingConfig, uniforms: Any
+    step: StepFunction, inputs: SearchInputs, config: DecodingConfig, uniforms: Any
 ) -> Hypotheses:
     """The search that the settings ask for; to be traced."""
     rules = search_rules(config)
     if config.sampling:
         narrowing = (config.temperature, config.top_k, config.top_p)
-        return sample(step, start, rules, uniforms, *narrowing)
+        return sample(step, inputs, rules, uniforms, *narrowing)
     if config.beam_width == 1:
-        return greedy_search(step, start, rules)
-    return beam_search(step, start, rules, config.beam_width, config.n_best)
+        return greedy_search(step, inputs, rules)
+    return beam_search(step, inputs, rules, config.beam_width, config.n_best)
 
 
 def search_rules(config: DecodingConfig) -> Rules:
@@ -97,8 +97,8 @@ def search_rules(config: DecodingConfig) -> Rules:
         bos=BOS,
         eos=EOS,
         pad=PAD,
-        alpha=config.length_penalty,
-        beta=config.coverage_penalty,
+        length_penalty=config.length_penalty,
+        coverage_penalty=config.coverage_penalty,
         shortest=config.shortest,
         blocked_ngram=config.blocked_ngram,
     )

@@ -120,8 +120,8 @@ def portable_search(
 
     def search(source_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         engine = Engine(network, PAD, NEVER_WRITTEN, "float32", cache_weights=False)
-        step, start = begin([engine], source_ids, decoding, decoding.coverage_penalty > 0, None)
-        found = run_search(step, replace(start, shrinking=False), decoding, None)
+        step, inputs = begin([engine], source_ids, decoding, decoding.coverage_penalty > 0, None)
+        found = run_search(step, replace(inputs, compacting=False), decoding, None)
         return {
             "ids": found.ids,
             "lengths": found.lengths,

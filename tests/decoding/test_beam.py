@@ -32,8 +32,8 @@ def best(tables, limit, **options):
 @pytest.mark.parametrize(
     "rules",
     [
-        replace(PLAIN, alpha=0.0),
-        replace(PLAIN, alpha=0.6, beta=0.3, shortest=2),
+        replace(PLAIN, length_penalty=0.0),
+        replace(PLAIN, length_penalty=0.6, coverage_penalty=0.3, shortest=2),
         replace(PLAIN, blocked_ngram=1),
     ],
 )
@@ -55,7 +55,7 @@ def test_beam_escapes_the_garden_path():
             B: {EOS: 0.9, A: 0.05, B: 0.05},
         }
     )
-    rules = replace(PLAIN, alpha=0.0)
+    rules = replace(PLAIN, length_penalty=0.0)
     output = best(tables, 3, rules=rules, beam_width=2)
     assert output.ids == (B, EOS)  # .4 * .9 = .36 wins over .6 * .3
     assert np.exp(output.score) == pytest.approx(0.36)
@@ -67,8 +67,8 @@ def test_beam_escapes_the_garden_path():
 def test_length_normalisation_prefers_the_longer_output():
     tables = hand_tables({BOS: {EOS: 0.5, A: 0.5}, A: {EOS: 0.95, A: 0.05}})
     # log .5 = -.693 alone; log(.5 * .95) = -.744, over (7/6) = -.638.
-    assert best(tables, 4, rules=replace(PLAIN, alpha=0.0)).ids == (EOS,)
-    assert best(tables, 4, rules=replace(PLAIN, alpha=1.0)).ids == (A, EOS)
+    assert best(tables, 4, rules=replace(PLAIN, length_penalty=0.0)).ids == (EOS,)
+    assert best(tables, 4, rules=replace(PLAIN, length_penalty=1.0)).ids == (A, EOS)
 
 
 def test_a_search_goes_on_while_a_long_output_may_still_win():
@@ -78,7 +78,7 @@ def test_a_search_goes_on_while_a_long_output_may_still_win():
     assert best(tables, 6).ids == (3, 4, 5, 6, 7, EOS)
     # Control: no output within this limit is long enough.
     assert best(tables, 2).ids == (EOS,)
-    assert best(tables, 6, rules=replace(PLAIN, alpha=0.0)).ids == (EOS,)
+    assert best(tables, 6, rules=replace(PLAIN, length_penalty=0.0)).ids == (EOS,)
 
 
 def test_coverage_prefers_the_output_that_saw_the_whole_source():
@@ -87,9 +87,16 @@ def test_coverage_prefers_the_output_that_saw_the_whole_source():
         attention=[[0, 0], [1, 0], [0, 0], [0, 0], [0, 1]],  # BOS sees the first, a the second
     )
     # log .4 - log .6 = -.405, against beta * log 1e-6 = -13.8 * beta for the position not seen.
-    assert best(tables, 4, rules=replace(PLAIN, alpha=0.0, beta=0.0)).ids == (EOS,)
-    assert best(tables, 4, rules=replace(PLAIN, alpha=0.0, beta=0.02)).ids == (EOS,)
-    assert best(tables, 4, rules=replace(PLAIN, alpha=0.0, beta=0.04)).ids == (A, EOS)
+    assert best(tables, 4, rules=replace(PLAIN, length_penalty=0.0, coverage_penalty=0.0)).ids == (
+        EOS,
+    )
+    assert best(tables, 4, rules=replace(PLAIN, length_penalty=0.0, coverage_penalty=0.02)).ids == (
+        EOS,
+    )
+    assert best(tables, 4, rules=replace(PLAIN, length_penalty=0.0, coverage_penalty=0.04)).ids == (
+        A,
+        EOS,
+    )
 
 
 @pytest.mark.parametrize("never", [-1e9, -np.inf])
@@ -97,7 +104,7 @@ def test_an_output_ends_only_where_eos_is_possible(never):
     """After a it is not, and a leads the beam; later b leads, and a may still not end."""
     tables = hand_tables({BOS: {A: 0.6, B: 0.4}, A: {A: 0.5, B: 0.5}, B: {EOS: 0.5, B: 0.5}})
     tables.logits[tables.logits == -1e9] = never
-    rules = replace(PLAIN, alpha=0.0)
+    rules = replace(PLAIN, length_penalty=0.0)
     found = outputs(search(tables, [9], rules, beam_width=2, n_best=2), 0)
     # .4 * .5; then of length 3 b b has .4 * .5 * .5 and a b .6 * .5 * .5.
     assert [each.ids for each in found] == [(B, EOS), (A, B, EOS)]

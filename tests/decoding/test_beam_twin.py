@@ -13,15 +13,15 @@ SEEDS = 20  # for each of the options, half of them with tables in which ties ar
 
 OPTIONS = [  # rules, beam_width, n_best
     (PLAIN, 4, 1),
-    (replace(PLAIN, alpha=0.0), 1, 1),
-    (replace(PLAIN, alpha=0.0), 4, 4),
-    (replace(PLAIN, alpha=0.6, beta=0.2), 3, 3),
-    (replace(PLAIN, alpha=0.0, beta=0.5), 5, 2),
-    (replace(PLAIN, alpha=1.3, shortest=3), 2, 2),
-    (replace(PLAIN, alpha=0.0, blocked_ngram=1), 4, 3),
-    (replace(PLAIN, alpha=0.6, blocked_ngram=2), 4, 1),
-    (replace(PLAIN, beta=0.3, shortest=2, blocked_ngram=3), 6, 3),
-    (replace(PLAIN, alpha=0.0, bos=6, eos=5, pad=2, shortest=4, blocked_ngram=2), 8, 8),
+    (replace(PLAIN, length_penalty=0.0), 1, 1),
+    (replace(PLAIN, length_penalty=0.0), 4, 4),
+    (replace(PLAIN, length_penalty=0.6, coverage_penalty=0.2), 3, 3),
+    (replace(PLAIN, length_penalty=0.0, coverage_penalty=0.5), 5, 2),
+    (replace(PLAIN, length_penalty=1.3, shortest=3), 2, 2),
+    (replace(PLAIN, length_penalty=0.0, blocked_ngram=1), 4, 3),
+    (replace(PLAIN, length_penalty=0.6, blocked_ngram=2), 4, 1),
+    (replace(PLAIN, coverage_penalty=0.3, shortest=2, blocked_ngram=3), 6, 3),
+    (replace(PLAIN, length_penalty=0.0, bos=6, eos=5, pad=2, shortest=4, blocked_ngram=2), 8, 8),
 ]
 
 
@@ -80,7 +80,7 @@ def test_a_twin_with_a_flaw_differs(flaw):
     ("vocabulary", "beam_width", "blocked"), [(1000, 4, 0), (257, 3, 2), (192, 1, 0), (640, 8, 0)]
 )
 def test_beam_search_of_a_large_vocabulary_equals_its_twin(vocabulary, beam_width, blocked):
-    rules = replace(PLAIN, alpha=0.0, blocked_ngram=blocked)
+    rules = replace(PLAIN, length_penalty=0.0, blocked_ngram=blocked)
     tables, limits = large_tables(vocabulary, 20, vocabulary), 1 + np.arange(20) % 5
     options = {"beam_width": beam_width, "n_best": beam_width}
     found = run(beam_search, tables, limits, rules, **options)

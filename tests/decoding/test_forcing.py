@@ -10,7 +10,7 @@ from seq2seq.decoding.forcing import force
 from seq2seq.decoding.greedy import greedy_search
 from seq2seq.decoding.sampling import sample
 
-RULES = replace(PLAIN, alpha=0.7, beta=0.3, shortest=2, blocked_ngram=3)
+RULES = replace(PLAIN, length_penalty=0.7, coverage_penalty=0.3, shortest=2, blocked_ngram=3)
 LIMITS = np.array([5, 1, 8, 3, 6, 8, 2, 4, 2, 3, 7, 2])
 
 

@@ -20,7 +20,7 @@ from seq2seq.decoding.greedy import greedy_search
 A, B = 3, 4
 RULES = [
     PLAIN,
-    replace(PLAIN, alpha=0.3, beta=0.5, shortest=4),
+    replace(PLAIN, length_penalty=0.3, coverage_penalty=0.5, shortest=4),
     replace(PLAIN, blocked_ngram=1),
     replace(PLAIN, bos=6, eos=4, pad=1, blocked_ngram=2, shortest=2),
 ]
@@ -70,7 +70,7 @@ def test_the_limit_ends_a_sentence_and_the_shortest_length_keeps_it_going():
 def test_blocked_ngrams_by_hand(size, expected):
     row = {A: 0.6, B: 0.3, EOS: 0.1}
     tables = hand_tables({BOS: row, A: row, B: row})
-    rules = replace(PLAIN, alpha=0.0, blocked_ngram=size)
+    rules = replace(PLAIN, length_penalty=0.0, blocked_ngram=size)
     (output,) = outputs(run(greedy_search, tables, [6], rules), 0)
     assert output.ids == expected
     # What is blocked keeps its share of the probability.

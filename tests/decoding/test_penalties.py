@@ -24,7 +24,7 @@ def forced(ids, rules, attention=None, source_mask=None):
     [(1, 1.0, 1.0), (7, 1.0, 2.0), (7, 0.0, 1.0), (7, 2.0, 4.0), (19, 0.5, 2.0)],
 )
 def test_length_penalties_worked_by_hand(length, alpha, expected):
-    output = forced([A] * (length - 1) + [EOS], replace(PLAIN, alpha=alpha))
+    output = forced([A] * (length - 1) + [EOS], replace(PLAIN, length_penalty=alpha))
     assert output.log_probability == pytest.approx(length * np.log(0.5), rel=1e-5)
     assert output.score == pytest.approx(length * np.log(0.5) / expected, rel=1e-5)
 
@@ -46,7 +46,7 @@ def attention(first, second):
     ],
 )
 def test_coverage_penalties_worked_by_hand(first, second, expected):
-    output = forced([A, EOS], replace(PLAIN, beta=0.2), attention(first, second))
+    output = forced([A, EOS], replace(PLAIN, coverage_penalty=0.2), attention(first, second))
     plain = forced([A, EOS], PLAIN, attention(first, second))
     assert plain.score == pytest.approx(2 * np.log(0.5) / (7 / 6), rel=1e-5)
     assert output.score - plain.score == pytest.approx(0.2 * expected, abs=1e-5)
@@ -56,6 +56,6 @@ def test_coverage_penalties_worked_by_hand(first, second, expected):
 @pytest.mark.parametrize(("real", "expected"), [(False, 0.0), (True, np.log(1e-6))])
 def test_padding_of_the_source_needs_no_coverage(real, expected):
     rows = attention([1, 0, 0], [0, 1, 0])
-    rules = replace(PLAIN, alpha=0.0, beta=1.0)
+    rules = replace(PLAIN, length_penalty=0.0, coverage_penalty=1.0)
     output = forced([A, EOS], rules, rows, source_mask=[True, True, real])
     assert output.score - output.log_probability == pytest.approx(expected, abs=1e-5)

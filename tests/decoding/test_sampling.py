@@ -22,7 +22,7 @@ from seq2seq.decoding.sampling import sample
 A, B, C = 3, 4, 5
 OPTIONS = [
     (PLAIN, {}),
-    (replace(PLAIN, alpha=0.5, beta=0.2), {"temperature": 0.6}),
+    (replace(PLAIN, length_penalty=0.5, coverage_penalty=0.2), {"temperature": 0.6}),
     (PLAIN, {"temperature": 1.7, "top_k": 3}),
     (PLAIN, {"top_p": 0.7}),
     (

@@ -9,12 +9,12 @@ from seq2seq.decoding.beam import beam_search
 from seq2seq.decoding.greedy import greedy_search
 
 LIMITS = [2, 9, 3, 12] * 6
-RULES = replace(PLAIN, beta=0.3, shortest=2, blocked_ngram=2)
+RULES = replace(PLAIN, coverage_penalty=0.3, shortest=2, blocked_ngram=2)
 
 
 def whole(search):
     def with_whole_batch(step_function, start, *arguments, **options):
-        return search(step_function, replace(start, shrinking=False), *arguments, **options)
+        return search(step_function, replace(start, compacting=False), *arguments, **options)
 
     return with_whole_batch
 
@@ -38,10 +38,10 @@ def sizes(search):
 )
 def test_a_whole_batch_gives_what_a_shrinking_one_gives(search, options, rules, mode):
     tables = random_tables(1, len(LIMITS), rules)
-    shrinking = run(search, tables, LIMITS, rules, mode=mode, **options)
+    compacting = run(search, tables, LIMITS, rules, mode=mode, **options)
     found = run(whole(search), tables, LIMITS, rules, mode=mode, **options)
     for sentence in range(len(LIMITS)):
-        assert_same(outputs(found, sentence), outputs(shrinking, sentence))
+        assert_same(outputs(found, sentence), outputs(compacting, sentence))
 
 
 def test_a_whole_batch_stays_whole():

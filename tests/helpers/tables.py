@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.decoding.rules import Rules
-from seq2seq.decoding.step import Start
+from seq2seq.decoding.step import SearchInputs
 
 PAD, BOS, EOS = 0, 1, 2
 PLAIN = Rules(bos=BOS, eos=EOS, pad=PAD)
@@ -69,10 +69,10 @@ def table_step(previous_ids, state, context):
 def start_of(logits, attention, source_mask, limits):
     """Where a search with `table_step` starts."""
     batch, (_, modulus, _, vocabulary) = tf.shape(logits)[0], logits.shape
-    return Start(
+    return SearchInputs(
         state=[tf.zeros((batch, 1, 1), tf.int32), tf.zeros((batch, 1), tf.int32)],
         context=[tf.reshape(logits, (batch, modulus**2, vocabulary)), attention],
-        limits=limits,
+        max_lengths=limits,
         source_mask=source_mask,
     )
 

@@ -75,8 +75,8 @@ class Sentence:
         """A prefix that ends in EOS as an output."""
         weights = np.array(prefix.weights)
         seen = np.clip(weights.astype(float).sum(axis=0), 1e-6, 1)[self.source_mask]
-        score = float(prefix.total) / ((5 + len(prefix.ids)) / 6) ** self.rules.alpha
-        score += self.rules.beta * np.log(seen).sum()
+        score = float(prefix.total) / ((5 + len(prefix.ids)) / 6) ** self.rules.length_penalty
+        score += self.rules.coverage_penalty * np.log(seen).sum()
         return Output(
             prefix.ids, score, float(prefix.total), np.array(prefix.log_probabilities), weights
         )

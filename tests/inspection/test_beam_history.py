@@ -28,11 +28,11 @@ from seq2seq.inspection.beam_history import beam_history, forced_log_probs
 A, B = 3, 4
 OPTIONS = [  # rules, beam_width, n_best
     (PLAIN, 4, 1),
-    (replace(PLAIN, alpha=0.0), 1, 1),
-    (replace(PLAIN, alpha=0.6, beta=0.2), 3, 3),
-    (replace(PLAIN, alpha=1.3, shortest=3), 2, 2),
+    (replace(PLAIN, length_penalty=0.0), 1, 1),
+    (replace(PLAIN, length_penalty=0.6, coverage_penalty=0.2), 3, 3),
+    (replace(PLAIN, length_penalty=1.3, shortest=3), 2, 2),
     (replace(PLAIN, blocked_ngram=1), 6, 3),
-    (replace(PLAIN, alpha=0.6, blocked_ngram=2, shortest=2), 8, 4),
+    (replace(PLAIN, length_penalty=0.6, blocked_ngram=2, shortest=2), 8, 4),
 ]
 
 
@@ -170,7 +170,7 @@ def test_a_search_by_hand():
     tables = hand_tables(
         {BOS: {A: 0.6, B: 0.4}, A: {EOS: 0.3, A: 0.35, B: 0.35}, B: {EOS: 0.9, A: 0.05, B: 0.05}}
     )
-    found = history(tables, 5, replace(PLAIN, alpha=0.0))
+    found = history(tables, 5, replace(PLAIN, length_penalty=0.0))
     assert [(each.ids, each.fate, each.fell_at) for each in found.hypotheses] == [
         ((), "continued", None),
         ((A,), "continued", None),
@@ -190,17 +190,17 @@ def test_a_search_by_hand():
 def test_an_output_that_a_better_one_beats_falls_at_that_ones_step():
     """EOS at once has .1; then a ends with .9 * .9."""
     tables = hand_tables({BOS: {EOS: 0.1, A: 0.9}, A: {EOS: 0.9, A: 0.1}})
-    found = history(tables, 5, replace(PLAIN, alpha=0.0))
+    found = history(tables, 5, replace(PLAIN, length_penalty=0.0))
     fates = {each.ids: (each.fate, each.fell_at) for each in found.hypotheses}
     assert fates[(EOS,)] == ("beaten", 2)
     assert fates[(A, EOS)] == ("finished", None)
-    both = history(tables, 5, replace(PLAIN, alpha=0.0), n_best=2)
+    both = history(tables, 5, replace(PLAIN, length_penalty=0.0), n_best=2)
     assert {each.fate for each in both.hypotheses if each.score} == {"finished"}
 
 
 def test_a_hypothesis_at_the_limit_is_too_long_or_ends():
     tables = hand_tables({BOS: {A: 0.6, B: 0.4}, A: {EOS: 0.5, A: 0.5}, B: {EOS: 0.5, A: 0.5}})
-    found = history(tables, 2, replace(PLAIN, alpha=0.0))
+    found = history(tables, 2, replace(PLAIN, length_penalty=0.0))
     fates = {each.ids: (each.fate, each.fell_at) for each in found.hypotheses}
     assert fates[(A,)] == ("ended", 2)
     assert fates[(B,)] == ("too_long", 2)
@@ -221,7 +221,7 @@ def test_forced_log_probabilities_are_whole_distributions():
 def test_what_is_no_sentence_is_refused():
     tables = random_tables(1, 2)
     two = start_of(*map(tf.constant, (tables.logits, tables.attention)), tables.source_mask, [3, 3])
-    two = replace(two, limits=tf.constant([3, 3]))
+    two = replace(two, max_lengths=tf.constant([3, 3]))
     with pytest.raises(ValueError, match="one sentence, not of 2"):
         beam_history(table_step, two, PLAIN, 2)
     with pytest.raises(ValueError, match="EOS at least"):
