@@ -9,7 +9,7 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 
-from data_prep.findings.corpus import Survey, survey_corpus
+from data_prep.findings.corpus import CorpusFindings, examine_corpus
 from data_prep.findings.finding import Remedy, Rules
 from data_prep.findings.options import (
     add_corpus_arguments,
@@ -51,24 +51,24 @@ def run(options: argparse.Namespace) -> str:
     """
     rules = Rules(options.longest, options.ratio)
     splits = read_splits(options, rules)
-    survey = survey_corpus(options.source, options.target, rules, splits)
-    report = "\n\n".join(_sections(options, survey, rules))
-    message = describe_unusable(options, survey)
+    corpus = examine_corpus(options.source, options.target, rules, splits)
+    report = "\n\n".join(_sections(options, corpus, rules))
+    message = describe_unusable(options, corpus)
     if message:
         raise UnusableCorpusError(message, report)
-    return f"{report}\n\n{_verdict(options, survey)}"
+    return f"{report}\n\n{_verdict(options, corpus)}"
 
 
-def _sections(options: argparse.Namespace, survey: Survey, rules: Rules) -> Iterator[str]:
+def _sections(options: argparse.Namespace, corpus: CorpusFindings, rules: Rules) -> Iterator[str]:
     rows: list[tuple[str, ...]] = [("", "lines", "words: mean", "median", "longest")]
-    files = zip((options.source, options.target), survey.lines, survey.words, strict=True)
+    files = zip((options.source, options.target), corpus.lines, corpus.words, strict=True)
     for path, lines, words in files:
         mean, median, longest = summarize(words)
         rows.append((str(path), f"{lines:,}", f"{mean:.1f}", f"{median:g}", f"{longest:,}"))
     yield format_table(rows, left={0})
-    yield from describe_findings(survey.findings, min(survey.lines), rules)
-    if survey.shifts:
-        yield describe_shifts(survey.shifts)
+    yield from describe_findings(corpus.findings, min(corpus.lines), rules)
+    if corpus.shifts:
+        yield describe_shifts(corpus.shifts)
 
 
 def summarize(lengths: Counter[int]) -> tuple[float, float, int]:
@@ -87,10 +87,10 @@ def summarize(lengths: Counter[int]) -> tuple[float, float, int]:
     return mean, sum(middle) / 2, max(lengths)
 
 
-def _verdict(options: argparse.Namespace, survey: Survey) -> str:
-    pairs = survey.lines[0]
-    mendable = any(finding.remedy is Remedy.MENDED for finding, _ in survey.findings)
-    work = ["leaves out the rest"] if survey.usable < pairs else []
+def _verdict(options: argparse.Namespace, corpus: CorpusFindings) -> str:
+    pairs = corpus.lines[0]
+    mendable = any(finding.remedy is Remedy.MENDED for finding, _ in corpus.findings)
+    work = ["leaves out the rest"] if corpus.usable < pairs else []
     work += ["mends lines"] if mendable else []
-    verdict = f"usable: {survey.usable:,} of {pairs:,} pairs"
+    verdict = f"usable: {corpus.usable:,} of {pairs:,} pairs"
     return f"{verdict}; `{clean_command(options)}` {' and '.join(work)}" if work else verdict

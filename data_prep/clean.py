@@ -16,9 +16,9 @@ from data_prep.findings.corpus import (
     Findings,
     Scripts,
     Tally,
+    examine_corpus,
     foreign_side,
     pair_scripts,
-    survey_corpus,
 )
 from data_prep.findings.finding import KEEPABLE, Finding, Remedy, Rules
 from data_prep.findings.options import add_corpus_arguments, describe_unusable, read_splits
@@ -63,17 +63,17 @@ def run(options: argparse.Namespace) -> str:
     rules = Rules(options.longest, options.ratio, kept)
     outputs = output_paths(options)
     splits = read_splits(options, rules)
-    survey = survey_corpus(options.source, options.target, rules, splits)
-    message = describe_unusable(options, survey)
+    corpus = examine_corpus(options.source, options.target, rules, splits)
+    message = describe_unusable(options, corpus)
     if message:
         raise DataError(message)
     examiner = Examiner(rules, splits)
-    kept_pairs, tallies = write_usable(options, outputs, examiner, survey.scripts)
-    sections = list(describe_findings(tallies, survey.lines[0], rules))
-    if survey.shifts:
-        sections.append(describe_shifts(survey.shifts))
+    kept_pairs, tallies = write_usable(options, outputs, examiner, corpus.scripts)
+    sections = list(describe_findings(tallies, corpus.lines[0], rules))
+    if corpus.shifts:
+        sections.append(describe_shifts(corpus.shifts))
     names = " and ".join(map(str, outputs))
-    sections.append(f"{names}: {kept_pairs:,} of {survey.lines[0]:,} pairs")
+    sections.append(f"{names}: {kept_pairs:,} of {corpus.lines[0]:,} pairs")
     return "\n\n".join(sections)
 
 

@@ -72,12 +72,12 @@ def measure(folder: Path, threads: int, precision: str) -> OwnSpeed:
 
     from seq2seq.config.loading import check_settings
     from seq2seq.data.subwords import PAD, Subwords
-    from seq2seq.training.corpus import epoch_batches, prefetched, survey
+    from seq2seq.training.corpus import count_corpus, epoch_batches, prefetched
     from seq2seq.training.train_step import Optimization
 
     config = check_settings(_settings(folder, precision, 1024), "benchmark")
     subwords = Subwords.load(folder / "subwords.model")
-    counts = survey(config, subwords)
+    counts = count_corpus(config, subwords)
     tokens_a_batch = SENTENCES * (counts.target_subwords / counts.kept + 1)
     config = check_settings(_settings(folder, precision, round(tokens_a_batch)), "benchmark")
     optimization = Optimization(config, subwords.size)

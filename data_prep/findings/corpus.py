@@ -41,7 +41,7 @@ Findings = dict[tuple[Finding, str], Tally]  # by kind, and by side or other pla
 
 
 @dataclass
-class Survey:
+class CorpusFindings:
     """What reading a corpus gave: findings by kind and place, words per line by side."""
 
     lines: tuple[int, int] = (0, 0)
@@ -52,15 +52,15 @@ class Survey:
     shifts: list[Shift] = field(default_factory=list)
 
 
-def survey_corpus(
+def examine_corpus(
     source: Path, target: Path, rules: Rules, splits: tuple[OtherSplit, ...] = ()
-) -> Survey:
+) -> CorpusFindings:
     """Reads two parallel files once; lines that one of them has more are only counted.
 
     Raises:
         DataError: a file cannot be read.
     """
-    survey = Survey()
+    corpus = CorpusFindings()
     examiner = Examiner(rules, splits)
     finder = ShiftFinder()
     by_scripts: dict[Scripts, Tally] = defaultdict(Tally)
@@ -72,16 +72,16 @@ def survey_corpus(
             continue
         pair = examiner.examine(*raws)
         for key in pair.findings:
-            survey.findings[key].add(counts[0])
-        for text, words in zip((pair.source, pair.target), survey.words, strict=True):
+            corpus.findings[key].add(counts[0])
+        for text, words in zip((pair.source, pair.target), corpus.words, strict=True):
             words[count_words(text)] += 1
         finder.add(count_letters(pair.source), count_letters(pair.target))
         if not pair.reason:
             by_scripts[pair_scripts(pair)].add(counts[0])
-    survey.lines = counts[0], counts[1]
-    survey.shifts = finder.finish()
-    _judge_scripts(survey, by_scripts, rules)
-    return survey
+    corpus.lines = counts[0], counts[1]
+    corpus.shifts = finder.finish()
+    _judge_scripts(corpus, by_scripts, rules)
+    return corpus
 
 
 def pair_scripts(pair: Pair) -> Scripts:
@@ -117,16 +117,18 @@ def dominant_scripts(counts: Mapping[Scripts, int]) -> Scripts:
     return dominant
 
 
-def _judge_scripts(survey: Survey, by_scripts: Mapping[Scripts, Tally], rules: Rules) -> None:
+def _judge_scripts(
+    corpus: CorpusFindings, by_scripts: Mapping[Scripts, Tally], rules: Rules
+) -> None:
     """Counts usable pairs, and those in another script than the rest of their side."""
     if Finding.SCRIPT not in rules.kept:
-        survey.scripts = dominant_scripts(
+        corpus.scripts = dominant_scripts(
             {scripts: tally.count for scripts, tally in by_scripts.items()}
         )
     for scripts, tally in by_scripts.items():
-        side = foreign_side(scripts, survey.scripts)
+        side = foreign_side(scripts, corpus.scripts)
         if side is None:
-            survey.usable += tally.count
+            corpus.usable += tally.count
         else:
-            place = f"{scripts[side].lower()} among {survey.scripts[side].lower()}, {SIDES[side]}"
-            survey.findings[Finding.SCRIPT, place].join(tally)
+            place = f"{scripts[side].lower()} among {corpus.scripts[side].lower()}, {SIDES[side]}"
+            corpus.findings[Finding.SCRIPT, place].join(tally)

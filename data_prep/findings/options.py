@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from data_prep.arguments import positive
-from data_prep.findings.corpus import Survey
+from data_prep.findings.corpus import CorpusFindings
 from data_prep.findings.finding import Rules
 from data_prep.findings.pair import OtherSplit, read_split
 
@@ -60,16 +60,16 @@ def read_splits(options: argparse.Namespace, rules: Rules) -> tuple[OtherSplit, 
     return tuple(read_split(source, target, rules) for source, target in options.against)
 
 
-def describe_unusable(options: argparse.Namespace, survey: Survey) -> str | None:
+def describe_unusable(options: argparse.Namespace, corpus: CorpusFindings) -> str | None:
     """Why nothing can be trained on these files, in one line; None where something can."""
     source, target = options.source, options.target
-    if survey.lines[0] != survey.lines[1]:
+    if corpus.lines[0] != corpus.lines[1]:
         return (
-            f"{source} has {survey.lines[0]} lines but {target} has {survey.lines[1]}; "
+            f"{source} has {corpus.lines[0]} lines but {target} has {corpus.lines[1]}; "
             "parallel files need equal counts"
         )
-    if not survey.usable:
-        return f"{source} and {target} hold no usable pair among {survey.lines[0]}; check the files"
+    if not corpus.usable:
+        return f"{source} and {target} hold no usable pair among {corpus.lines[0]}; check the files"
     return None
 
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from data_prep.miniature.adverbial_grammar import AdverbialGrammar
-from data_prep.miniature.dice import Dice
 from data_prep.miniature.lexicon import (
     ADJECTIVES,
     ANIMALS,
@@ -15,7 +14,7 @@ from data_prep.miniature.lexicon import (
     TODAY,
 )
 from data_prep.miniature.phrase_grammar import PhraseGrammar
-from data_prep.miniature.plans import (
+from data_prep.miniature.sentence_plan import (
     Clause,
     Determiner,
     Name,
@@ -27,6 +26,7 @@ from data_prep.miniature.plans import (
     parts_of,
     pronoun_for,
 )
+from data_prep.miniature.stable_random import StableRandom
 from data_prep.miniature.verbs import ACTIONS, BE, CAN, MODALS
 from data_prep.miniature.words import Case, Kind, Modal, Verb
 
@@ -41,11 +41,11 @@ NOT_PAST = (PRESENT, PRESENT, MODAL)
 class ClauseGrammar:
     """Draws one clause at a time."""
 
-    def __init__(self, dice: Dice):
-        """Draws from `dice`."""
-        self.dice = dice
-        self.phrases = PhraseGrammar(dice)
-        self.adverbials = AdverbialGrammar(dice, self.phrases)
+    def __init__(self, random: StableRandom):
+        """Draws from `random`."""
+        self.random = random
+        self.phrases = PhraseGrammar(random)
+        self.adverbials = AdverbialGrammar(random, self.phrases)
 
     def action(
         self,
@@ -55,9 +55,9 @@ class ClauseGrammar:
         denial: float = 0.0,
     ) -> Clause:
         """Someone does something; `denial` is the chance that they do not."""
-        verb = self.dice.pick(verbs)
+        verb = self.random.pick(verbs)
         subject = subject or self.phrases.subject(verb.animals)
-        tense, has_modal = self.dice.pick(moods)
+        tense, has_modal = self.random.pick(moods)
         modal = self._modal(verb) if has_modal else None
         if verb.stative:
             tense = Tense.PRESENT
@@ -67,10 +67,10 @@ class ClauseGrammar:
         manner = self.adverbials.manner(verb, subject)
         place = self.adverbials.place(verb)
         clause = Clause(subject, verb, tense, modal, False, receiver, thing, manner, place)
-        return replace(clause, negated=self.dice.chance(denial) and _deniable(clause))
+        return replace(clause, negated=self.random.chance(denial) and _deniable(clause))
 
     def _modal(self, verb: Verb) -> Modal:
-        return CAN if verb.stative else self.dice.pick(MODALS)
+        return CAN if verb.stative else self.random.pick(MODALS)
 
     def about(
         self,
@@ -81,8 +81,8 @@ class ClauseGrammar:
     ) -> Clause:
         """A second clause, about the same person where a pronoun can say so, or somebody else."""
         pronoun = pronoun_for(person)
-        same = pronoun if not is_new(person) and self.dice.chance(0.5) else None
-        if self.dice.chance(action):
+        same = pronoun if not is_new(person) and self.random.chance(0.5) else None
+        if self.random.chance(action):
             clause = self.action(same, moods=moods)
             names_itself = same and {clause.object, clause.receiver} & {*parts_of(person)}
             return self.about(person, action, moods, passing) if names_itself else clause
@@ -102,7 +102,7 @@ class ClauseGrammar:
 
     def state(self) -> Clause:
         """Somebody or something is old, small, red."""
-        things = self.dice.chance(0.4)
+        things = self.random.chance(0.4)
         nouns = (*ANIMALS, *GOODS, *CLOTHES)
         subject = self.phrases.noun_phrase(nouns) if things else self.phrases.subject(animals=True)
         if isinstance(subject, NounPhrase) and subject.determiner is Determiner.INDEFINITE:
@@ -113,31 +113,31 @@ class ClauseGrammar:
         """Somebody is happy, tired or friendly, and was not called so already."""
         said = person.adjective if isinstance(person, NounPhrase) else None
         moods = [mood for mood in MOODS if mood != said]
-        return Clause(person, BE, predicate=Predicate(self.dice.pick(moods)))
+        return Clause(person, BE, predicate=Predicate(self.random.pick(moods)))
 
     def _predicate(self, subject: Phrase) -> Predicate:
         kind, said = Kind.PERSON, None
         if isinstance(subject, NounPhrase):
             kind, said = subject.noun.kind, subject.adjective
         return Predicate(
-            self.dice.pick([each for each in ADJECTIVES if kind in each.kinds and each != said])
+            self.random.pick([each for each in ADJECTIVES if kind in each.kinds and each != said])
         )
 
     def comparison(self) -> Clause:
         """Two of a kind: "a red car is older than two chairs"."""
-        if self.dice.chance(0.3):
+        if self.random.chance(0.3):
             one: Phrase = self.phrases.name()
             other: Phrase = self.phrases.name()
             kind = Kind.PERSON
         else:
-            nouns = self.dice.pick((PEOPLE, ANIMALS, GOODS))
+            nouns = self.random.pick((PEOPLE, ANIMALS, GOODS))
             one, other = self.phrases.noun_phrase(nouns), self.phrases.noun_phrase(nouns)
             kind = nouns[0].kind
         if _same(one, other):
             return self.comparison()
         said = [each.adjective for each in (one, other) if isinstance(each, NounPhrase)]
         fitting = [each for each in COMPARABLE if kind in each.kinds and each not in said]
-        return Clause(one, BE, predicate=Predicate(self.dice.pick(fitting), other))
+        return Clause(one, BE, predicate=Predicate(self.random.pick(fitting), other))
 
 
 def _same(one: Phrase, other: Phrase) -> bool:

@@ -1,6 +1,6 @@
 """English sentences: subject, verb, object, place, time, and "do" in questions and denials."""
 
-from data_prep.miniature.plans import (
+from data_prep.miniature.sentence_plan import (
     WHO,
     Adverbial,
     Ask,

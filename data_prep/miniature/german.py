@@ -1,6 +1,6 @@
 """German words and phrases: declension of articles, adjectives and nouns; verb forms."""
 
-from data_prep.miniature.plans import (
+from data_prep.miniature.sentence_plan import (
     Adverbial,
     Clause,
     Determiner,

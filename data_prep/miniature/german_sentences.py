@@ -11,7 +11,7 @@ from data_prep.miniature.german import (
     prepositional,
     verbs_at_the_end,
 )
-from data_prep.miniature.plans import (
+from data_prep.miniature.sentence_plan import (
     WHO,
     Clause,
     Complex,

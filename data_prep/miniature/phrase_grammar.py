@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from data_prep.miniature.dice import Dice
 from data_prep.miniature.lexicon import (
     ADJECTIVES,
     AGES,
@@ -15,7 +14,7 @@ from data_prep.miniature.lexicon import (
     WOMEN,
     YOUNGSTERS,
 )
-from data_prep.miniature.plans import (
+from data_prep.miniature.sentence_plan import (
     HE,
     SHE,
     THEY,
@@ -29,6 +28,7 @@ from data_prep.miniature.plans import (
     Pronoun,
     parts_of,
 )
+from data_prep.miniature.stable_random import StableRandom
 from data_prep.miniature.words import Adjective, Gender, Kind, Noun
 
 _POSSESSIVES = (Determiner.MY, Determiner.HIS, Determiner.HER)
@@ -42,81 +42,81 @@ _NAMES = (
 class PhraseGrammar:
     """Draws phrases; `bare` allows a plural with neither article nor number ("letters")."""
 
-    def __init__(self, dice: Dice):
-        """Draws from `dice`."""
-        self.dice = dice
+    def __init__(self, random: StableRandom):
+        """Draws from `random`."""
+        self.random = random
 
     def noun_phrase(self, nouns: Sequence[Noun], bare: bool = False) -> NounPhrase:
         """One of the nouns with a determiner, and perhaps an adjective, a plural and a number."""
-        noun = self.dice.pick(nouns)
-        adjective = self.adjective(noun) if self.dice.chance(0.4) else None
-        plural = noun.german_plural != "-" and self.dice.chance(0.25)
+        noun = self.random.pick(nouns)
+        adjective = self.adjective(noun) if self.random.chance(0.4) else None
+        plural = noun.german_plural != "-" and self.random.chance(0.25)
         determiner = self._determiner(noun, plural)
         number = None
         if plural and determiner is Determiner.BARE:
-            number = None if bare and self.dice.chance(0.3) else self.dice.pick(NUMBERS)
-        elif plural and determiner is Determiner.DEFINITE and self.dice.chance(0.3):
-            number = self.dice.pick(NUMBERS)
+            number = None if bare and self.random.chance(0.3) else self.random.pick(NUMBERS)
+        elif plural and determiner is Determiner.DEFINITE and self.random.chance(0.3):
+            number = self.random.pick(NUMBERS)
         return NounPhrase(noun, determiner, adjective, number, plural)
 
     def _determiner(self, noun: Noun, plural: bool) -> Determiner:
         if plural:
             choices = [Determiner.DEFINITE, Determiner.BARE]
-            choices += [] if noun in STRANGERS else [self.dice.pick(_POSSESSIVES)]
-            return self.dice.pick(choices)
+            choices += [] if noun in STRANGERS else [self.random.pick(_POSSESSIVES)]
+            return self.random.pick(choices)
         if noun in FAMILY:
-            return self.dice.pick((Determiner.DEFINITE, self.dice.pick(_POSSESSIVES)))
-        if noun in STRANGERS or self.dice.chance(0.75):
-            return self.dice.pick(_ARTICLES)
-        return self.dice.pick(_POSSESSIVES)
+            return self.random.pick((Determiner.DEFINITE, self.random.pick(_POSSESSIVES)))
+        if noun in STRANGERS or self.random.chance(0.75):
+            return self.random.pick(_ARTICLES)
+        return self.random.pick(_POSSESSIVES)
 
     def adjective(self, noun: Noun) -> Adjective:
         """One that fits; no "young boy" ("junger Junge") and no "old girl"."""
         fitting = [each for each in ADJECTIVES if noun.kind in each.kinds]
         if noun in YOUNGSTERS:
             fitting = [each for each in fitting if each not in AGES]
-        return self.dice.pick(fitting)
+        return self.random.pick(fitting)
 
     def subject(self, animals: bool) -> Phrase:
         """Who acts: people, and animals where the verb allows."""
-        draw = self.dice.pick_weighted(((50, "noun"), (28, "pronoun"), (14, "name"), (8, "pair")))
+        draw = self.random.pick_weighted(((50, "noun"), (28, "pronoun"), (14, "name"), (8, "pair")))
         if draw == "pronoun":
-            return self.dice.pick((I, I, HE, SHE, WE, THEY))
+            return self.random.pick((I, I, HE, SHE, WE, THEY))
         if draw == "name":
             return self.name()
         if draw == "pair":
             return self.pair()
-        if animals and self.dice.chance(0.4):
+        if animals and self.random.chance(0.4):
             return self.noun_phrase(ANIMALS)
         return self.noun_phrase(PEOPLE)
 
     def name(self) -> Name:
         """A person by name."""
-        return self.dice.pick(_NAMES)
+        return self.random.pick(_NAMES)
 
     def pair(self) -> Pair:
         """Two different names, or two different people: "the boy and my sister"."""
-        if self.dice.chance(0.5):
+        if self.random.chance(0.5):
             first, second = self.name(), self.name()
             return self.pair() if first == second else Pair(first, second)
-        one, other = self.dice.pick(PEOPLE), self.dice.pick(PEOPLE)
+        one, other = self.random.pick(PEOPLE), self.random.pick(PEOPLE)
         if one == other:
             return self.pair()
         return Pair(self._plain(one), self._plain(other))
 
     def _plain(self, noun: Noun) -> NounPhrase:
-        owned = noun in FAMILY and self.dice.chance(0.5)
-        return NounPhrase(noun, self.dice.pick(_POSSESSIVES) if owned else Determiner.DEFINITE)
+        owned = noun in FAMILY and self.random.chance(0.5)
+        return NounPhrase(noun, self.random.pick(_POSSESSIVES) if owned else Determiner.DEFINITE)
 
     def other(self, subject: Phrase, nouns: Sequence[Noun], bare: bool = False) -> Phrase:
         """An object or receiver that cannot be mistaken for the subject."""
         if nouns[0].kind is Kind.PERSON:
-            draw = self.dice.pick_weighted(((65, "noun"), (20, "pronoun"), (15, "name")))
+            draw = self.random.pick_weighted(((65, "noun"), (20, "pronoun"), (15, "name")))
             if draw == "pronoun":
-                return self.dice.pick(_others(subject))
+                return self.random.pick(_others(subject))
             if draw == "name":
                 name = self.name()
-                return name if name not in parts_of(subject) else self.dice.pick(_others(subject))
+                return name if name not in parts_of(subject) else self.random.pick(_others(subject))
         taken = [part.noun for part in parts_of(subject) if isinstance(part, NounPhrase)]
         return self.noun_phrase([noun for noun in nouns if noun not in taken], bare)
 

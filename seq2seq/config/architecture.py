@@ -1,18 +1,18 @@
-"""The settings of the network: parts that combine freely, and the combinations that make no sense.
+"""Settings of the network: its parts, which combine freely, and the incompatible combinations.
 
 Every part of the LSTM era's translation networks is a word here; the published ones, by name, are
 `configs/<preset>.yaml`.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from seq2seq.config.combinations import MULTI_HEAD, refusals
-
 STRICT = ConfigDict(extra="forbid")
+MULTI_HEAD = ("multi_head", "multi_head_additive")
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Heads = Annotated[int, Field(ge=1, le=64)]
@@ -65,7 +65,7 @@ class ModelConfig:
     dropout: Share = 0.2  # on embeddings, between layers, and before the output layer
 
     def __post_init__(self) -> None:
-        """Refuses combinations that make no sense, each by name."""
+        """Rejects incompatible settings with an explanation."""
         for message in refusals(self):
             raise ValueError(message)
 
@@ -123,3 +123,101 @@ class ModelConfig:
     def tied_output(self) -> bool:
         """Whether the output layer's kernel is the target embedding."""
         return self.tied_embeddings in ("target", "all")
+
+
+def refusals(config: ModelConfig) -> Iterator[str]:
+    """An explanation of each incompatible combination: which settings it is, and what to do."""
+    for part in (_cell, _encoder, _bridge, _attention, _readout, _embeddings):
+        yield from part(config)
+
+
+def _cell(config: ModelConfig) -> Iterator[str]:
+    if config.cell in ("gru", "simple_rnn") and config.forget_bias != 1.0:
+        yield f"forget_bias: cell: {config.cell} has no forget gate"
+
+
+def _encoder(config: ModelConfig) -> Iterator[str]:
+    transforms = config.encoder == "transformer"
+    if transforms and config.units % config.encoder_heads != 0:
+        yield f"encoder_heads: {config.encoder_heads} does not divide units: {config.units}"
+    if config.reverse_source and (transforms or config.bidirectional != "none"):
+        yield "reverse_source is for an encoder that reads one way (bidirectional: none)"
+    if config.residual_from == 1:
+        yield (
+            "residual_from: 1 would add embeddings to the first layer's outputs; 2 is the first "
+            "that can be (0: none)"
+        )
+    widens = config.bidirectional == "first" and config.directions == "full"
+    if config.residual_from == 2 and widens and config.encoder_layers > 1:
+        yield (
+            f"residual_from: 2 would add {2 * config.units} units to {config.units} in the encoder "
+            "(bidirectional: first, directions: full); 3 is the first that can be"
+        )
+
+
+def _bridge(config: ModelConfig) -> Iterator[str]:
+    transforms = config.encoder == "transformer"
+    if config.bridge == "copy" and transforms:
+        yield (
+            "bridge: copy needs an encoder with states, and encoder: transformer has none; use "
+            "dense or zero"
+        )
+    reads_back = not transforms and config.bidirectional != "none"
+    if config.bridge == "copy" and reads_back and config.directions == "full":
+        yield (
+            f"bridge: copy needs encoder states of {config.units} units, and directions: full has "
+            f"{2 * config.units}; use dense or zero"
+        )
+    if config.bridge == "zero" and config.attention == "none":
+        yield "bridge: zero without attention would hide the source from the decoder"
+
+
+def _attention(config: ModelConfig) -> Iterator[str]:
+    attends = config.attention != "none"
+    if not attends and config.attention_reads != "top":
+        yield f"attention_reads: {config.attention_reads} needs attention (attention: none)"
+    if not attends and config.input_feeding:
+        yield "input_feeding feeds what attention gave back, and there is none (attention: none)"
+    if config.attention_reads == "before" and config.input_feeding:
+        yield "attention_reads: before feeds attention to the cell already; leave input_feeding out"
+    if config.attention == "dot" and config.memory_size != config.units:
+        yield (
+            f"attention: dot compares states of {config.units} units with a memory of "
+            f"{config.memory_size}; use general"
+        )
+    if config.attention in MULTI_HEAD and config.units % config.heads != 0:
+        yield f"heads: {config.heads} does not divide units: {config.units}"
+
+
+def _readout(config: ModelConfig) -> Iterator[str]:
+    attends = config.attention != "none"
+    if config.readout in ("top", "both") and config.readout_size is not None:
+        yield f"readout: {config.readout} has no size of its own; leave readout_size out"
+    if config.readout == "both" and not attends:
+        yield (
+            "readout: both is the top state beside what attention gave, and there is none "
+            "(attention: none)"
+        )
+    at_the_top = config.attention_reads == "top" or (
+        config.attention_reads == "bottom" and config.decoder_layers == 1
+    )
+    if config.readout == "top" and attends and at_the_top and not config.input_feeding:
+        yield (
+            "readout: top would drop what attention gave; use both or tanh, or let attention feed "
+            "a layer (input_feeding, or attention_reads: bottom below another layer)"
+        )
+
+
+def _embeddings(config: ModelConfig) -> Iterator[str]:
+    if config.tied_output and config.readout_width != config.embedding_size:
+        yield (
+            f"tied_embeddings: {config.tied_embeddings} makes the output layer as wide as the "
+            f"embeddings ({config.embedding_size}), and the readout has {config.readout_width}"
+        )
+    one_table = config.tied_embeddings in ("source", "all")
+    given = config.source_vectors is not None
+    if given and one_table and config.target_vectors != config.source_vectors:
+        yield (
+            f"tied_embeddings: {config.tied_embeddings} has one table for source and target; give "
+            "source_vectors and target_vectors the same file"
+        )

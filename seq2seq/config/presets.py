@@ -5,7 +5,7 @@ from typing import Any
 
 from seq2seq.errors import ConfigError
 
-MULTIPLE = 16  # scaled widths are multiples of it, so that heads and directions divide them
+WIDTH_MULTIPLE = 16  # scaled widths are multiples of it, so that heads and directions divide them
 WIDTHS = ("embedding_size", "units", "readout_size", "feed_forward")
 
 _RNMT_PLUS_DECODER: Mapping[str, Any] = {
@@ -127,7 +127,7 @@ def expand_preset(model: Mapping[str, Any], origin: str) -> dict[str, Any]:
     """The section `model` with a preset's settings in place of its name.
 
     `preset` names a published network; `size`, from 0.01 to 1, multiplies its widths (not its
-    depths), rounded to multiples of `MULTIPLE`. Whatever else the section says goes before.
+    depths), rounded to multiples of `WIDTH_MULTIPLE`. Whatever else the section says goes before.
 
     Raises:
         ConfigError: no such preset, a size out of range, or one without a preset.
@@ -151,5 +151,7 @@ def expand_preset(model: Mapping[str, Any], origin: str) -> dict[str, Any]:
             raise ConfigError(f"{origin}: model.size: from 0.01 to 1 (got {size!r})")
         for name in WIDTHS:
             if name in settings and size < 1:
-                settings[name] = max(1, round(settings[name] * size / MULTIPLE)) * MULTIPLE
+                settings[name] = (
+                    max(1, round(settings[name] * size / WIDTH_MULTIPLE)) * WIDTH_MULTIPLE
+                )
     return settings | given

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from seq2seq.data.subwords import WORD_START, Subwords
 
-CANDIDATES = 16  # segmentations kept for a word
+SEGMENTATIONS_KEPT = 16  # segmentations kept for a word
 WORDS_KEPT = 200_000  # words whose candidates stay in memory
 
 
@@ -47,7 +47,7 @@ class SubwordSampler:
 
     def _find_candidates(self, word: str) -> tuple[list[list[int]], list[float]]:
         """A word's segmentations, best first, and the upper ends of their shares of [0, 1)."""
-        found = self._subwords.segmentations(word, CANDIDATES)
+        found = self._subwords.segmentations(word, SEGMENTATIONS_KEPT)
         best = found[0][1]
         weights = [math.exp(self._smoothness * (score - best)) for _, score in found]
         total = sum(weights)

@@ -20,7 +20,7 @@ FEWEST_TIMES = 3  # in a row, for shorter phrases
 MOST_RATIO = 3.0  # of lengths in subwords, either way
 SHORT = 5  # subwords; up to here any ratio is usual
 
-WORD_START = "▁"
+SPACE_MARK = "▁"
 EOS_PIECE = "</s>"
 BYTE = re.compile("<0x([0-9A-F]{2})>")
 PUNCTUATION = string.punctuation + "„“”‚‘’«»‹›…–—¡¿。，、！？；：「」"
@@ -77,9 +77,9 @@ def words(pieces: list[str]) -> list[tuple[str, list[int]]]:
     """
     found: list[tuple[list[str], list[int]]] = []
     for text, numbers in _texts(pieces):
-        if not found or text.startswith(WORD_START):
+        if not found or text.startswith(SPACE_MARK):
             found.append(([], []))
-        found[-1][0].append(text.replace(WORD_START, ""))
+        found[-1][0].append(text.replace(SPACE_MARK, ""))
         found[-1][1].extend(numbers)
     return [("".join(texts), numbers) for texts, numbers in found]
 

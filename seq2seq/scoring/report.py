@@ -30,7 +30,7 @@ class System:
 
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """What the file says."""
 
     files: str  # what was translated and compared with

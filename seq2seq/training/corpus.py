@@ -20,11 +20,11 @@ from seq2seq.errors import DataError
 logger = logging.getLogger(__name__)
 
 PREFETCHED = 8  # batches
-CANDIDATES = 20  # translations of a source subword in the vocabulary shortlist
+TRANSLATIONS_KEPT = 20  # translations of a source subword in the vocabulary shortlist
 
 
 @dataclass(frozen=True)
-class Survey:
+class CorpusCounts:
     """Counts of a parallel corpus; lengths in subwords, BOS and EOS not counted."""
 
     pairs: int
@@ -71,7 +71,7 @@ def learn_subwords(config: RunConfig) -> Subwords:
     return train_subwords(itertools.chain.from_iterable(pairs), config.subwords)
 
 
-def survey(config: RunConfig, subwords: Subwords) -> Survey:
+def count_corpus(config: RunConfig, subwords: Subwords) -> CorpusCounts:
     """Reads the training text once and counts what training will see.
 
     Raises:
@@ -89,7 +89,7 @@ def survey(config: RunConfig, subwords: Subwords) -> Survey:
         else:
             source_subwords += lengths[0]
             target_subwords += lengths[1]
-    counts = Survey(pairs, empty, too_long, source_subwords, target_subwords)
+    counts = CorpusCounts(pairs, empty, too_long, source_subwords, target_subwords)
     if not counts.kept:
         raise DataError(
             f"{data.train_source} and {data.train_target} hold no usable pair: {pairs} lines, "
@@ -106,7 +106,7 @@ def learn_run_shortlist(config: RunConfig, subwords: Subwords) -> Shortlist:
         for source, target in read_pairs(data.train_source, data.train_target)
     )
     kept = (pair for pair in encoded if max(map(len, pair)) <= data.longest)
-    return learn_shortlist(kept, subwords.size, CANDIDATES)
+    return learn_shortlist(kept, subwords.size, TRANSLATIONS_KEPT)
 
 
 def evaluation_files(config: RunConfig) -> dict[str, tuple[Path, Path]]:
@@ -148,7 +148,7 @@ def prefetched(batches: Dataset) -> Dataset:
     return batches.prefetch(PREFETCHED)
 
 
-def report_left_out(counts: Survey, config: RunConfig) -> None:
+def report_left_out(counts: CorpusCounts, config: RunConfig) -> None:
     """Says how many pairs training will not see, and why."""
     if counts.empty or counts.too_long:
         logger.warning(

@@ -11,7 +11,7 @@ from seq2seq.config.loading import differences
 from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.run_folder import RunFolder
-from seq2seq.training.corpus import evaluation_files, learn_subwords, read_parallel, survey
+from seq2seq.training.corpus import count_corpus, evaluation_files, learn_subwords, read_parallel
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def create_if_missing(config: RunConfig, run: Path) -> None:
         read_parallel(source, target)  # all of the text is looked at before anything is written
     if not RunFolder.exists(run):
         subwords = learn_subwords(config)
-        survey(config, subwords)
+        count_corpus(config, subwords)
         RunFolder.create(run, config, subwords)
 
 

@@ -14,7 +14,7 @@ from seq2seq.inspection.figures.picture import save
 from seq2seq.run_folder import SCORES, RunFolder
 from seq2seq.scoring.by_length import bleu_by_length
 from seq2seq.scoring.comparison import Compared, Measured, compare, measure
-from seq2seq.scoring.report import Report, System
+from seq2seq.scoring.report import EvaluationReport, System
 from seq2seq.scoring.scores import Scores, corpus_scores
 from seq2seq.training.corpus import evaluation_files, read_parallel
 from seq2seq.translation.loading import load_translator
@@ -62,7 +62,7 @@ class Evaluation:
         if any(text.split() for text in self.sources):
             lengths = bleu_by_length(self.sources, systems, self.references)
             save(draw_bleu_by_length(lengths.bins, lengths.scores, lengths.counts), picture, "svg")
-        report = Report(
+        report = EvaluationReport(
             files=f"{self.source_path}, compared with {self.reference_path}",
             system=self.system,
             baseline=self.baseline,

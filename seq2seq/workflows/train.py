@@ -16,11 +16,11 @@ from seq2seq.run_folder import HISTORY, TENSORBOARD, RunFolder
 from seq2seq.training.corpus import (
     check_files,
     count_batches,
+    count_corpus,
     epoch_batches,
     learn_run_shortlist,
     prefetched,
     report_left_out,
-    survey,
 )
 from seq2seq.training.interrupts import interrupts_between_steps
 from seq2seq.training.run_lifecycle import create_if_missing, only_trainer, open_to_go_on
@@ -63,7 +63,7 @@ class Training:
         self._folder = folder
         self._reporter = reporter
         self._subwords = folder.subwords()
-        counts = survey(config, self._subwords)
+        counts = count_corpus(config, self._subwords)
         report_left_out(counts, config)
         self._validator = Validator(config, self._subwords)
         with seeded(config.training.seed):

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.config.sections import SubwordConfig
-from seq2seq.data.subword_regularization import CANDIDATES, SubwordSampler
+from seq2seq.data.subword_regularization import SEGMENTATIONS_KEPT, SubwordSampler
 from seq2seq.data.subwords import WORD_START, train_subwords
 
 SEEDS = range(4000)
@@ -36,7 +36,7 @@ def sampled(subwords, share=1.0, smoothness=0.2):
 
 def expected_shares(subwords, smoothness):
     """P(x) ** alpha over the likeliest segmentations, normalised."""
-    found = subwords.segmentations(WORD, CANDIDATES)
+    found = subwords.segmentations(WORD, SEGMENTATIONS_KEPT)
     weights = {tuple(ids): math.exp(score) ** smoothness for ids, score in found}
     return {ids: weight / sum(weights.values()) for ids, weight in weights.items()}
 

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_prep.__main__ import main
-from data_prep.findings.corpus import survey_corpus
+from data_prep.findings.corpus import examine_corpus
 from data_prep.findings.finding import KEEPABLE, Remedy, Rules
 
 
@@ -95,12 +95,12 @@ def test_check_finds_nothing_of_what_cleaning_removes(pairs, kept):
     rules = Rules(kept=frozenset(finding for finding in KEEPABLE if finding.option in kept))
     with tempfile.TemporaryDirectory() as folder:
         paths = write(Path(folder), pairs)
-        usable = survey_corpus(*paths, rules).usable
+        usable = examine_corpus(*paths, rules).usable
         output = Path(folder) / "out"
         assert clean(*paths, output, *options) == (0 if usable else 1)
         assert output.exists() == bool(usable)
         if usable:
-            after = survey_corpus(output / "a.en", output / "a.de", rules)
+            after = examine_corpus(output / "a.en", output / "a.de", rules)
             assert after.lines == (usable, usable)
             assert after.usable == usable
             assert all(finding.remedy is Remedy.REPORTED for finding, _ in after.findings)

@@ -21,7 +21,7 @@ from data_prep.miniature.lexicon import (
     TODAY,
     WHEN,
 )
-from data_prep.miniature.plans import (
+from data_prep.miniature.sentence_plan import (
     HE,
     IT,
     SHE,

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from seq2seq.config.architecture import ModelConfig
-from seq2seq.config.presets import MULTIPLE, PRESETS, WIDTHS, expand_preset
+from seq2seq.config.presets import PRESETS, WIDTH_MULTIPLE, WIDTHS, expand_preset
 from seq2seq.errors import ConfigError
 from seq2seq.models.translator import build_translator
 from seq2seq.models.weightless import draw_without_weights
@@ -143,8 +143,8 @@ def test_a_size_scales_widths_alone_to_a_network_that_makes_sense(preset, size):
         if name not in WIDTHS:
             assert scaled[name] == value
         elif size < 1:
-            assert scaled[name] % MULTIPLE == 0
-            assert abs(scaled[name] - size * value) <= MULTIPLE
+            assert scaled[name] % WIDTH_MULTIPLE == 0
+            assert abs(scaled[name] - size * value) <= WIDTH_MULTIPLE
     ModelConfig(**scaled)
 
 

@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.scoring.comparison import compare, measure
-from seq2seq.scoring.report import LISTED, Report, System
+from seq2seq.scoring.report import LISTED, EvaluationReport, System
 
 SOURCES = ["The dog sleeps.", "The cat reads <b>.", "It is late & dark here."]
 REFERENCES = ["Der Hund schläft.", "Die Katze liest <b>.", "Es ist spät & dunkel hier."]
 OURS = ["Der Hund schläft.", "Die Katze <script>", "Es ist spät & dunkel hier."]
 THEIRS = ["", "Die Katze liest <b>.", "It is late & dark here."]
 TEXTS = st.lists(st.tuples(*[st.text(max_size=15)] * 4), min_size=1, max_size=4)
-PLAIN = Report(
+PLAIN = EvaluationReport(
     files="test.en, compared with test.de",
     system=System("runs/ours", OURS),
     baseline=None,
@@ -101,7 +101,7 @@ def test_long_lists_end():
 @given(TEXTS)
 def test_any_text_is_shown_as_it_is(rows):
     sources, references, ours, theirs = map(list, zip(*rows, strict=True))
-    page = Report(
+    page = EvaluationReport(
         files="files",
         system=System("ours", ours),
         baseline=System("theirs", theirs),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.check import summarize
-from data_prep.findings.corpus import dominant_scripts, foreign_side, survey_corpus
+from data_prep.findings.corpus import dominant_scripts, examine_corpus, foreign_side
 from data_prep.findings.finding import Finding, Rules
 
 ENGLISH = "sentence number {} in English"
@@ -19,7 +19,7 @@ def survey(folder, pairs, rules=Rules()):  # noqa: B008 (frozen)
     paths = folder / "a.en", folder / "a.de"
     for path, side in zip(paths, zip(*pairs, strict=True), strict=True):
         path.write_text("".join(f"{text}\n" for text in side), encoding="utf-8", newline="")
-    return survey_corpus(*paths, rules)
+    return examine_corpus(*paths, rules)
 
 
 def numbered(count, target=GERMAN, start=0):

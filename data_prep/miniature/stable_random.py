@@ -7,7 +7,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-class Dice:
+class StableRandom:
     """Uses `random.Random.random` alone: Python promises to keep its sequence for a given seed."""
 
     def __init__(self, seed: int):
