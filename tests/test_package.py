@@ -1,7 +1,9 @@
 """What `import seq2seq` offers."""
 
+import configparser
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -50,3 +52,16 @@ def test_importing_needs_no_tensorflow():
     code = "import sys, seq2seq; print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_installed_package_has_every_file_that_is_no_code():
+    root = Path(seq2seq.__file__).parent
+    configuration = configparser.ConfigParser()
+    configuration.read(root.parent / "setup.cfg")
+    patterns = configuration["options.package_data"]["seq2seq"].split()
+    declared = {path for pattern in patterns for path in root.glob(pattern)}
+    files = {
+        path for path in root.rglob("*") if path.is_file() and path.parent.name != "__pycache__"
+    }
+    assert {path for path in files if path.suffix != ".py"} == declared
+    assert len(declared) > 1

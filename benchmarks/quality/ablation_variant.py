@@ -45,7 +45,8 @@ class Result:
 
 def measure(config: RunConfig, run: Path, minutes: float | None) -> Result:
     """Trains, or goes on, to the end."""
-    from seq2seq.scoring.scores import bleu_interval, corpus_bleu
+    from seq2seq.scoring.comparison import bleu_interval
+    from seq2seq.scoring.scores import corpus_bleu
     from seq2seq.training.corpus import evaluation_files, read_parallel
     from seq2seq.translation.loading import load_translator
     from seq2seq.workflows.network_size import sizes_of
@@ -69,7 +70,7 @@ def measure(config: RunConfig, run: Path, minutes: float | None) -> Result:
         else statistics.median(row["target_tokens_per_second"] for row in rows),
         perplexity=best["validation_perplexity"],
         bleu=corpus_bleu(translations, references),
-        bleu_interval=bleu_interval(translations, references)[1],
+        bleu_interval=bleu_interval(translations, references),
         greedy_sentences_per_second=_speed(load_translator(run, {"beam_width": 1}), lines),
         beam_sentences_per_second=_speed(beam, lines),
     )

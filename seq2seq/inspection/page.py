@@ -1,16 +1,18 @@
 """One HTML page about one translation; it needs nothing but the pictures beside it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse } caption { text-align: left; font-style: italic }
-th, td { text-align: left; padding: .15rem .8rem .15rem 0; vertical-align: top }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
-figure { margin: 2rem 0 } img { max-width: 100% } .shared { color: #666 }
-"""
+import jinja2
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("seq2seq.inspection"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 FATES = {
     "ended": "only its end was kept",
@@ -44,7 +46,7 @@ class Outline:
 
 @dataclass(frozen=True)
 class Page:
-    """What the page says."""
+    """The contents of the page."""
 
     source: str
     translation: str
@@ -54,69 +56,9 @@ class Page:
     arrays: str  # the file of arrays
 
     def html(self) -> str:
-        """The whole document, every text escaped."""
-        figures = "\n".join(
-            f'<figure><img src="{escape(file)}" alt="{escape(caption)}">'
-            f"<figcaption>{escape(caption)}</figcaption></figure>"
-            for file, caption in self.pictures
-        )
-        return f"""<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>{escape(self.translation)}</title><style>{STYLE}</style></head>
-<body>
-<h1>{escape(self.translation)}</h1>
-<p>{escape(self.source)}</p>
-{self._tokens()}
-{self._hypotheses()}
-{figures}
-<p>All numbers: <a href="{escape(self.arrays)}">{escape(self.arrays)}</a></p>
-</body>
-</html>
-"""
+        """The whole document; every text is escaped."""
+        return _TEMPLATES.get_template("page.html.jinja").render(page=self, fates=FATES)
 
-    def _tokens(self) -> str:
-        rows = []
-        for token in self.tokens:
-            others = ", ".join(f"{piece} {share:.3f}" for piece, share in token.runners_up)
-            rows.append(
-                f'<tr><td>{escape(token.subword)}<td class="number">{token.probability:.3f}'
-                f"<td>{escape(others)}</tr>"
-            )
-        return _table(
-            "Each subword, how likely it was, and what else was likely there",
-            '<tr><th>written<th class="number">probability<th>runners-up</tr>',
-            rows,
-        )
-
-    def _hypotheses(self) -> str:
-        rows = []
-        for each in self.hypotheses:
-            shared = _shared_length(each.text, self.translation)
-            fate = FATES.get(each.fate, each.fate)
-            if each.fell_at is not None:
-                fate += f", at step {each.fell_at}"
-            score = "" if each.score is None else f"{each.score:.2f}"
-            rows.append(
-                f'<tr><td><span class="shared">{escape(each.text[:shared])}</span>'
-                f'{escape(each.text[shared:])}<td class="number">{each.log_probability:.2f}'
-                f'<td class="number">{score}<td>{escape(fate)}</tr>'
-            )
-        table = _table(
-            "Grey is what a hypothesis shares with the translation",
-            '<tr><th>hypothesis<th class="number">log-probability<th class="number">score'
-            "<th>what became of it</tr>",
-            rows,
-        )
-        return (
-            f"<details><summary>The search: {len(rows)} hypotheses</summary>\n{table}\n</details>"
-        )
-
-
-def _table(caption: str, heading: str, rows: Sequence[str]) -> str:
-    body = "\n".join(rows)
-    return f"<table><caption>{caption}</caption>\n{heading}\n{body}\n</table>"
-
-
-def _shared_length(one: str, other: str) -> int:
-    pairs = zip(one, other, strict=False)
-    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+    def shared_length(self, hypothesis: Outline) -> int:
+        """Characters at the beginning that a hypothesis has in common with the translation."""
+        return len(os.path.commonprefix([hypothesis.text, self.translation]))

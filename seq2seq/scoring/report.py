@@ -3,35 +3,50 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
+import jinja2
 from sacrebleu.metrics import CHRF
 
-from seq2seq.scoring.comparison import Compared, Measured
+from seq2seq.scoring.comparison import Measured
 
 LISTED = 50  # sentences in each list
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0 } caption { text-align: left; font-style: italic }
-th, td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top }
-tr { border-top: 1px solid #ddd } img { max-width: 100% }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-.small { font-size: .8rem; color: #555; overflow-wrap: anywhere }
-"""
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("seq2seq.scoring"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 @dataclass(frozen=True)
 class System:
-    """A translation of the text."""
+    """A translation of the text, by whoever made it."""
 
     name: str
     lines: Sequence[str]
 
 
 @dataclass(frozen=True)
+class Sentence:
+    """A line of the text in a list of sentences."""
+
+    line: int  # from 1
+    texts: Sequence[tuple[str, str]]  # label and text: source, reference, translations
+
+
+@dataclass(frozen=True)
+class SentenceList:
+    """Sentences worth a look, under a title that says why."""
+
+    title: str
+    sentences: Sequence[Sentence]
+
+
+@dataclass(frozen=True)
 class EvaluationReport:
-    """What the file says."""
+    """The contents of the file."""
 
     files: str  # what was translated and compared with
     system: System
@@ -42,67 +57,27 @@ class EvaluationReport:
     by_length: bytes  # an SVG picture; empty where no source has a word
 
     def html(self) -> str:
-        """The whole document, every text escaped."""
-        title = f"{self.system.name}: BLEU {self.measured[0].score:.2f}"
-        lists = "\n".join(self._lists())
-        return f"""<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style></head>
-<body>
-<h1>{escape(title)}</h1>
-<p>{len(self.sources):,} lines of {escape(self.files)}</p>
-{self._scores()}
-{self._remarks()}
-{self._picture()}
-{lists}
-</body>
-</html>
-"""
-
-    def _scores(self) -> str:
-        heading = '<th>metric<th class="number">score, 95 %'
-        if self.baseline:
-            name = escape(self.baseline.name)
-            heading += f'<th class="number">{name}<th class="number">gain<th class="number">p'
-        rows = []
-        for each in self.measured:
-            row = f'<td>{each.metric}<td class="number">{each.score:.2f} ± {each.interval:.2f}'
-            if isinstance(each, Compared):
-                row += (
-                    f'<td class="number">{each.baseline:.2f} ± {each.baseline_interval:.2f}'
-                    f'<td class="number">{each.gain:+.2f}<td class="number">{each.p_value:.3f}'
-                )
-            rows.append(f'{row}<td class="small">{escape(each.signature)}')
-        caption = "Lower is better for TER; a gain is an improvement in each"
-        return _table(caption, f"{heading}<th>signature", rows)
-
-    def _remarks(self) -> str:
+        """The whole document; every text is escaped."""
         systems = [each for each in (self.system, self.baseline) if each]
-        rows = []
-        for each in systems:
-            texts = list(zip(each.lines, self.sources, self.references, strict=True))
-            counts = (
-                sum(not line.strip() and bool(reference.strip()) for line, _, reference in texts),
-                sum(line.strip() == source.strip() != "" for line, source, _ in texts),
-                sum(2 * _words(line) < _words(reference) for line, _, reference in texts),
-                sum(_words(line) > 2 * _words(reference) for line, _, reference in texts),
-            )
-            numbers = "".join(f'<td class="number">{count:,}' for count in counts)
-            rows.append(f"<td>{escape(each.name)}{numbers}")
-        names = ("empty", "equal to the source", "under half as long", "over twice as long")
-        heading = "<th>" + "".join(f'<th class="number">{name}' for name in names)
-        return _table(
-            "Translations to look at; lengths in words, beside the reference", heading, rows
+        return _TEMPLATES.get_template("report.html.jinja").render(
+            report=self,
+            title=f"{self.system.name}: BLEU {self.measured[0].score:.2f}",
+            oddities=[(each.name, self._oddities(each)) for each in systems],
+            picture=base64.b64encode(self.by_length).decode(),
+            lists=self._lists(),
         )
 
-    def _picture(self) -> str:
-        if not self.by_length:
-            return ""
-        data = base64.b64encode(self.by_length).decode()
-        what = "BLEU by length of the source in words"
-        return f'<h2>{what}</h2>\n<p><img src="data:image/svg+xml;base64,{data}" alt="{what}"></p>'
+    def _oddities(self, system: System) -> tuple[int, int, int, int]:
+        """Numbers of lines that are empty, untranslated, much shorter, and much longer."""
+        texts = list(zip(system.lines, self.sources, self.references, strict=True))
+        return (
+            sum(not line.strip() and bool(reference.strip()) for line, _, reference in texts),
+            sum(line.strip() == source.strip() != "" for line, source, _ in texts),
+            sum(2 * _words(line) < _words(reference) for line, _, reference in texts),
+            sum(_words(line) > 2 * _words(reference) for line, _, reference in texts),
+        )
 
-    def _lists(self) -> list[str]:
+    def _lists(self) -> list[SentenceList]:
         ours = self._sentence_scores(self.system)
         rows = range(len(self.sources))
         worst = sorted(rows, key=ours.__getitem__)[:LISTED]
@@ -126,30 +101,17 @@ class EvaluationReport:
 
     def _list(
         self, title: str, rows: Sequence[int], ours: list[float], theirs: list[float] | None
-    ) -> str:
-        body = []
+    ) -> SentenceList:
+        sentences = []
         for row in rows:
-            lines = [("", self.sources[row]), ("reference", self.references[row])]
-            lines.append((f"{ours[row]:.1f}", self.system.lines[row]))
+            texts = [("", self.sources[row]), ("reference", self.references[row])]
+            texts.append((f"{ours[row]:.1f}", self.system.lines[row]))
             if self.baseline and theirs:
                 label = f"{self.baseline.name}, {theirs[row]:.1f}"
-                lines.append((label, self.baseline.lines[row]))
-            for place, (label, text) in enumerate(lines):
-                number = f"{row + 1:,}" if place == 0 else ""
-                body.append(
-                    f'<td class="number">{number}<td class="small">{escape(label)}'
-                    f'<td dir="auto">{escape(text)}'
-                )
-        heading = '<th class="number">line<th>chrF<th>text'
-        return f"<h2>{escape(title)}</h2>\n" + (
-            _table("", heading, body) if body else "<p>None.</p>"
-        )
+                texts.append((label, self.baseline.lines[row]))
+            sentences.append(Sentence(row + 1, texts))
+        return SentenceList(title, sentences)
 
 
 def _words(text: str) -> int:
     return len(text.split())
-
-
-def _table(caption: str, heading: str, rows: Sequence[str]) -> str:
-    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
-    return f"<table><caption>{escape(caption)}</caption>\n<tr>{heading}</tr>\n{body}\n</table>"

@@ -18,12 +18,12 @@ class Scores:
     ter_signature: str
 
     def as_dict(self) -> dict[str, float | str]:
-        """Field names to values."""
+        """The scores and signatures by their field names."""
         return asdict(self)
 
 
 def corpus_scores(translations: Sequence[str], references: Sequence[str]) -> Scores:
-    """Scores detokenised text against one reference a line, with sacreBLEU's defaults.
+    """Scores of detokenised text against one reference a line, with sacreBLEU's defaults.
 
     BLEU (13a) and chrF see case, TER does not.
 
@@ -43,12 +43,3 @@ def corpus_scores(translations: Sequence[str], references: Sequence[str]) -> Sco
 def corpus_bleu(translations: Sequence[str], references: Sequence[str]) -> float:
     """BLEU alone, unrounded; TER takes seconds on long corpora."""
     return BLEU(force=True).corpus_score(translations, [references]).score
-
-
-def bleu_interval(translations: Sequence[str], references: Sequence[str]) -> tuple[float, float]:
-    """Mean and half width of the 95 % interval of BLEU over 1,000 bootstrap samples of the lines.
-
-    Koehn 2004, https://aclanthology.org/W04-3250; drawn with a fixed seed.
-    """
-    score = BLEU(force=True).corpus_score(translations, [references], n_bootstrap=1000)
-    return score._mean, score._ci
