@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from html.entities import html5
 
+import ftfy
+from fontTools.unicodedata import script_extension, script_name
+
 from data_prep.findings.finding import Finding, Rules
 
 CHARACTERS_PER_WORD = 20  # as long as words get on average, over a line, in any spaced script
@@ -25,19 +28,14 @@ _UNSPACED = re.compile(  # Thai, Lao, Tibetan, Burmese, Khmer, kana, ideographs
     "\U00020000-\U0003ffff]"
 )
 
-# UTF-8 read as Windows-1252: the bytes behind the characters that Latin-1 reads in another way.
-_BYTES = {
-    ord(bytes([byte]).decode("cp1252")): byte
-    for byte in range(0x80, 0xA0)
-    if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
-}
-_FOLLOWERS = "".join(map(chr, (*range(0x80, 0xC0), *_BYTES)))  # what bytes of 80 to BF become
-# Quotation marks are among the followers, and a word in capitals can end in the first letter of a
-# pair: one that is neither without a capital before it nor with a small letter after it is let be.
-_GARBLED = re.compile(
-    f"(?<![A-Z\u00c0-\u00de])[\u00c2\u00c3][{_FOLLOWERS}]|[\u00c2\u00c3][{_FOLLOWERS}](?=[a-z])"
-    "|\u00e2(?:\u20ac|\u0080|\u201a\u00ac|\u201e\u00a2)|\u00ef\u00bb\u00bf|\ufffd"
+_DECODING = ftfy.TextFixerConfig(fix_c1_controls=False)  # these are mended as controls are
+# A word in capitals that ends in such a letter before a quotation mark or dash: healthy Portuguese
+# or Vietnamese, where ftfy would take letter and mark for the two bytes of one character.
+_CAPITAL_AT_END = re.compile(
+    "(?<=[A-Z\u00c0-\u00de])[\u00c2\u00c3](?=[\u2018-\u201e\u00ab\u00bb\u2039\u203a\u2026\u2013\u2014](?![a-z]))"
 )
+_EAST_ASIAN = {"Hani", "Hira", "Kana", "Bopo"}  # which stand in one sentence
+_ANY_SCRIPT = {"Zyyy", "Zinh", "Zzzz"}  # common, inherited, unknown
 
 
 @dataclass(frozen=True)
@@ -96,16 +94,15 @@ def is_blank(text: str) -> bool:
 
 
 def is_garbled(text: str) -> bool:
-    """Whether UTF-8 was read as Windows-1252 or Latin-1 here, or characters were lost before."""
+    """Whether UTF-8 was read as another encoding here, or characters were lost before.
+
+    >>> is_garbled("fÃ¼r"), is_garbled("für")
+    (True, False)
+    """
     if text.isascii():
         return False
-    if _GARBLED.search(text):
-        return True
-    try:
-        decoded = text.translate(_BYTES).encode("latin-1").decode("utf-8")
-    except ValueError:  # a character that no byte becomes, or bytes that are not UTF-8
-        return False
-    return sum(not each.isascii() for each in decoded) >= 2
+    text = _CAPITAL_AT_END.sub("A", text)
+    return "\ufffd" in text or ftfy.fix_encoding(text, _DECODING) != text
 
 
 def count_words(text: str) -> int:
@@ -142,11 +139,12 @@ def main_script(text: str) -> str:
 
 @cache
 def _script(letter: str) -> str:
-    name = unicodedata.name(letter, "UNNAMED").split(" ")[0].split("-")[0]
-    return "EAST ASIAN" if name in _EAST_ASIAN else name
-
-
-_EAST_ASIAN = {"CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "BOPOMOFO", "FULLWIDTH", "HALFWIDTH"}
+    """The script of a letter by its Unicode name, such as CYRILLIC; "" if it goes with any."""
+    scripts = script_extension(letter)
+    if scripts & _EAST_ASIAN:
+        return "EAST ASIAN"
+    code = min(scripts)
+    return "" if code in _ANY_SCRIPT else script_name(code).upper()
 
 
 def _without_entities(text: str) -> str:

@@ -86,6 +86,18 @@ def test_cyrillic_and_czech_read_as_western_text_are_found():
         assert not is_garbled(text)
 
 
+def test_garbled_capitals_are_told_from_capitals_before_a_quotation_mark():
+    assert is_garbled("MÜNCHEN".encode().decode("cp1252"))
+    assert is_garbled("MANHÃ”s") and not is_garbled("“MANHÃ” “IRMÔ")
+    assert is_garbled("“MANHÃ” fÃ¼r")
+
+
+def test_single_garbled_letters_are_found():
+    for text in ("Muž na ulici hraje na kytaru.", "voilà ", "Chœur debout"):
+        assert is_garbled(text.encode().decode("latin-1"))
+        assert not is_garbled(text)
+
+
 def test_bytes_that_are_not_utf8_are_named_once():
     assert examine_line(b"Z\xfcrich", RULES).findings == (Finding.INVALID,)
     assert examine_line("Z\ufffdrich".encode(), RULES).findings == (Finding.MOJIBAKE,)
@@ -125,6 +137,9 @@ def test_a_line_has_the_script_of_most_of_its_letters():
     assert main_script("Der Name Чехов ist russisch.") == "LATIN"
     assert main_script("Слово Word по-русски") == "CYRILLIC"
     assert main_script("これは日本語のカタカナです") == "EAST ASIAN"
+    assert main_script("ーーーーーーーーーーー") == "EAST ASIAN"  # a mark that both kana share
+    assert main_script("ﺍﻟﻌﺮﺑﻴﺔ ﻟﻐﺔ ﺟﻤﻴﻠﺔ") == "ARABIC"  # presentation forms
+    assert main_script("𝔸𝔹ℂ𝔻𝔼𝔽𝔾ℍ𝕀𝕁𝕂") == ""  # symbols of no script
     assert main_script("OK 12345678901234567890") == ""  # too few letters to tell
     assert main_script("abcdefабвгде") == ""  # no majority
 
