@@ -1,4 +1,4 @@
-"""Checks on command-line values: what fails here is wrong usage and exits with 2."""
+"""Checks of command-line values; a value that fails is wrong usage and exits with 2."""
 
 import argparse
 import re
@@ -13,7 +13,7 @@ def positive(text: str) -> int:
 
 
 def language(text: str) -> str:
-    """What stands after the dot of a file name, such as "en" or "pt-BR"."""
+    """A language that ends a file name, such as "en" or "pt-BR"."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+", text):
         raise argparse.ArgumentTypeError(
             f"{text!r} cannot end a file name; use letters, digits, - and _, such as en or pt-BR"

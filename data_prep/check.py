@@ -25,7 +25,7 @@ class UnusableCorpusError(DataError):
     """A corpus that cannot be trained on; `report` says what was found in it."""
 
     def __init__(self, message: str, report: str):
-        """Takes the one-line message and the report."""
+        """Makes an error of a one-line message and the report."""
         super().__init__(message)
         self.report = report
 
@@ -72,7 +72,11 @@ def _sections(options: argparse.Namespace, corpus: CorpusFindings, rules: Rules)
 
 
 def summarize(lengths: Counter[int]) -> tuple[float, float, int]:
-    """Mean, median and largest of numbers given with how often each occurs; 0 if there are none."""
+    """Mean, median and largest of counted numbers; 0 if there are none.
+
+    >>> summarize(Counter([1, 2, 2, 7]))
+    (3.0, 2.0, 7)
+    """
     total = lengths.total()
     if not total:
         return 0.0, 0.0, 0

@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> str:
 
 
 def output_paths(options: argparse.Namespace) -> tuple[Path, Path]:
-    """Where the copies go.
+    """Paths of the copies.
 
     Raises:
         DataError: an input cannot be read twice, or a copy would replace a file that is read.
@@ -107,6 +107,12 @@ def write_usable(
     options: argparse.Namespace, outputs: tuple[Path, Path], examiner: Examiner, dominant: Scripts
 ) -> tuple[int, Findings]:
     """Writes the mended usable pairs; both files appear when all is written.
+
+    Args:
+        options: with the files to read.
+        outputs: the files to write.
+        examiner: a new one, which has seen no pair.
+        dominant: the scripts of the corpus; pairs in others are left out.
 
     Returns:
         Number of pairs written; the pairs left out by their first reason, and the repairs of those

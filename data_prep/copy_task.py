@@ -13,13 +13,13 @@ PAD = 0
 
 @dataclass(frozen=True)
 class CopyTask:
-    """What sequences are made of. Ids: PAD, then the symbols, the distractors, the question."""
+    """The alphabet of the task. Ids: PAD, then the symbols, the distractors, the question."""
 
     symbols: int = 8  # one of which is shown
     distractors: int = 8  # kinds of token that stand between
 
     def __post_init__(self) -> None:
-        """Refuses a task that asks nothing."""
+        """Rejects a task that asks nothing."""
         if self.symbols < 2 or self.distractors < 1:
             raise ValueError(
                 "a task needs 2 symbols and 1 distractor at least "

@@ -18,7 +18,13 @@ class CorpusWriter:
         self._streams = streams
 
     def add(self, split: str, source: str, target: str) -> None:
-        """Adds one pair; neither sentence may hold a line end."""
+        """Adds one pair.
+
+        Args:
+            split: its name.
+            source: a sentence without line end.
+            target: its translation, without line end.
+        """
         source_stream, target_stream = self._streams[split]
         source_stream.write(source.encode("utf-8") + b"\n")
         target_stream.write(target.encode("utf-8") + b"\n")
@@ -31,7 +37,11 @@ def open_corpus(
 ) -> Iterator[CorpusWriter]:
     """Opens a corpus for writing; its files appear when the block ends without an exception.
 
-    The first of `splits` appears last: where there is a train.en, the other files are there too.
+    Args:
+        folder: made if it is not there.
+        splits: their names. The first one appears last: where there is a train.en, the other files
+            are there too.
+        languages: source and target, as files end in them.
 
     Raises:
         DataError: the folder or a file in it cannot be written.
@@ -54,7 +64,13 @@ def open_corpus(
 
 
 def describe_corpus(folder: Path, languages: tuple[str, str], counts: dict[str, int]) -> str:
-    """What was written, one line per split."""
+    """A report of a corpus, one line per split.
+
+    Args:
+        folder: where it was written.
+        languages: source and target, as files end in them.
+        counts: pairs of each split.
+    """
     return "\n".join(
         f"{folder / split}.{{{languages[0]},{languages[1]}}}: {count} pairs"
         for split, count in counts.items()

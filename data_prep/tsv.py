@@ -88,7 +88,12 @@ def run(options: argparse.Namespace) -> str:
 
 
 def choose_splits(pair_file: PairFile, sizes: Mapping[str, int], seed: int) -> dict[bytes, str]:
-    """The digests of the source sentences that do not go to train, each with its split.
+    """The split of each source sentence that does not go to train, by its digest.
+
+    Args:
+        pair_file: read once.
+        sizes: pairs of each split but train.
+        seed: another one splits differently.
 
     Raises:
         DataError: the file holds too few pairs to leave any for train.
@@ -113,7 +118,7 @@ def choose_splits(pair_file: PairFile, sizes: Mapping[str, int], seed: int) -> d
 
 
 def source_digest(source: str, seed: int) -> bytes:
-    """A number for the sentence that orders sentences by chance, differently for each seed."""
+    """A digest that orders sentences by chance, differently for each seed."""
     return hashlib.blake2b(source.encode(), digest_size=16, salt=b"%d" % (seed % 10**16)).digest()
 
 

@@ -1,4 +1,4 @@
-"""The run folder: everything a translator is, in files whose hashes the manifest holds.
+"""The run folder: settings, vocabulary and weights, in files whose hashes the manifest holds.
 
 The manifest is the commit point: at every save weights get names of their content, then the
 manifest points to them, then the old ones go. A kill at any moment leaves a folder that opens.
@@ -66,7 +66,13 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, config: RunConfig, subwords: Subwords) -> "RunFolder":
-        """Makes a run without weights; it takes its name when it is whole."""
+        """A new run without weights, which takes its name when it is whole.
+
+        Args:
+            path: of the folder; a link stays a link.
+            config: its settings, with the files whose hashes are kept.
+            subwords: its vocabulary.
+        """
         target = Path(os.path.realpath(path))  # a link stays a link
         making = hidden_sibling(target, ".new")
         if making.exists():  # left by a killed run
@@ -94,7 +100,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
-        """Opens a run and compares every file with its hash.
+        """The run at `path`, after every file was compared with its hash.
 
         Raises:
             RunError: no run, a newer format, or a file that is missing or was altered.
@@ -128,7 +134,7 @@ class RunFolder:
         return cls(path, manifest)
 
     def config(self) -> RunConfig:
-        """Every setting of the run."""
+        """The settings of the run."""
         text = (self.path / CONFIG).read_text(encoding="utf-8")
         return check_settings(yaml.safe_load(text), str(self.path / CONFIG))
 
@@ -185,7 +191,7 @@ class RunFolder:
             remove_leftovers(self.path / name)
 
     def check_trained_on(self, config: RunConfig) -> None:
-        """Compares the training and validation text with what the run was started on.
+        """Checks that the training and validation text is the one that the run was started on.
 
         Raises:
             RunError: a file was changed since.
@@ -198,7 +204,7 @@ class RunFolder:
                 )
 
     def replace_config(self, config: RunConfig) -> None:
-        """Settings that a resumed run was given anew."""
+        """Replaces the settings of a run that is resumed with others."""
         old, text = self.manifest["files"][CONFIG], dump_run_config(config).encode()
         self.manifest["files"][CONFIG] = f"{old} {hashlib.sha256(text).hexdigest()}"
         self._commit()  # both are right until the new file is there
@@ -206,7 +212,7 @@ class RunFolder:
         self._commit()
 
     def write_record(self, name: str, text: str) -> None:
-        """Writes history or scores: not needed to translate, so without a hash."""
+        """Writes history or scores, which no translation needs, so without a hash."""
         with write_atomically(self.path / name) as stream:
             stream.write(text.encode())
 

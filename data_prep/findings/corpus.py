@@ -1,4 +1,4 @@
-"""All pairs of two parallel files, read once: what was found, how often and where."""
+"""Findings in all pairs of two parallel files: how often, and in which lines."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ Scripts = tuple[str, str]  # of source and target; "" for none that dominates
 
 @dataclass
 class Tally:
-    """How many lines, and the numbers of the first few, from 1."""
+    """A number of lines, and the numbers of the first few, from 1."""
 
     count: int = 0
     examples: list[int] = field(default_factory=list)
@@ -42,7 +42,7 @@ Findings = dict[tuple[Finding, str], Tally]  # by kind, and by side or other pla
 
 @dataclass
 class CorpusFindings:
-    """What reading a corpus gave: findings by kind and place, words per line by side."""
+    """The result of reading a corpus: findings by kind and place, words per line by side."""
 
     lines: tuple[int, int] = (0, 0)
     usable: int = 0
@@ -55,7 +55,13 @@ class CorpusFindings:
 def examine_corpus(
     source: Path, target: Path, rules: Rules, splits: tuple[OtherSplit, ...] = ()
 ) -> CorpusFindings:
-    """Reads two parallel files once; lines that one of them has more are only counted.
+    """Findings in two parallel files, read once; lines that one of them has more are only counted.
+
+    Args:
+        source: plain or .gz.
+        target: plain or .gz.
+        rules: what counts as a finding.
+        splits: others, whose sentences must not occur here.
 
     Raises:
         DataError: a file cannot be read.
@@ -100,7 +106,7 @@ def foreign_side(scripts: Scripts, dominant: Scripts) -> int | None:
 def dominant_scripts(counts: Mapping[Scripts, int]) -> Scripts:
     """The script of nearly all lines of each side, "" where there is none.
 
-    What it makes of the pairs left, once those in other scripts are gone, is the same again.
+    The pairs that are left once those in other scripts are gone have the same ones.
     """
     dominant = ("", "")
     before = None

@@ -1,4 +1,4 @@
-"""What `check` reports in parallel text and `clean` leaves out or mends."""
+"""Kinds of findings, which `check` reports in parallel text and `clean` leaves out or mends."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Remedy(Enum):
-    """What `clean` does about a finding; the value heads a table of the report."""
+    """The action of `clean` on a finding; the value heads a table of the report."""
 
     LEFT_OUT = "pairs that clean leaves out"
     MENDED = "lines that clean mends"
@@ -14,7 +14,7 @@ class Remedy(Enum):
 
 
 class Finding(Enum):
-    """What can be wrong with a pair; a pair may have several, the first one is why it goes."""
+    """A fault of a pair; a pair may have several, and the first one is why it is left out."""
 
     INVALID = "bytes that are not UTF-8"
     BLANK_BOTH = "blank on both sides"
@@ -40,7 +40,7 @@ class Finding(Enum):
 
     @property
     def remedy(self) -> Remedy:
-        """What `clean` does about it."""
+        """The action of `clean`."""
         if self is Finding.TRANSLATIONS:
             return Remedy.REPORTED
         return Remedy.MENDED if self in _MENDED else Remedy.LEFT_OUT
@@ -75,7 +75,7 @@ KEEPABLE = (
 
 @dataclass(frozen=True)
 class Rules:
-    """What counts as a finding."""
+    """Bounds of what counts as a finding."""
 
     longest: int = 100  # words in a line; and 20 times as many characters
     ratio: float = 3.0  # longer side to shorter side, in words or in characters

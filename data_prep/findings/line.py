@@ -1,4 +1,4 @@
-"""One line of text: what is wrong with it, and the line mended."""
+"""Findings in one line of text, and the line mended."""
 
 import html
 import re
@@ -40,14 +40,14 @@ _ANY_SCRIPT = {"Zyyy", "Zinh", "Zzzz"}  # common, inherited, unknown
 
 @dataclass(frozen=True)
 class Line:
-    """A line after mending, and what was found in it."""
+    """A line after mending, and the findings in it."""
 
     text: str
     findings: tuple[Finding, ...]
 
 
 def examine_line(raw: bytes, rules: Rules) -> Line:
-    r"""Decodes and mends one line, which may end in "\n" or "\r\n"; bad bytes become U+FFFD."""
+    r"""The line of some bytes, which may end in "\n" or "\r\n"; bad bytes become U+FFFD."""
     body = raw.removesuffix(b"\n")
     findings = [Finding.LINE_END] if body.endswith(b"\r") else []
     body = body.removesuffix(b"\r")
@@ -70,9 +70,12 @@ def examine_line(raw: bytes, rules: Rules) -> Line:
 
 
 def mend(text: str, rules: Rules) -> tuple[str, list[Finding]]:
-    """The text with all repairs made that `rules` do not overlook, and which ones changed it.
+    """The text after all repairs that `rules` do not overlook, and the findings that changed it.
 
-    Mending twice is mending once: repairs that uncover each other's work are repeated.
+    Repairs that uncover each other's work are repeated, so that a mended text has nothing to mend.
+
+    >>> mend(" R&amp;D", Rules())
+    ('R&D', [<Finding.ENTITIES: 'HTML entities'>, <Finding.SPACE: 'space around the line'>])
     """
     if text.isascii() and text.isprintable() and "&" not in text and text == text.strip():
         return text, []
@@ -106,7 +109,11 @@ def is_garbled(text: str) -> bool:
 
 
 def count_words(text: str) -> int:
-    """Words between spaces; where a script writes none, two characters count as a word."""
+    """Number of words between spaces; where a script writes none, two characters count as a word.
+
+    >>> count_words("a dog runs"), count_words("狗在跑")
+    (3, 2)
+    """
     if text.isascii():
         return len(text.split())
     spaced, unspaced = _UNSPACED.subn(" ", text)
@@ -119,7 +126,7 @@ def has_spaces(text: str) -> bool:
 
 
 def count_letters(text: str) -> int:
-    """Characters, where one of East Asia counts as the two or three letters it stands for."""
+    """Number of letters; a character of East Asia counts as the two or three it stands for."""
     if text.isascii():
         return len(text)
     return len(text) + 2 * len(_IDEOGRAPH.findall(text)) + len(_SYLLABLE.findall(text))

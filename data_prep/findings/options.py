@@ -22,7 +22,7 @@ def ratio(text: str) -> float:
 
 
 def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two files, what counts as too long or too unequal, and other splits."""
+    """Adds the two files, the bounds of lengths and ratios, and other splits."""
     add = parser.add_argument
     add("source", type=Path, metavar="SOURCE", help="a sentence a line, plain or .gz")
     add("target", type=Path, metavar="TARGET", help="its translation on the same line")

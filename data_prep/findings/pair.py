@@ -1,4 +1,4 @@
-"""A pair of lines, and what is wrong with it for itself and beside the pairs before it."""
+"""Findings in a pair of lines, for itself and beside the pairs before it."""
 
 import hashlib
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _ORDER = {finding: place for place, finding in enumerate(Finding)}
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair after mending, and what was found in it and where: a side, or another file."""
+    """A pair after mending, and findings with their places: a side, or another file."""
 
     source: str
     target: str
@@ -48,7 +48,12 @@ class OtherSplit:
 
 
 def read_split(source: Path, target: Path, rules: Rules) -> OtherSplit:
-    """Reads another split, mended by the same rules.
+    """Another split, mended by the same rules.
+
+    Args:
+        source: plain or .gz.
+        target: plain or .gz.
+        rules: which repairs to overlook.
 
     Raises:
         seq2seq.errors.DataError: a file cannot be read.
@@ -61,14 +66,14 @@ class Examiner:
     """Examines pairs one after the other and remembers digests of those that are usable."""
 
     def __init__(self, rules: Rules, splits: tuple[OtherSplit, ...] = ()):
-        """Compares by `rules`, and with the sentences of other splits."""
+        """Makes one that compares by `rules`, and with the sentences of other splits."""
         self._rules = rules
         self._splits = splits
         self._pairs: set[bytes] = set()
         self._sources: set[bytes] = set()
 
     def examine(self, raw_source: bytes, raw_target: bytes) -> Pair:
-        """Mends a pair of lines and lists its findings."""
+        """The pair of two lines, mended, with its findings."""
         lines = [examine_line(raw, self._rules) for raw in (raw_source, raw_target)]
         texts = lines[0].text, lines[1].text
         findings = [
@@ -99,7 +104,16 @@ class Examiner:
 
 
 def compare_sides(source: str, target: str, rules: Rules) -> Iterator[tuple[Finding, str]]:
-    """What is wrong with two mended lines as translations of each other."""
+    """Findings in two lines as translations of each other.
+
+    Args:
+        source: mended.
+        target: mended.
+        rules: what counts as a finding.
+
+    Yields:
+        A finding and its place.
+    """
     blank = is_blank(source), is_blank(target)
     if all(blank):
         yield Finding.BLANK_BOTH, ""
@@ -114,7 +128,15 @@ def compare_sides(source: str, target: str, rules: Rules) -> Iterator[tuple[Find
 
 
 def lengths_differ(source: str, target: str, ratio: float) -> bool:
-    """Whether one side has more than `ratio` times the letters or the words of the other."""
+    """Whether one side has more than `ratio` times the letters or the words of the other.
+
+    Short texts never have.
+
+    Args:
+        source: mended.
+        target: mended.
+        ratio: above 1.
+    """
     letters = sorted((count_letters(source), count_letters(target)))
     if letters[1] > max(SHORT_LETTERS, ratio * letters[0]):
         return True

@@ -10,7 +10,13 @@ SHIFTS = 3  # passages named
 
 
 def describe_findings(findings: Findings, total: int, rules: Rules) -> Iterator[str]:
-    """One table per remedy that is called for: counts, shares of `total`, first lines."""
+    """Tables of findings, one for each remedy that there is: counts, shares, first lines.
+
+    Args:
+        findings: by kind and place.
+        total: the pairs that shares are of.
+        rules: whose bounds the tables name.
+    """
     order = list(Finding)
     for remedy in Remedy:
         keys = sorted(
@@ -24,7 +30,7 @@ def describe_findings(findings: Findings, total: int, rules: Rules) -> Iterator[
 
 
 def describe_shifts(shifts: list[Shift]) -> str:
-    """The first passages out of step, one a line."""
+    """A list of the first passages that are out of step, one a line."""
     rows = ["passages where lines fit their neighbours better (by lengths; borders +-50 lines)"]
     for shift in shifts[:SHIFTS]:
         away = f"{abs(shift.offset)} {'later' if shift.offset > 0 else 'earlier'}"
@@ -39,7 +45,12 @@ def describe_shifts(shifts: list[Shift]) -> str:
 
 
 def format_table(rows: list[tuple[str, ...]], left: set[int]) -> str:
-    """Aligned columns, those in `left` to the left; rows under the first are indented."""
+    """A table of aligned columns, those in `left` to the left; rows under the first are indented.
+
+    >>> print(format_table([("", "count"), ("dogs", "7")], left={0}))
+            count
+      dogs      7
+    """
     rows = [rows[0], *((f"  {first}", *rest) for first, *rest in rows[1:])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

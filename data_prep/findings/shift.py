@@ -1,4 +1,4 @@
-"""Passages that are out of step: line N fits line N + 1 of the other side, not its own line N.
+"""Passages that are out of step: line N fits line N + 1 of the other side, not line N.
 
 A sentence and its translation are about equally long, so over a passage the lengths of the two
 sides rise and fall together; where one line is missing they do so one line apart. (That lengths
@@ -31,10 +31,10 @@ class Shift:
 
 
 class ShiftFinder:
-    """Takes the lengths of pairs one at a time; `shifts` lists the passages out of step so far."""
+    """A finder of passages out of step, which takes the lengths of pairs one at a time."""
 
     def __init__(self) -> None:
-        """Holds the last few lines only."""
+        """Makes one that holds no more than the last few lines."""
         self.shifts: list[Shift] = []
         self._recent: deque[tuple[int, int]] = deque(maxlen=PASSAGE + 2 * FURTHEST)
         self._line = 0

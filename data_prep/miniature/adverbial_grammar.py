@@ -36,7 +36,7 @@ from data_prep.miniature.words import Expression, Noun, Verb, Where
 
 
 class AdverbialGrammar:
-    """Draws what says where, how and when."""
+    """A source of random adverbials of place, manner and time."""
 
     def __init__(self, random: StableRandom, phrases: PhraseGrammar):
         """Draws from `random`, with nouns from `phrases`."""
@@ -93,11 +93,11 @@ class AdverbialGrammar:
         return self.random.pick(PRESENT_TIMES)
 
     def future_time(self) -> Expression:
-        """For "will", "can" and the like: "tomorrow"."""
+        """A time for "will", "can" and the like: "tomorrow"."""
         return self.random.pick(FUTURE_TIMES)
 
     def past_time(self) -> Expression:
-        """For what is over: "yesterday", or a date."""
+        """A time that is over: "yesterday", or a date."""
         if self.random.chance(0.5):
             return self.random.pick(PAST_TIMES)
         day = 1 + self.random.pick(range(28))

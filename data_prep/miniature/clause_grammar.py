@@ -54,7 +54,14 @@ class ClauseGrammar:
         moods: tuple[Mood, ...] = ANY_MOOD,
         denial: float = 0.0,
     ) -> Clause:
-        """Someone does something; `denial` is the chance that they do not."""
+        """A clause in which someone does something.
+
+        Args:
+            subject: who; None: anybody.
+            verbs: to choose from.
+            moods: to choose from.
+            denial: the chance that they do not do it.
+        """
         verb = self.random.pick(verbs)
         subject = subject or self.phrases.subject(verb.animals)
         tense, has_modal = self.random.pick(moods)
@@ -79,7 +86,14 @@ class ClauseGrammar:
         moods: tuple[Mood, ...] = (PRESENT, PAST),
         passing: bool = False,
     ) -> Clause:
-        """A second clause, about the same person where a pronoun can say so, or somebody else."""
+        """A second clause, about the same person where a pronoun can say so, or somebody else.
+
+        Args:
+            person: whom the first clause is about.
+            action: the chance that somebody does something.
+            moods: of an action.
+            passing: whether a state has to be one that passes, such as being tired.
+        """
         pronoun = pronoun_for(person)
         same = pronoun if not is_new(person) and self.random.chance(0.5) else None
         if self.random.chance(action):
@@ -101,7 +115,7 @@ class ClauseGrammar:
         return replace(clause, time=self.adverbials.present_time())
 
     def state(self) -> Clause:
-        """Somebody or something is old, small, red."""
+        """A clause in which somebody or something is old, small, red."""
         things = self.random.chance(0.4)
         nouns = (*ANIMALS, *GOODS, *CLOTHES)
         subject = self.phrases.noun_phrase(nouns) if things else self.phrases.subject(animals=True)
@@ -110,7 +124,7 @@ class ClauseGrammar:
         return Clause(subject, BE, predicate=self._predicate(subject))
 
     def mood(self, person: Phrase) -> Clause:
-        """Somebody is happy, tired or friendly, and was not called so already."""
+        """A clause in which somebody is happy, tired or friendly, and was not called so already."""
         said = person.adjective if isinstance(person, NounPhrase) else None
         moods = [mood for mood in MOODS if mood != said]
         return Clause(person, BE, predicate=Predicate(self.random.pick(moods)))
@@ -124,7 +138,7 @@ class ClauseGrammar:
         )
 
     def comparison(self) -> Clause:
-        """Two of a kind: "a red car is older than two chairs"."""
+        """A comparison of two of a kind: "a red car is older than two chairs"."""
         if self.random.chance(0.3):
             one: Phrase = self.phrases.name()
             other: Phrase = self.phrases.name()

@@ -49,7 +49,13 @@ _HAVE = {Person.FIRST: "habe", Person.THIRD: "hat", Person.PLURAL: "haben"}
 
 
 def phrase(plan: Phrase, case: Case, negated: bool = False) -> str:
-    """The words of a phrase in one case; `negated` turns "ein" into "kein"."""
+    """The words of a phrase in one case.
+
+    Args:
+        plan: the phrase.
+        case: in which nouns, articles and adjectives stand.
+        negated: whether "ein" turns into "kein".
+    """
     if isinstance(plan, Name):
         return plan.name
     if isinstance(plan, Pronoun):
@@ -83,7 +89,13 @@ def _noun(plan: NounPhrase, case: Case) -> str:
 
 
 def prepositional(preposition: str, plan: Phrase, case: Case) -> str:
-    """A preposition and its phrase, contracted where German does so: "im Garten", "zur Schule"."""
+    """A preposition and its phrase, contracted where German does so: "im Garten", "zur Schule".
+
+    Args:
+        preposition: in German.
+        plan: the phrase.
+        case: that the preposition takes.
+    """
     words = f"{preposition} {phrase(plan, case)}".split(" ")
     start = _CONTRACTIONS.get(" ".join(words[:2]))
     return " ".join([start, *words[2:]]) if start else " ".join(words)

@@ -40,14 +40,17 @@ _NAMES = (
 
 
 class PhraseGrammar:
-    """Draws phrases; `bare` allows a plural with neither article nor number ("letters")."""
+    """A source of random phrases."""
 
     def __init__(self, random: StableRandom):
         """Draws from `random`."""
         self.random = random
 
     def noun_phrase(self, nouns: Sequence[Noun], bare: bool = False) -> NounPhrase:
-        """One of the nouns with a determiner, and perhaps an adjective, a plural and a number."""
+        """One of the nouns with a determiner, and perhaps an adjective, a plural and a number.
+
+        `bare` allows a plural with neither article nor number ("letters").
+        """
         noun = self.random.pick(nouns)
         adjective = self.adjective(noun) if self.random.chance(0.4) else None
         plural = noun.german_plural != "-" and self.random.chance(0.25)
@@ -71,14 +74,14 @@ class PhraseGrammar:
         return self.random.pick(_POSSESSIVES)
 
     def adjective(self, noun: Noun) -> Adjective:
-        """One that fits; no "young boy" ("junger Junge") and no "old girl"."""
+        """An adjective that fits; no "young boy" ("junger Junge") and no "old girl"."""
         fitting = [each for each in ADJECTIVES if noun.kind in each.kinds]
         if noun in YOUNGSTERS:
             fitting = [each for each in fitting if each not in AGES]
         return self.random.pick(fitting)
 
     def subject(self, animals: bool) -> Phrase:
-        """Who acts: people, and animals where the verb allows."""
+        """A subject: people, and animals where the verb allows."""
         draw = self.random.pick_weighted(((50, "noun"), (28, "pronoun"), (14, "name"), (8, "pair")))
         if draw == "pronoun":
             return self.random.pick((I, I, HE, SHE, WE, THEY))
@@ -109,7 +112,13 @@ class PhraseGrammar:
         return NounPhrase(noun, self.random.pick(_POSSESSIVES) if owned else Determiner.DEFINITE)
 
     def other(self, subject: Phrase, nouns: Sequence[Noun], bare: bool = False) -> Phrase:
-        """An object or receiver that cannot be mistaken for the subject."""
+        """An object or receiver that cannot be mistaken for the subject.
+
+        Args:
+            subject: of the same clause.
+            nouns: to choose from.
+            bare: whether a plural may have neither article nor number ("letters").
+        """
         if nouns[0].kind is Kind.PERSON:
             draw = self.random.pick_weighted(((65, "noun"), (20, "pronoun"), (15, "name")))
             if draw == "pronoun":

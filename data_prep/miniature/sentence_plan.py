@@ -1,4 +1,4 @@
-"""A sentence before it has words: who does what, when and where, the same for both languages."""
+"""Plans of sentences before they have words: who does what, when and where, in any language."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -39,7 +39,7 @@ class NounPhrase:
 
     @property
     def person(self) -> Person:
-        """What the verb agrees with."""
+        """The person that the verb agrees with."""
         return Person.PLURAL if self.plural else Person.THIRD
 
 
@@ -63,7 +63,7 @@ WHO = Pronoun(("who", "whom"), ("wer", "wen", "wem"), Person.THIRD)
 
 @dataclass(frozen=True)
 class Name:
-    """Anna or Paul: the same word in every case."""
+    """A name, such as Anna: the same word in every case."""
 
     name: str
     gender: Gender
@@ -72,7 +72,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two joined by "and", which makes a plural."""
+    """Two phrases joined by "and", which makes a plural."""
 
     first: "NounPhrase | Name"
     second: "NounPhrase | Name"
@@ -83,7 +83,7 @@ Phrase = NounPhrase | Pronoun | Name | Pair
 
 
 def is_new(phrase: Phrase) -> bool:
-    """True of "ein Buch" and "drei Bücher", which follow the place and are negated by "kein"."""
+    """Whether a phrase is indefinite, so that it follows the place and is negated by "kein"."""
     indefinite = (Determiner.INDEFINITE, Determiner.BARE)
     return isinstance(phrase, NounPhrase) and phrase.determiner in indefinite
 
@@ -121,14 +121,14 @@ Adverbial = PrepositionalPhrase | Expression
 
 @dataclass(frozen=True)
 class Predicate:
-    """What "is" says: "tired", or "bigger than the cat"."""
+    """The complement of "is": "tired", or "bigger than the cat"."""
 
     adjective: Adjective
     than: Phrase | None = None
 
 
 class Tense(Enum):
-    """The past is "has read" in English, "read" beside a time, and "hat gelesen" in German."""
+    """A tense; the past is "has read", or "read" beside a time, and in German "hat gelesen"."""
 
     PRESENT = 0
     PAST = 1

@@ -1,4 +1,4 @@
-"""Choices by chance that come out the same on every version of Python."""
+"""Random choices that are the same on every version of Python."""
 
 import random
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 
 
 class StableRandom:
-    """Uses `random.Random.random` alone: Python promises to keep its sequence for a given seed."""
+    """Choices by `random.Random.random` alone, whose sequence Python promises to keep."""
 
     def __init__(self, seed: int):
         """Starts the sequence that belongs to `seed`."""

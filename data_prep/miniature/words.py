@@ -1,4 +1,4 @@
-"""What the dictionary knows about a word: the forms that no rule predicts."""
+"""Words of the dictionary, with the forms that no rule predicts."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -21,7 +21,7 @@ class Case(Enum):
 
 
 class Person(Enum):
-    """What a verb agrees with; "we" and "they" share one form in both languages."""
+    """The person that a verb agrees with; "we" and "they" share one form in both languages."""
 
     FIRST = 0
     THIRD = 1
@@ -29,7 +29,7 @@ class Person(Enum):
 
 
 class Kind(Enum):
-    """What a noun stands for: decides which adjectives and verbs make sense with it."""
+    """The kind of thing that a noun stands for, which decides on its adjectives and verbs."""
 
     PERSON = 0
     ANIMAL = 1
@@ -39,7 +39,7 @@ class Kind(Enum):
 
 
 class Where(Enum):
-    """What a verb says about a place."""
+    """The places that a verb takes."""
 
     NOWHERE = 0
     PERHAPS = 1  # "reads the book (in the garden)"

@@ -54,8 +54,8 @@ class ModelConfig:
     scaled_scores: bool = True  # of dot and general attention: divided by the root of their width
     heads: Heads = 4  # of multi-head attention
     attention_reads: Literal["top", "bottom", "before"] = "top"  # the state that queries
-    input_feeding: bool = False  # what attention gave goes into the next step's input
-    readout: Literal["tanh", "maxout", "top", "both"] = "tanh"  # what the output layer gets
+    input_feeding: bool = False  # the context vector goes into the next step's input
+    readout: Literal["tanh", "maxout", "top", "both"] = "tanh"  # input of the output layer
     readout_size: PositiveInt | None = None  # of tanh and maxout; none: as the output layer needs
     tied_embeddings: Literal["none", "source", "target", "all"] = (
         "target"  # target = output; source = target; all three
@@ -71,7 +71,7 @@ class ModelConfig:
 
     @property
     def has_feedback(self) -> bool:
-        """Whether a decoder step needs what attention gave at the step before or at its start."""
+        """Whether a decoder step needs the context vector before its cell runs."""
         return self.input_feeding or self.attention_reads == "before"
 
     @property
@@ -93,14 +93,14 @@ class ModelConfig:
 
     @property
     def context_size(self) -> int:
-        """Units of what attention gives."""
+        """Units of the context vector, which attention gives."""
         if self.attention == "none":
             return 0
         return self.units if self.attention in MULTI_HEAD else self.memory_size
 
     @property
     def readout_width(self) -> int:
-        """Units that the output layer gets."""
+        """Units of the output layer's input."""
         if self.readout == "top":
             return self.units
         if self.readout == "both":

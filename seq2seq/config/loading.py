@@ -1,4 +1,4 @@
-"""YAML and `section.field=value` overrides to a checked `RunConfig`, and back to YAML."""
+"""A checked `RunConfig` from YAML and `section.field=value` overrides, and YAML from it."""
 
 import dataclasses
 import difflib
@@ -18,7 +18,7 @@ YAML_FAILURES = (ValueError, AttributeError, KeyError, TypeError, RecursionError
 
 
 def load_run_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
-    """Reads a YAML file, applies overrides such as "model.units=256", and checks the whole.
+    """The settings of a YAML file with overrides such as "model.units=256".
 
     `preset` and `size` in the section `model` stand for a published network's settings: see
     `expand_preset`.
@@ -72,7 +72,13 @@ def as_settings(config: RunConfig) -> dict[str, Any]:
 
 
 def differences(old: RunConfig, new: RunConfig, sections: tuple[str, ...]) -> list[str]:
-    """Settings of the named sections that differ, each as "section.field: old -> new"."""
+    """Settings that differ, each as "section.field: old -> new".
+
+    Args:
+        old: the settings before.
+        new: the settings after.
+        sections: names of the sections to compare.
+    """
     before, after = as_settings(old), as_settings(new)
     return [
         f"{section}.{name}: {before[section][name]} -> {after[section][name]}"
@@ -83,7 +89,7 @@ def differences(old: RunConfig, new: RunConfig, sections: tuple[str, ...]) -> li
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a name given twice; YAML alone would keep the last one."""
+    """A loader that refuses a name given twice; YAML alone would keep the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         names = [key.value for key, _ in node.value]

@@ -1,4 +1,4 @@
-"""Every setting there is: typed, ranged, frozen; an unknown name is refused.
+"""Every setting of a run: typed, ranged, frozen; an unknown name is refused.
 
 The sections are plain dataclasses checked by pydantic when they are made, in code and from YAML
 alike.
@@ -31,14 +31,14 @@ class DataConfig:
     batch_tokens: Annotated[int, Field(ge=16)] = 1024  # target subwords a batch, padding counted
 
     def __post_init__(self) -> None:
-        """Test files come in pairs."""
+        """Rejects half of a test set."""
         if (self.test_source is None) != (self.test_target is None):
             raise ValueError("test_source and test_target are given together or not at all")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class SubwordConfig:
-    """How text becomes ids; one vocabulary for both languages, fixed once training has started."""
+    """The vocabulary, one for both languages; fixed once training has started."""
 
     kind: Literal["unigram", "bpe", "word", "character"] = "unigram"
     vocabulary_size: Annotated[int, Field(ge=261)] = 8000  # 4 special and 256 byte pieces included
@@ -46,7 +46,7 @@ class SubwordConfig:
     sampling_smoothness: Annotated[float, Field(gt=0, le=1)] = 0.2  # Kudo's alpha: small = varied
 
     def __post_init__(self) -> None:
-        """Only the unigram kind knows more than one segmentation of a word."""
+        """Rejects sampling where a word has but one segmentation."""
         if self.sampling and self.kind != "unigram":
             raise ValueError(
                 f"sampling needs kind: unigram (got kind: {self.kind}, sampling: {self.sampling})"
@@ -55,7 +55,7 @@ class SubwordConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class TrainingConfig:
-    """How the weights are found."""
+    """Optimization, validation and checkpoints."""
 
     epochs: PositiveInt = 20
     steps: PositiveInt | None = None  # in place of epochs
@@ -76,7 +76,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class DecodingConfig:
-    """How outputs are searched; `seq2seq train` on a finished run takes changes over."""
+    """The search for outputs; `seq2seq train` on a finished run takes changes over."""
 
     beam_width: Annotated[int, Field(ge=1, le=100)] = 5  # 1 = greedy
     n_best: Annotated[int, Field(ge=1, le=100)] = 1  # outputs a sentence; samples, if sampling
@@ -98,7 +98,7 @@ class DecodingConfig:
     batch_tokens: Annotated[int, Field(ge=16)] = 1024  # source subwords a batch, padding counted
 
     def __post_init__(self) -> None:
-        """A beam cannot give more outputs than it keeps."""
+        """Rejects more outputs than a beam keeps."""
         if self.n_best > self.beam_width and not self.sampling:
             raise ValueError(
                 f"n_best needs a beam at least as wide "
@@ -108,7 +108,7 @@ class DecodingConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class RunConfig:
-    """Everything a run is made from."""
+    """All settings of a run."""
 
     data: DataConfig
     subwords: SubwordConfig = field(default_factory=SubwordConfig)

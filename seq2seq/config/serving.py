@@ -18,7 +18,7 @@ Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class BatchingConfig:
-    """How requests share runs of the model, and how many may wait."""
+    """Sharing of runs of the model among requests, and bounds of those that wait."""
 
     max_batch: PositiveInt = 32  # rows a run of the model
     max_rows: PositiveInt = 256  # rows a request; above max_batch they are run in pieces
@@ -30,7 +30,7 @@ class BatchingConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class RequestLimits:
-    """What one client may ask of the server's memory and patience."""
+    """Bounds of the memory and time that one client may take."""
 
     max_body: PositiveInt = 4 * 2**20  # bytes
     max_connections: PositiveInt = 512
@@ -40,7 +40,7 @@ class RequestLimits:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ServerConfig:
-    """Where the server listens, what the model is called there, and its bounds."""
+    """Address of the server, name of the model, and bounds."""
 
     name: Annotated[str, Field(pattern=r"^[^/:\s]+$")] = DEFAULT_NAME  # as in /v1/models/NAME
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Subwords inside the TensorFlow graph, through tensorflow-text: the ids of `Subwords`."""
+"""Subwords inside the TensorFlow graph, by tensorflow-text, with the same ids as `Subwords`."""
 
 import tensorflow as tf
 import tensorflow_text
@@ -7,7 +7,7 @@ from seq2seq.data.subwords import WORD_START, Subwords
 
 
 class GraphSubwords:
-    """Tokenises and detokenises string tensors.
+    """A tokenizer of string tensors.
 
     Seeding (`keras.utils.set_random_seed`) destroys live tensorflow-text tokenizers
     (tensorflow/text#570): make this object after seeding.
@@ -19,11 +19,11 @@ class GraphSubwords:
         )
 
     def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """(B,) strings to (B, None) int32 ids, without BOS and EOS."""
+        """Int32 ids (B, None) of strings (B,), without BOS and EOS."""
         return self.tokenizer.tokenize(texts)
 
     def decode(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        """(B, None) int32 ids to (B,) strings."""
+        """Strings (B,) of int32 ids (B, None)."""
         texts = self.tokenizer.detokenize(ids)
         texts = tf.strings.regex_replace(texts, WORD_START, " ")
         return tf.strings.regex_replace(texts, "^ +| +$", "")

@@ -1,4 +1,4 @@
-"""Which target subword translates which source subword: IBM Model 1, learned from pairs of ids.
+"""IBM Model 1: probabilities that a source subword is translated by a target subword.
 
 Brown et al. 1993, "The Mathematics of Statistical Machine Translation: Parameter Estimation",
 https://aclanthology.org/J93-2003, section 4.1. Every target subword was produced by one source
@@ -56,7 +56,7 @@ class _Block:
 
 
 def sample_pairs(pairs: Iterable[Pair], most_occurrences: int) -> list[Arrays]:
-    """As many pairs as fit the bound, spread evenly over however many there are.
+    """A sample of pairs, as many as fit the bound, spread evenly over the corpus.
 
     Pair n has the rank n * golden ratio modulo 1, and those of the lowest ranks are kept. The
     multiples of the golden ratio fall evenly, whatever their number, and in step with no period of
@@ -107,7 +107,7 @@ def learn_lexicon(pairs: Sequence[Arrays], vocabulary_size: int, iterations: int
 
 
 def _expected_counts(block: _Block, probabilities: np.ndarray) -> np.ndarray:
-    """How often each entry (K,) of a block is expected to align, given its probability (K,)."""
+    """Expected number of alignments (K,) of each entry of a block, given its probability (K,)."""
     weights = probabilities[block.which]
     totals = np.add.reduceat(weights, block.starts)
     weights /= np.repeat(totals, np.diff(block.starts, append=len(weights)))
@@ -125,7 +125,7 @@ def _grouped(pairs: Sequence[Arrays]) -> Iterable[Sequence[Arrays]]:
 
 
 def _occurrences(pairs: Sequence[Arrays], vocabulary_size: int) -> _Block:
-    """All occurrences of some pairs, NULL first in every target position."""
+    """The occurrences of some pairs, NULL first in every target position."""
     null = np.array([vocabulary_size])
     ids = np.concatenate([side for pair in pairs for side in pair])
     if ids.min() < 0 or ids.max() >= vocabulary_size:
@@ -141,5 +141,5 @@ def _occurrences(pairs: Sequence[Arrays], vocabulary_size: int) -> _Block:
 
 
 def _size(source: Sequence[int] | np.ndarray, target: Sequence[int] | np.ndarray) -> int:
-    """Occurrences that a pair counts for; one more for each target position is NULL's."""
+    """Occurrences that a pair counts for, those of NULL included."""
     return max((len(source) + 1) * len(target), LEAST_OCCURRENCES)

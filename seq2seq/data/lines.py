@@ -1,4 +1,4 @@
-r"""Text files read and written line by line: plain or .gz, UTF-8, lines end at "\n" alone.
+r"""Text files, line by line: plain or .gz, UTF-8, lines end at "\n" alone.
 
 `str.splitlines` would also split at U+2028, U+0085 and the form feed, and shift every line after
 them.

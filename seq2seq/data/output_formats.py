@@ -1,4 +1,4 @@
-"""How the translation of a line is written: as text, as tab-separated rows, as JSON."""
+"""Output formats of a translated line: text, tab-separated rows, JSON."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class LineOutput:
 
 @dataclass(frozen=True)
 class PartReport:
-    """What the network did with a line, or with one part of a line that was split."""
+    """Subwords, probabilities and attention of a line, or of one part of a line that was split."""
 
     source_tokens: list[str]  # EOS at the end
     tokens: list[str]  # of the best output, EOS at the end
@@ -30,7 +30,7 @@ class PartReport:
 
 @dataclass(frozen=True)
 class LineReport:
-    """Everything there is to say about the translation of one line."""
+    """The translation of one line, with all details of it."""
 
     line: int  # from 1
     outputs: list[LineOutput]  # best first; one that is "" for a blank line
@@ -39,12 +39,16 @@ class LineReport:
 
 
 def as_text(report: LineReport) -> str:
-    """The best translation."""
+    """The text of the best translation."""
     return report.outputs[0].text
 
 
 def as_tsv(report: LineReport) -> str:
-    """A row for each output: line, rank (from 1), score, log-probability, text."""
+    r"""A row for each output: line, rank (from 1), score, log-probability, text.
+
+    >>> as_tsv(LineReport(7, [LineOutput("ein\tHund", -0.5, -1.25)]))
+    '7\t1\t-0.5000\t-1.2500\tein Hund'
+    """
     return "\n".join(
         f"{report.line}\t{rank}\t{output.score:.{DECIMALS}f}\t"
         f"{output.log_probability:.{DECIMALS}f}\t{output.text.replace(chr(9), ' ')}"
@@ -53,7 +57,7 @@ def as_tsv(report: LineReport) -> str:
 
 
 def as_json(report: LineReport) -> str:
-    """One object, without line breaks."""
+    """A JSON object of everything in the report, without line breaks."""
     best = report.outputs[0]
     fields: dict[str, Any] = {
         "line": report.line,

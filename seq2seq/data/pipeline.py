@@ -1,4 +1,4 @@
-"""From two text files to training batches, as tf.data steps; nothing is ever held whole.
+"""Training batches from two text files, by tf.data steps that never hold a file whole.
 
 A step is a function dataset -> dataset, used as `pairs.apply(step(...))`. Every step is
 deterministic, so the batches of an epoch are a function of (files, settings, seed, epoch; and
@@ -28,7 +28,7 @@ BATCHES_SHUFFLED = 512  # of a window's sorted batches, and of the next window's
 
 
 def text_pairs(source_path: Path, target_path: Path) -> Dataset:
-    """Chunks of (number of the first line, source lines (n,), target lines (n,))."""
+    """A dataset of chunks: number of the first line, source lines (n,), target lines (n,)."""
 
     def chunks() -> Iterator[tuple[int, list[str], list[str]]]:
         lines = read_pairs(source_path, target_path)
@@ -45,9 +45,11 @@ def text_pairs(source_path: Path, target_path: Path) -> Dataset:
 
 
 def encode(encode_source: Encode, encode_target: Encode) -> Step:
-    """Chunks of text to single pairs of ids (S,), (T,), in order, encoded in parallel.
+    """A step from chunks of text to single pairs of ids (S,), (T,), in order, encoded in parallel.
 
-    Each function gets (lines (n,), number of the first line) and returns (n, None) ids.
+    Args:
+        encode_source: (lines (n,), number of the first line) -> ids (n, None).
+        encode_target: the same for the other side.
     """
 
     def encode_chunk(first: tf.Tensor, sources: tf.Tensor, targets: tf.Tensor) -> tuple:
@@ -59,7 +61,9 @@ def encode(encode_source: Encode, encode_target: Encode) -> Step:
 
 
 def keep_lengths(longest: int) -> Step:
-    """Drops pairs with an empty side or a side above `longest` subwords, BOS and EOS not counted.
+    """A step that drops pairs with an empty side, or one above `longest` subwords.
+
+    BOS and EOS are not counted.
 
     >>> pairs = tf.data.Dataset.from_tensors((tf.range(9), tf.range(3)))
     >>> len(list(pairs.apply(keep_lengths(longest=5))))
@@ -74,7 +78,7 @@ def keep_lengths(longest: int) -> Step:
 
 
 def batch_by_tokens(tokens: int, seed: int) -> Step:
-    """Pairs of ids to batches of pairs of similar length, in random order.
+    """A step from pairs of ids to batches of pairs of similar length, in random order.
 
     A batch holds (source_ids (B, S) ending in EOS, target_in (B, T) starting with BOS, target_out
     (B, T) ending in EOS), padded with PAD; B * T is at most `tokens` and B * S at most twice that,
@@ -102,14 +106,29 @@ def batch_by_tokens(tokens: int, seed: int) -> Step:
 
 
 def pad_in_order(sentences: int) -> Step:
-    """Pairs of ids to batches of `sentences` pairs as they come; shapes as in `batch_by_tokens`."""
+    """A step from pairs of ids to batches of `sentences` pairs, in order.
+
+    The shapes are those of `batch_by_tokens`.
+    """
     return lambda pairs: pairs.ragged_batch(sentences).map(_padded)
 
 
 def training_batches(
     chunks: Dataset, encode_step: Step, longest: int, shuffle_buffer: int, tokens: int, seed: int
 ) -> Dataset:
-    """The whole recipe for one epoch; see the steps for shapes."""
+    """The batches of one epoch, by all steps in their order.
+
+    Args:
+        chunks: text, from `text_pairs`.
+        encode_step: from `encode`.
+        longest: the most subwords of a side, BOS and EOS not counted.
+        shuffle_buffer: pairs held while shuffling.
+        tokens: the most target tokens in a batch, padding counted.
+        seed: of the order.
+
+    Returns:
+        Batches as `batch_by_tokens` has them.
+    """
     return (
         chunks.apply(encode_step)
         .apply(keep_lengths(longest))
@@ -121,7 +140,7 @@ def training_batches(
 def _cut(
     source_lengths: np.ndarray, target_lengths: np.ndarray, tokens: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Order by length, and the row splits of the batches within that order."""
+    """The order by length, and the row splits of the batches within that order."""
     order = np.lexsort((source_lengths, target_lengths))
     ends = [0]
     longest_source = 0

@@ -65,7 +65,7 @@ def read_vectors(path: Path, pieces: Sequence[str], size: int) -> WordVectors:
 
 
 def _is_header(line: str, size: int) -> bool:
-    """Whether this is word2vec's first line.
+    """Whether this is the first line of a word2vec file.
 
     Raises:
         DataError: it is, and says another size.

@@ -1,4 +1,4 @@
-"""Lines in windows that are worked on at once: full ones from files, prompt ones from pipes.
+"""Windows of lines that are translated at once: full ones from files, prompt ones from pipes.
 
 Windows are bounded by lines and by characters, so memory is constant whatever the lines hold.
 """
@@ -11,7 +11,10 @@ from typing import BinaryIO
 
 
 def windows(lines: Iterable[str], most_lines: int, most_characters: int) -> Iterator[list[str]]:
-    """Lines in order, as many at once as the bounds allow.
+    """Windows of lines, in order, each as full as the bounds allow.
+
+    >>> list(windows(["a", "bb", "c", "d"], most_lines=3, most_characters=3))
+    [['a', 'bb'], ['c', 'd']]
 
     Args:
         lines: read one at a time.
@@ -33,7 +36,7 @@ def windows(lines: Iterable[str], most_lines: int, most_characters: int) -> Iter
 def arriving_windows(
     lines: Iterable[str], most_lines: int, most_characters: int, patience: float
 ) -> Iterator[list[str]]:
-    """Lines in order, as many at once as have arrived; so output begins before input ends.
+    """Windows of the lines that have arrived, in order, so that output begins before input ends.
 
     A thread reads ahead, at most one window. It ends when this generator is closed, or, if it is
     then waiting for a line, when that line comes; it never keeps the interpreter from exiting. If
@@ -99,7 +102,7 @@ class _Arrivals:
             self._changed.notify_all()
 
     def next_window(self, patience: float) -> list[str]:
-        """Waits for the window; an empty one means that all lines were given out."""
+        """The next window, waited for; an empty one means that all lines were given out."""
         with self._changed:
             self._changed.wait_for(lambda: self._window or self._ended)
             while not (self._full() or self._ended):

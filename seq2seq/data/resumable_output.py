@@ -1,4 +1,4 @@
-"""An output file that a later run can go on with.
+"""An output file that a later run can resume.
 
 Until NAME is whole, two files stand beside it: `.NAME.partial`, its bytes so far, never compressed,
 and `.NAME.partial.json`, a note of the job and of how many input lines and bytes are done. A kill
@@ -31,7 +31,7 @@ START_OVER = "run without --resume to start over"
 
 @dataclass
 class _Note:
-    """Contents of the note beside a partial file."""
+    """The contents of the note beside a partial file."""
 
     job: dict[str, Any]
     lines: int = 0
@@ -40,7 +40,7 @@ class _Note:
 
 
 class PartialOutput:
-    """Writes a file so that a run that was stopped can be resumed; for a `with` block.
+    """A writer of a file whose run can be stopped and resumed; for a `with` block.
 
     The file takes its name when the block ends well. Otherwise what was written is kept for a run
     with `resume`. A name that ends in .gz is compressed at the end. A device or a pipe is written
@@ -73,7 +73,7 @@ class PartialOutput:
         return self._note.lines
 
     def __enter__(self) -> "PartialOutput":
-        """Opens the output, or what there is of it."""
+        """Opens the output, or the partial one that exists."""
         if self._direct:
             if self._resume:
                 raise DataError(f"{self._given} is no regular file; run without --resume")
@@ -161,7 +161,7 @@ class PartialOutput:
             stream.close()
 
     def _found_note(self) -> _Note:
-        """How far the run to resume came; nowhere if it was killed before its first note."""
+        """The note of the run to resume; a new one if it was killed before its first note."""
         size = os.fstat(self._stream.fileno()).st_size
         if not size and not self._sidecar.exists():
             return self._note
@@ -205,7 +205,7 @@ def _is_stream(path: Path) -> bool:
 
 
 def _read_note(path: Path) -> _Note:
-    """Reads a note; raises ValueError where there is none, or something else."""
+    """The note in a file; raises ValueError where there is none, or something else."""
     try:
         note = _Note(**json.loads(path.read_bytes()))
     except FileNotFoundError:
@@ -229,7 +229,7 @@ def _checksum(stream: BinaryIO, size: int) -> int:
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What differs, e.g. "beam_width was 5 and is 4"; names of nested values are dotted."""
+    """Differences of two jobs, e.g. "beam_width was 5 and is 4"; nested names are dotted."""
     before, now = _flat(old), _flat(new)
     return [
         f"{name} was {before.get(name, 'absent')} and is {now.get(name, 'absent')}"

@@ -1,8 +1,8 @@
-"""The vocabulary shortlist: which target subwords may translate a sentence.
+"""The vocabulary shortlist: the target subwords that may translate a sentence.
 
 The output layer then scores some hundreds of subwords in place of the whole vocabulary: the most
 frequent ones and the likeliest translations of each source subword, as Jean et al. 2015 do,
-https://arxiv.org/abs/1412.2007; how likely is what IBM Model 1 learns.
+https://arxiv.org/abs/1412.2007. IBM Model 1 says how likely a translation is.
 """
 
 import io
@@ -32,7 +32,7 @@ FIRST_ID = EOS + 1  # the special ids come before it
 
 @dataclass(frozen=True, eq=False)
 class Shortlist:
-    """Target subwords that may be used; special ids are never among them.
+    """The target subwords that may be written; special ids are never among them.
 
     Attributes:
         always: (F,) int32, sorted: allowed in every sentence.
@@ -78,7 +78,7 @@ class Shortlist:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Shortlist":
-        """Reads what `to_bytes` made.
+        """The shortlist in the bytes that `to_bytes` made.
 
         Raises:
             ValueError: these are not the bytes of a shortlist, or not all of them.
@@ -103,7 +103,7 @@ def learn_shortlist(
     always: int = ALWAYS,
     most_occurrences: int = MOST_OCCURRENCES,
 ) -> Shortlist:
-    """Learns from training pairs which subwords translate which.
+    """The shortlist of a corpus, from the subwords that translate each other in its pairs.
 
     Args:
         pairs: source and target ids, without BOS and EOS; read once, one at a time.
@@ -148,7 +148,7 @@ def _best_candidates(lexicon: Lexicon, vocabulary_size: int, most: int) -> np.nd
 
 
 def _check(always: np.ndarray, candidates: np.ndarray) -> None:
-    """Refuses what would let through a special id, or an id that the output layer lacks."""
+    """Rejects arrays that would let through a special id, or an id that the output layer lacks."""
     for name, array, axes in (("always", always, 1), ("candidates", candidates, 2)):
         if array.dtype != np.int32 or array.ndim != axes:
             raise ValueError(

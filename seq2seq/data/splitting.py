@@ -1,4 +1,4 @@
-"""Long lines in pieces that a translator can take: cut at sentence ends, elsewhere only if it must.
+"""Splitting of long lines into pieces that a translator can take, at sentence ends if possible.
 
 A piece is a span of the line without white space at its ends, so nothing but white space can be
 lost. White space is what `str.isspace` says.
@@ -41,7 +41,7 @@ NUMBER_GOES_ON = re.compile(r"\s*\d")
 
 
 def _marks(narrow: str, wide: str) -> re.Pattern[str]:
-    """Finds a run of marks with the quotes and brackets that it closes."""
+    """The pattern of a run of marks with the quotes and brackets that it closes."""
     narrow = re.escape(narrow)
     french = r"\s»(?!\w)"
     return re.compile(
@@ -61,7 +61,7 @@ JOINER = "\u200d"  # goes with the character after it too
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a line; `joint` is what goes before its translation: a space, or nothing."""
+    """A part of a line; `joint`, a space or nothing, goes before its translation."""
 
     text: str
     joint: str
@@ -95,7 +95,7 @@ def split_line(text: str, longest: int, count: Count) -> list[Piece]:
 
 
 class _Sizes:
-    """How many subwords the spans of a text have; each is counted once."""
+    """Numbers of subwords in spans of a text; each span is counted once."""
 
     def __init__(self, text: str, longest: int, count: Count) -> None:
         self.text, self.longest, self._count = text, longest, count
@@ -153,7 +153,7 @@ def _ends(text: str, run: re.Match[str], last: int) -> bool:
 
 
 def _fill(sizes: _Sizes, spans: list[Span], cut: Callable[[Span], list[Span]]) -> list[Span]:
-    """Cuts the spans that are too long into units, and puts as many as fit into each piece."""
+    """Pieces: spans that are too long are cut into units, and as many as fit put into each."""
     sizes.measure(spans)
     units = {span: cut(span) for span in spans if not sizes.fit(span)}
     pairs = [_whole(pair) for each in units.values() for pair in pairwise(each)]
@@ -168,7 +168,7 @@ def _fill(sizes: _Sizes, spans: list[Span], cut: Callable[[Span], list[Span]]) -
 
 
 def _pack(sizes: _Sizes, units: list[Span]) -> list[list[Span]]:
-    """Fills groups in order, by what each unit adds to the one before it."""
+    """Groups of units, filled in order by the subwords that each unit adds to the one before."""
     groups: list[list[Span]] = []
     size = 0
     for unit in units:
@@ -191,7 +191,7 @@ def _divide(sizes: _Sizes, group: list[Span]) -> list[list[Span]]:
 
 
 def _halve(sizes: _Sizes, spans: list[Span]) -> list[Span]:
-    """Halves the spans that are too long, again and again, between characters."""
+    """Spans, of which those that are too long are halved between characters until they fit."""
     while True:
         sizes.measure(spans)
         halved = [
@@ -225,5 +225,5 @@ def _inside_cluster(text: str, place: int) -> bool:
 
 
 def _whole(units: Sequence[Span]) -> Span:
-    """From the start of the first to the end of the last."""
+    """The span from the start of the first unit to the end of the last."""
     return units[0][0], units[-1][1]

@@ -1,4 +1,4 @@
-"""Subword regularisation: in training, a word is now and then segmented another way.
+"""Subword regularisation: random segmentations of some words in training.
 
 Kudo 2018, https://arxiv.org/abs/1804.10959, section 3.3: a segmentation x of a word is drawn with
 probability proportional to P(x) ** alpha among the likeliest few. Subwords of the unigram kind
@@ -15,12 +15,12 @@ from functools import lru_cache
 
 from seq2seq.data.subwords import WORD_START, Subwords
 
-SEGMENTATIONS_KEPT = 16  # segmentations kept for a word
+SEGMENTATIONS_KEPT = 16  # for a word
 WORDS_KEPT = 200_000  # words whose candidates stay in memory
 
 
 class SubwordSampler:
-    """Encodes text with segmentations drawn at random.
+    """An encoder of text that draws segmentations at random.
 
     Args:
         subwords: a vocabulary of the unigram kind.

@@ -1,4 +1,4 @@
-"""Subwords: one SentencePiece model for both languages, trained and used here.
+"""Subwords: one SentencePiece model for both languages, its training and its use.
 
 Byte fallback is always on, so any text can be encoded and decoded again (up to NFKC normalisation);
 the normaliser is part of the model file.
@@ -35,7 +35,7 @@ class SpecialIds:
 
 
 class Subwords:
-    """Text to ids and back, outside the graph.
+    """A vocabulary that turns text into ids and back, outside the graph.
 
     Args:
         model: contents of a SentencePiece .model file.
@@ -48,7 +48,7 @@ class Subwords:
 
     @classmethod
     def load(cls, path: Path) -> "Subwords":
-        """Reads a .model file."""
+        """The vocabulary in a .model file."""
         return cls(path.read_bytes())
 
     def encode(self, text: str) -> list[int]:
@@ -56,7 +56,7 @@ class Subwords:
         return self._processor.encode(text)
 
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
-        """`encode` of each text, at once."""
+        """Ids of each text, as `encode` gives them."""
         return self._processor.encode(list(texts))
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -69,7 +69,7 @@ class Subwords:
         return [self._processor.id_to_piece(int(i)) for i in ids]
 
     def normalize(self, text: str) -> str:
-        """The text that is segmented: NFKC, one space between words."""
+        """The normalised text that is segmented: NFKC, one space between words."""
         return self._processor.normalize(text)
 
     def segmentations(self, text: str, most: int) -> list[tuple[list[int], float]]:
@@ -82,7 +82,7 @@ class Subwords:
 
 
 def train_subwords(lines: Iterable[str], config: SubwordConfig) -> Subwords:
-    """Learns a vocabulary from the lines of both languages.
+    """The vocabulary learned from the lines of both languages.
 
     Raises:
         ConfigError: the corpus does not allow `vocabulary_size`.
@@ -137,7 +137,7 @@ def _with_text(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _explain(message: str, config: SubwordConfig) -> str:
-    """SentencePiece's complaint in terms of the setting."""
+    """An explanation of SentencePiece's complaint in terms of the setting."""
     size = config.vocabulary_size
     if highest := re.search(r"value <= (\d+)", message):
         return (

@@ -1,4 +1,4 @@
-"""One HTML page about one translation; it needs nothing but the pictures beside it."""
+"""An HTML page about one translation, which needs nothing but the pictures beside it."""
 
 import os
 from collections.abc import Sequence

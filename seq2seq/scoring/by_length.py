@@ -1,4 +1,4 @@
-"""BLEU by length of the source: where long sentences cost."""
+"""BLEU by length of the source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ EDGES = (1, 6, 11, 16, 21, 31)  # words; the first length of each bin
 
 @dataclass(frozen=True)
 class BleuByLength:
-    """Scores of systems in each bin of lengths; takes what `draw_bleu_by_length` needs."""
+    """Scores of systems in each bin of lengths, as `draw_bleu_by_length` needs them."""
 
     bins: list[tuple[int, int]]  # shortest and longest
     counts: np.ndarray  # (bins,) sentences
@@ -28,7 +28,7 @@ def bleu_by_length(
 ) -> BleuByLength:
     """Corpus BLEU of the sentences of each bin; bins without a sentence are left out.
 
-    Sentences are as long as their words are many, words being what stands between spaces.
+    The length of a sentence is its number of words, as spaces part them.
 
     Args:
         sources: texts that were translated.

@@ -1,4 +1,4 @@
-"""What a reader should look at in a translation: signs that the network lost its way.
+"""Quality flags: signs in a translation that the network lost its way.
 
 Attention is summed over the output as in the coverage penalty of Wu et al. 2016,
 https://arxiv.org/abs/1609.08144, section 7. No sign proves an error.
@@ -68,7 +68,7 @@ def flags(
 
 
 def words(pieces: list[str]) -> list[tuple[str, list[int]]]:
-    """Words with the numbers of their pieces; "</s>" belongs to none.
+    """The words of some pieces, with the numbers of their pieces; "</s>" belongs to none.
 
     Byte pieces are shown as the characters that they make, or as they are where they make none.
 

@@ -41,5 +41,5 @@ def corpus_scores(translations: Sequence[str], references: Sequence[str]) -> Sco
 
 
 def corpus_bleu(translations: Sequence[str], references: Sequence[str]) -> float:
-    """BLEU alone, unrounded; TER takes seconds on long corpora."""
+    """BLEU, unrounded, without the metrics that take seconds on long corpora."""
     return BLEU(force=True).corpus_score(translations, [references]).score

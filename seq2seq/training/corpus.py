@@ -72,7 +72,7 @@ def learn_subwords(config: RunConfig) -> Subwords:
 
 
 def count_corpus(config: RunConfig, subwords: Subwords) -> CorpusCounts:
-    """Reads the training text once and counts what training will see.
+    """Counts of the training text, read once.
 
     Raises:
         DataError: the sides have different numbers of lines, or no pair is usable.
@@ -131,7 +131,13 @@ def read_parallel(source_path: Path, target_path: Path) -> tuple[list[str], list
 
 
 def epoch_batches(config: RunConfig, subwords: Subwords, epoch: int) -> Dataset:
-    """The batches of an epoch (from 0), a function of settings, seed, and epoch alone."""
+    """The batches of an epoch, a function of settings, seed, and epoch alone.
+
+    Args:
+        config: the settings.
+        subwords: the vocabulary.
+        epoch: from 0.
+    """
     data = config.data
     return training_batches(
         text_pairs(data.train_source, data.train_target),
