@@ -7,8 +7,8 @@ import tensorflow as tf
 from seq2seq.config.architecture import ModelConfig
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.inspection.trace import trace
-from seq2seq.models.cells import CELLS, CellStep
 from seq2seq.models.decoder import Decoder
+from seq2seq.models.recurrent.cells import CELLS, CellStep
 from seq2seq.models.translator import build_translator
 from seq2seq.translation.search import make_engine, make_search
 from seq2seq.translation.serving_graph import StoredNetwork

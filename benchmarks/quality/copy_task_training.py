@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from data_prep.copy_task import PAD, CopyTask
-from seq2seq.models.recurrence import Kind, make_recurrence
+from seq2seq.models.recurrent.recurrence import Kind, make_recurrence
 
 WINDOW = 20  # steps
 

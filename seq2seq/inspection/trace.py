@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from seq2seq.models.cells import CellStep
 from seq2seq.models.decoder_parts import Vectors
 from seq2seq.models.embeddings import scaled
 from seq2seq.models.products import Tensor, product, value_of
-from seq2seq.models.recurrence import Recurrence
-from seq2seq.models.recurrent_loop import Operands
+from seq2seq.models.recurrent.cells import CellStep
+from seq2seq.models.recurrent.loop import Operands
+from seq2seq.models.recurrent.recurrence import Recurrence
 from seq2seq.models.translator import Layers, Translator, begin_decoding
 
 

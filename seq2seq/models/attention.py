@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from seq2seq.models.products import Projection, Tensor, value_of
-from seq2seq.models.recurrent_loop import Operands, Weights
+from seq2seq.models.recurrent.loop import Operands, Weights
 
 MASKED_SCORE = -1e9  # finite, so a fully masked row stays NaN-free
 

@@ -21,8 +21,8 @@ from seq2seq.models.decoder_parts import Context, Named, Part, Scoped, Vectors
 from seq2seq.models.multi_head import make_multi_head
 from seq2seq.models.products import Tensor, value_of
 from seq2seq.models.readout import make_readout
-from seq2seq.models.recurrence import Recurrence, dropped, make_recurrence
-from seq2seq.models.recurrent_loop import Operands, Weights
+from seq2seq.models.recurrent.loop import Operands, Weights
+from seq2seq.models.recurrent.recurrence import Recurrence, dropped, make_recurrence
 
 Noise = Callable[[int, Tensor], Tensor]  # (layer, its outputs) -> outputs with training's noise
 ATTENTION, READOUT = "attention/", "readout/"  # what names of their operands begin with

@@ -11,7 +11,7 @@ from keras import ops
 from seq2seq.config.architecture import ModelConfig
 from seq2seq.models.convolution import ConvolutionalFront
 from seq2seq.models.products import Tensor
-from seq2seq.models.recurrence import make_recurrence
+from seq2seq.models.recurrent.recurrence import make_recurrence
 from seq2seq.models.transformer import TransformerEncoder
 
 States = list[Tensor]  # h, or h and c, each (B, U)

@@ -17,7 +17,7 @@ from seq2seq.models.decoder import ATTENTION
 from seq2seq.models.decoder_parts import Part, Prepared
 from seq2seq.models.output_kernel import OutputKernel
 from seq2seq.models.products import Tensor, product, value_of
-from seq2seq.models.recurrent_loop import Operands
+from seq2seq.models.recurrent.loop import Operands
 from seq2seq.models.translator import Layers
 
 TABLE, MEMORY = "table/", "memory/"  # what names of products made beforehand begin with

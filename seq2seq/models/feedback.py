@@ -11,11 +11,11 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-from seq2seq.models.backend import Tensors
 from seq2seq.models.decoder import READOUT, AllPositions, Decoder, OnePosition, Source
 from seq2seq.models.decoder_parts import Part, Vectors
 from seq2seq.models.products import Tensor, product
-from seq2seq.models.recurrent_loop import Operands, Sequences, Weights, recurrent_loop
+from seq2seq.models.recurrent.backend import Tensors
+from seq2seq.models.recurrent.loop import Operands, Sequences, Weights, recurrent_loop
 
 EMBEDDED = "0/embedded"  # rows of the first layer's kernel, multiplied with before the loop
 

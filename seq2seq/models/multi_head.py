@@ -11,7 +11,7 @@ from keras import ops
 
 from seq2seq.models.attention import MASKED_SCORE, Attention, Sentences
 from seq2seq.models.products import Projection, Tensor, value_of
-from seq2seq.models.recurrent_loop import Operands
+from seq2seq.models.recurrent.loop import Operands
 
 
 @keras.saving.register_keras_serializable(package="seq2seq")

@@ -9,7 +9,7 @@ from seq2seq.config.architecture import ModelConfig
 from seq2seq.inspection.gradient_norms import gradient_norms
 from seq2seq.inspection.gradients import by_distance, reach
 from seq2seq.inspection.trace import RecordedCell, embedded, record
-from seq2seq.models.cells import CellStep
+from seq2seq.models.recurrent.cells import CellStep
 from seq2seq.models.translator import build_translator
 from seq2seq.training.train_step import seeded
 

@@ -7,7 +7,7 @@ import pytest
 
 from seq2seq.config.architecture import ModelConfig
 from seq2seq.inspection.trace import RecordedCell, trace
-from seq2seq.models.recurrence import make_recurrence
+from seq2seq.models.recurrent.recurrence import make_recurrence
 from seq2seq.models.translator import build_translator
 
 VOCABULARY, UNITS, SIZE = 20, 8, 5

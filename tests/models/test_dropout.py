@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from seq2seq.config.architecture import ModelConfig
-from seq2seq.models.recurrence import dropped, make_recurrence
+from seq2seq.models.recurrent.recurrence import dropped, make_recurrence
 from seq2seq.models.translator import build_translator
 
 CELLS = ("lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn")

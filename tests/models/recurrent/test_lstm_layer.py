@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.models.recurrence import Recurrence, make_recurrence
+from seq2seq.models.recurrent.recurrence import Recurrence, make_recurrence
 
 UNITS = 5
 

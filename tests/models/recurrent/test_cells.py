@@ -9,8 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.models.cells import CELLS, EPSILON, ForgetBias, LSTMCell, PeepholeLSTMCell
-from seq2seq.models.recurrence import Recurrence, make_recurrence
+from seq2seq.models.recurrent.cells import CELLS, EPSILON, ForgetBias, LSTMCell, PeepholeLSTMCell
+from seq2seq.models.recurrent.recurrence import Recurrence, make_recurrence
 
 UNITS, SIZE = 4, 3
 

@@ -7,10 +7,10 @@ from typing import Literal, get_args
 import keras
 from keras import ops
 
-from seq2seq.models.backend import Tensors
-from seq2seq.models.cells import CELLS, Cell, CellStep
 from seq2seq.models.products import Tensor, product, value_of
-from seq2seq.models.recurrent_loop import Operands, Sequences, Weights, recurrent_loop
+from seq2seq.models.recurrent.backend import Tensors
+from seq2seq.models.recurrent.cells import CELLS, Cell, CellStep
+from seq2seq.models.recurrent.loop import Operands, Sequences, Weights, recurrent_loop
 
 Kind = Literal["lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"]
 GATELESS = ("gru", "simple_rnn")  # without a forget gate
@@ -25,7 +25,7 @@ class Recurrence(keras.layers.Layer):
     follows it. cuDNN is never used.
 
     Args:
-        cell: see `seq2seq.models.cells`.
+        cell: see `seq2seq.models.recurrent.cells`.
         backward: reads from the last step to the first; outputs stay at their steps.
         precision: of matrix products, "float32" or "bfloat16".
         recurrent_dropout: share of h_(t-1) that is zeroed in training, in [0, 1), by one mask a
@@ -201,7 +201,7 @@ def make_recurrence(
     """A recurrent layer of a kind of cell.
 
     Args:
-        kind: lstm, peephole_lstm, layer_norm_lstm, gru or simple_rnn, see `seq2seq.models.cells`.
+        kind: lstm, peephole_lstm, layer_norm_lstm, gru or simple_rnn, see `seq2seq.models.recurrent.cells`.
         units: size of the output and of each state.
         backward: reads from the last step to the first; outputs stay at their steps.
         precision: of matrix products, "float32" or "bfloat16".

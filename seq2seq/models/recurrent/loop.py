@@ -19,8 +19,8 @@ from typing import Protocol
 
 from keras import ops
 
-from seq2seq.models.backend import Tensors, custom_gradient, scan, vector_jacobian_product
 from seq2seq.models.products import Tensor, product
+from seq2seq.models.recurrent.backend import Tensors, custom_gradient, scan, vector_jacobian_product
 
 
 class Operands(Protocol):

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from seq2seq.models.products import Tensor, product, value_of
-from seq2seq.models.recurrence import Recurrence
+from seq2seq.models.recurrent.recurrence import Recurrence
 
 
 class PlainRecurrence(keras.layers.Layer):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from seq2seq.models.backend import Pullback, Tensors, custom_gradient
 from seq2seq.models.products import Tensor, value_of
-from seq2seq.models.recurrent_loop import Operands
+from seq2seq.models.recurrent.backend import Pullback, Tensors, custom_gradient
+from seq2seq.models.recurrent.loop import Operands
 
 EPSILON = 1e-5  # added to variances, as in the code that Ba et al. published
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.models.recurrence import make_recurrence
+from seq2seq.models.recurrent.recurrence import make_recurrence
 
 KINDS = {"lstm": 2, "peephole_lstm": 2, "layer_norm_lstm": 2, "gru": 1, "simple_rnn": 1}
 UNITS, SIZE = 4, 3

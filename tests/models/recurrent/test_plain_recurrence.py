@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.config.sections import ModelConfig
-from seq2seq.models.plain_recurrence import PlainRecurrence, with_plain_loops
-from seq2seq.models.recurrence import Recurrence
+from seq2seq.models.recurrent.plain_recurrence import PlainRecurrence, with_plain_loops
+from seq2seq.models.recurrent.recurrence import Recurrence
 from seq2seq.models.translator import build_translator
 
 VOCABULARY = 40
