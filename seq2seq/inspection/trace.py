@@ -14,10 +14,11 @@ import numpy as np
 from keras import ops
 
 from seq2seq.models.decoder_parts import Vectors
+from seq2seq.models.decoder_runs import decoder_step
 from seq2seq.models.embeddings import scaled
 from seq2seq.models.products import Tensor, product, value_of
 from seq2seq.models.recurrent.cells import CellStep
-from seq2seq.models.recurrent.loop import Operands
+from seq2seq.models.recurrent.operands import Operands
 from seq2seq.models.recurrent.recurrence import Recurrence
 from seq2seq.models.translator import Layers, Translator, begin_decoding
 
@@ -146,7 +147,7 @@ def record(layers: Layers, source_vectors: Tensor, target_in: Sequence[int]) -> 
     readouts, weights = [], []
     for previous in target_in:
         vectors = scaled(layers.target_embedding, ops.convert_to_tensor([[previous]], "int32"))
-        readout, states, looked = decoder.step(Vectors(vectors), states, operands)
+        readout, states, looked = decoder_step(decoder, Vectors(vectors), states, operands)
         readouts.append(readout[:, 0])
         weights.append(looked[:, 0])
     recorded = [*(each for both in reading for each in both), *writing]

@@ -1,14 +1,13 @@
 """The decoder: recurrent layers, attention and readout, wired once for whoever runs them.
 
 `Decoder.through` is the wiring. What differs is how parts are computed, so that is given as a
-value: `AllPositions` runs each layer over a whole target; `OnePosition` computes one step with
-whatever `Operands` a training loop, a search or a tracer brings.
+value: see `seq2seq.models.decoder_runs`.
 
 Shape suffixes: B sentences, T target positions, K hypotheses, S source positions, E embedding
 units, U units, C context units, R readout units.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,16 +15,14 @@ import keras
 from keras import ops
 
 from seq2seq.config.architecture import MULTI_HEAD, ModelConfig
-from seq2seq.models.attention import Attention, make_attention
-from seq2seq.models.decoder_parts import Context, Named, Part, Scoped, Vectors
-from seq2seq.models.multi_head import make_multi_head
+from seq2seq.models.attention import Attention, make_attention, make_multi_head
+from seq2seq.models.decoder_parts import Named, Part, Vectors
 from seq2seq.models.products import Tensor, value_of
 from seq2seq.models.readout import make_readout
-from seq2seq.models.recurrent.loop import Operands, Weights
-from seq2seq.models.recurrent.recurrence import Recurrence, dropped, make_recurrence
+from seq2seq.models.recurrent.operands import Weights
+from seq2seq.models.recurrent.recurrence import Recurrence, make_recurrence
 
-Noise = Callable[[int, Tensor], Tensor]  # (layer, its outputs) -> outputs with training's noise
-ATTENTION, READOUT = "attention/", "readout/"  # what names of their operands begin with
+ATTENTION, READOUT = "attention/", "readout/"  # what names of their weights begin with
 
 
 @dataclass(frozen=True)
@@ -81,33 +78,6 @@ class Decoder:
         """The part of a state that is a recurrent layer's, h first."""
         count = self.recurrent[number].states
         return state[number * count : (number + 1) * count]
-
-    def step(
-        self, embedded: Part, state: list[Tensor], operands: Operands
-    ) -> tuple[Tensor, list[Tensor], Tensor]:
-        """One position of K hypotheses: readouts (B, K, R), the new state, weights (B, K, S).
-
-        Args:
-            embedded: the previous tokens' vectors (B, K, E).
-            state: each (B, K, ...).
-            operands: `matrices` and `values`, and those of the sentences, by name.
-        """
-        run = OnePosition(self, state, operands)
-        outputs, context = self.recur(run, embedded, len(self.recurrent))
-        readout = self.read_out(run, outputs, context, embedded)
-        new_state = [*run.new_state, *self.fed_next(readout, context)]
-        return readout, new_state, context.shown
-
-    def recur(self, run: "OnePosition", embedded: Part, count: int) -> tuple[Tensor, Any]:
-        """Outputs and context of one position, of the first `count` recurrent layers."""
-        fed: Part | None = None
-        context: Any = None
-        if self.config.input_feeding:
-            fed = Vectors(run.state[-1])
-        elif self.config.attention_reads == "before":
-            query = self.own_state(run.state, len(self.recurrent) - 1)[0]
-            fed = context = run.attend(query)
-        return self.through(run, range(count), embedded, fed, context)
 
     def fed_next(self, readout: Tensor, context: Any) -> list[Tensor]:
         """What input feeding adds to the state, if there is any."""
@@ -231,105 +201,6 @@ class Decoder:
         values = {ATTENTION + name: each for name, each in made.values.items()}
         matrices |= self.matrices(numbers, by_gate)
         return Weights(matrices, self.values(numbers) | values, self.precision)
-
-
-class AllPositions:
-    """Each layer over all target positions at once, for decoders or layers without feedback.
-
-    Args:
-        decoder: the layers.
-        mask: (B, T) bool, False at padding.
-        state: the first, each (B, U).
-        source: see the class.
-        noise: for training.
-    """
-
-    def __init__(
-        self, decoder: Decoder, mask: Tensor, state: list[Tensor], source: Source, noise: Noise
-    ) -> None:
-        self._decoder = decoder
-        self._mask = mask
-        self._state = state
-        self._source = source
-        self._noise = noise
-
-    def advance(self, number: int, parts: Named) -> Tensor:
-        """See `Runner`: (B, T, U)."""
-        layer, first = self._decoder.recurrent[number], self._decoder.own_state(self._state, number)
-        outputs, _ = layer(_joined(parts), self._mask, first)
-        return self._noise(number, outputs) if self._decoder.is_dropped(number) else outputs
-
-    def attend(self, query: Tensor) -> Vectors:
-        """See `Runner`."""
-        source = self._source
-        return Vectors(self._decoder.attention(query, source.memory, source.keys, source.mask)[0])
-
-    def combine(self, parts: Named) -> Tensor:
-        """See `Runner`: (B, T, R)."""
-        return self._decoder.readout(_joined(parts))
-
-
-class OnePosition:
-    """One step of each layer, with given operands.
-
-    Args:
-        decoder: the layers.
-        state: before the step, each (B, K, ...).
-        operands: see `Decoder.step`.
-        noise: for training.
-        masks: recurrent dropout of each layer, see `Recurrence.dropout_masks`; none: no dropout.
-    """
-
-    def __init__(
-        self,
-        decoder: Decoder,
-        state: list[Tensor],
-        operands: Operands,
-        noise: Noise | None = None,
-        masks: Sequence[Tensor | None] | None = None,
-    ) -> None:
-        self._decoder = decoder
-        self._operands = operands
-        self._noise = noise
-        self._masks = masks
-        self.state = state
-        self.new_state: list[Tensor] = []  # of the layers that have advanced
-
-    def advance(self, number: int, parts: Named) -> Tensor:
-        """See `Runner`: (B, K, U)."""
-        decoder, cell = self._decoder, self._decoder.cells[number]
-        own = Scoped(self._operands, f"{number}/")
-        projected = cell.projected(_product(parts, f"{number}/", self._operands), own)
-        masks = self._masks[number] if self._masks else None
-        operands = dropped(own, decoder.recurrent[number].cell, masks)
-        states = cell.advance(projected, decoder.own_state(self.state, number), operands).states
-        self.new_state += states
-        if self._noise is None or not decoder.is_dropped(number):
-            return states[0]
-        return self._noise(number, states[0])
-
-    def attend(self, query: Tensor) -> Context:
-        """See `Runner`."""
-        operands = Scoped(self._operands, ATTENTION)
-        attention = self._decoder.attention
-        return Context(attention, attention.weigh(query, operands), operands)
-
-    def combine(self, parts: Named) -> Tensor:
-        """See `Runner`: (B, K, R)."""
-        readout = self._decoder.readout
-        bias = self._operands.value(READOUT + "bias") if readout.use_bias else None
-        return readout.finished(_product(parts, READOUT, self._operands), bias)
-
-
-def _joined(parts: Named) -> Tensor:
-    tensors = [part.tensor for part in parts.values()]
-    return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=-1)
-
-
-def _product(parts: Named, prefix: str, operands: Operands) -> Tensor:
-    """The sum of the parts' products, each with the rows of a kernel that are for it."""
-    products = [part.into(prefix + name, operands) for name, part in parts.items()]
-    return sum(products[1:], products[0])
 
 
 def make_decoder(config: ModelConfig, precision: str) -> Decoder:

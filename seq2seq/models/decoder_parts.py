@@ -12,7 +12,7 @@ from typing import Protocol
 
 from seq2seq.models.attention import Attention
 from seq2seq.models.products import Tensor
-from seq2seq.models.recurrent.loop import Operands
+from seq2seq.models.recurrent.operands import Operands
 
 
 class Part(Protocol):

@@ -2,8 +2,8 @@
 
 For each subword, embedding times the first layer's kernel is a row of a table, and so is what a
 readout makes of it; for each sentence, memory times the kernels that read the context comes before
-the steps; weights are rounded to the chosen precision once. Results equal `Decoder.step`'s on plain
-weights up to rounding.
+the steps; weights are rounded to the chosen precision once. Results equal those of `decoder_step`
+on plain weights up to rounding.
 
 Shape suffixes: B sentences, K hypotheses, S source positions, R readout units, V vocabulary.
 """
@@ -15,9 +15,10 @@ from keras import ops
 
 from seq2seq.models.decoder import ATTENTION
 from seq2seq.models.decoder_parts import Part, Prepared
+from seq2seq.models.decoder_runs import decoder_step
 from seq2seq.models.output_kernel import OutputKernel
 from seq2seq.models.products import Tensor, product, value_of
-from seq2seq.models.recurrent.loop import Operands
+from seq2seq.models.recurrent.operands import Operands
 from seq2seq.models.translator import Layers
 
 TABLE, MEMORY = "table/", "memory/"  # what names of products made beforehand begin with
@@ -107,7 +108,8 @@ class FastDecoderStep:
         sentences = dict(zip(self._sentence_names, context, strict=True))
         operands = _PreparedOperands(self._weights, sentences, self._precision)
         subwords = _Subwords(previous_ids, self._layers.target_embedding)
-        readout, state, weights = self._layers.decoder.step(subwords, state, operands)
+        decoder = self._layers.decoder
+        readout, state, weights = decoder_step(decoder, subwords, state, operands)
         return product(readout, kernel, self._precision), state, weights
 
     def _is_never_read(self) -> bool:

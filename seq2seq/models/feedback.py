@@ -11,11 +11,13 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-from seq2seq.models.decoder import READOUT, AllPositions, Decoder, OnePosition, Source
+from seq2seq.models.decoder import READOUT, Decoder, Source
 from seq2seq.models.decoder_parts import Part, Vectors
+from seq2seq.models.decoder_runs import AllPositions, OnePosition
 from seq2seq.models.products import Tensor, product
 from seq2seq.models.recurrent.backend import Tensors
-from seq2seq.models.recurrent.loop import Operands, Sequences, Weights, recurrent_loop
+from seq2seq.models.recurrent.loop import Sequences, recurrent_loop
+from seq2seq.models.recurrent.operands import Operands, Weights
 
 EMBEDDED = "0/embedded"  # rows of the first layer's kernel, multiplied with before the loop
 
@@ -103,7 +105,7 @@ class FeedbackDecoder(keras.layers.Layer):
                 (lambda number, outputs: outputs * noise[number]) if noise else None,
                 masks,
             )
-            outputs, context = decoder.recur(run, _Projected(embedded), looped)
+            outputs, context = run.recur(_Projected(embedded), looped)
             readout = None
             if config.feeds_readout:
                 readout = decoder.read_out(run, outputs, context, _Projected(embedded))
@@ -114,7 +116,7 @@ class FeedbackDecoder(keras.layers.Layer):
         embedded = product(vectors, rows, decoder.precision)
         sequences = Sequences([_steps_first(embedded)], ops.transpose(mask), noises)
         returned = (len(states) - 1,) if config.input_feeding else ()
-        fed, found, _ = recurrent_loop(step, sequences, states, weights, returned)
+        fed, found, _ = recurrent_loop(step, sequences, states, weights, returned, training)
         outputs, context = (_sentences_first(each) for each in found)
         return outputs, context, _sentences_first(fed[0]) if fed else None
 

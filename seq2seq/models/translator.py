@@ -7,8 +7,9 @@ from keras import ops
 
 from seq2seq.config.architecture import ModelConfig
 from seq2seq.models.bridge import Bridge
-from seq2seq.models.decoder import AllPositions, Decoder, Source, make_decoder
+from seq2seq.models.decoder import Decoder, Source, make_decoder
 from seq2seq.models.decoder_parts import Vectors
+from seq2seq.models.decoder_runs import AllPositions, decoder_step
 from seq2seq.models.embeddings import embed, make_embeddings, scaled
 from seq2seq.models.encoder import Encoder, make_encoder
 from seq2seq.models.feedback import FeedbackDecoder
@@ -32,7 +33,6 @@ class Translator:
     # previous_ids (B, K), memory, keys, memory_mask (B, S), states, each (B, K, ...)
     # -> logits (B, K, V), states, attention weights (B, K, S)
     decoder_step: keras.Model
-    readout_step: keras.Model  # the same to readout (B, K, R) in place of logits
     output: Output
     layers: "Layers"
 
@@ -74,7 +74,7 @@ def build_translator(
     source, states = _encode(layers, source_ids, pad_id, word_dropout)
     encoder = keras.Model(source_ids, [source.memory, source.keys, *states], name="encoder")
     # Before training's view, whose loop needs layers that are built.
-    decoder_step, readout_step = _draw_step(layers, source)
+    step = _draw_step(layers, source)
 
     target_in = keras.Input((None,), dtype="int32", name="target_in")
     mask = ops.not_equal(target_in, pad_id)
@@ -87,7 +87,7 @@ def build_translator(
     found = keras.layers.Dropout(config.dropout)(found)
     readout = keras.Model([source_ids, target_in], found, name="readout")
     training = keras.Model([source_ids, target_in], layers.output(found), name="training")
-    return Translator(training, readout, encoder, decoder_step, readout_step, layers.output, layers)
+    return Translator(training, readout, encoder, step, layers.output, layers)
 
 
 def _make_layers(config: ModelConfig, vocabulary_size: int, precision: str) -> Layers:
@@ -138,7 +138,7 @@ def _all_positions(
 
 
 class DecoderStep(keras.layers.Layer):
-    """`Decoder.step` as a layer, to be drawn: one target position of K hypotheses.
+    """`decoder_step` as a layer, to be drawn: one target position of K hypotheses.
 
     Args:
         decoder: whose weights are used.
@@ -162,7 +162,7 @@ class DecoderStep(keras.layers.Layer):
     ) -> tuple[Tensor, list[Tensor], Tensor]:
         """See the class."""
         operands = self.decoder.weights(Source(memory, keys, mask))
-        return self.decoder.step(Vectors(vectors), states, operands)
+        return decoder_step(self.decoder, Vectors(vectors), states, operands)
 
     def compute_output_spec(
         self, vectors: Tensor, memory: Tensor, keys: Tensor, mask: Tensor, states: list[Tensor]
@@ -174,8 +174,8 @@ class DecoderStep(keras.layers.Layer):
         return readout, after, keras.KerasTensor((batch, hypotheses, memory.shape[1]))
 
 
-def _draw_step(layers: Layers, source: Source) -> tuple[keras.Model, keras.Model]:
-    """One target position of K hypotheses, to logits and to readouts."""
+def _draw_step(layers: Layers, source: Source) -> keras.Model:
+    """One target position of K hypotheses."""
     previous_ids = keras.Input((None,), dtype="int32", name="previous_ids")
     seen = Source(
         memory=keras.Input((None, source.memory.shape[-1]), name="memory"),
@@ -190,8 +190,5 @@ def _draw_step(layers: Layers, source: Source) -> tuple[keras.Model, keras.Model
     step = DecoderStep(layers.decoder, name="decoder_step")
     readout, new_states, weights = step(vectors, seen.memory, seen.keys, seen.mask, states)
     inputs = [previous_ids, seen.memory, seen.keys, seen.mask, *states]
-    logits = layers.output(readout)
-    return (
-        keras.Model(inputs, [logits, new_states, weights], name="decoder_step"),
-        keras.Model(inputs, [readout, new_states, weights], name="readout_step"),
-    )
+    outputs = [layers.output(readout), new_states, weights]
+    return keras.Model(inputs, outputs, name="decoder_step")

@@ -7,8 +7,13 @@ from seq2seq.config.loading import load_run_config
 from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError
 from seq2seq.run_folder import RunFolder
-from seq2seq.workflows.memory import LENGTH, training_bytes, translation_bytes
-from seq2seq.workflows.network_size import Part, sizes_of
+from seq2seq.workflows.network_size import (
+    LENGTH,
+    LayerSize,
+    sizes_of,
+    training_bytes,
+    translation_bytes,
+)
 
 Row = tuple[str, str]  # name and value; a heading has no value
 MEBIBYTE = 2**20
@@ -69,7 +74,7 @@ def _mebibytes(size: int) -> str:
     return f"{size / MEBIBYTE:,.0f} MiB"
 
 
-def _row(part: Part) -> Row:
+def _row(part: LayerSize) -> Row:
     shapes = " ".join("x".join(map(str, shape)) for shape in part.shapes)
     shown = shapes if len(shapes) <= 60 else f"{len(part.shapes)} weights"
     return f"  {part.name}", f"{part.parameters:>12,}  {shown}"

@@ -7,7 +7,7 @@ from seq2seq.config.architecture import ModelConfig
 from seq2seq.config.presets import PRESETS, WIDTH_MULTIPLE, WIDTHS, expand_preset
 from seq2seq.errors import ConfigError
 from seq2seq.models.translator import build_translator
-from seq2seq.models.weightless import draw_without_weights
+from seq2seq.workflows.network_size import draw_shapes_only
 
 PARTS = (
     "embedding",
@@ -24,7 +24,7 @@ PARTS = (
 def parameters(preset, vocabulary):
     """Of each part, without making the weights."""
     config = ModelConfig(**expand_preset({"preset": preset}, "test"))
-    translator = draw_without_weights(config, vocabulary)
+    translator = draw_shapes_only(config, vocabulary)
     counts = dict.fromkeys(PARTS, 0)
     for weight in translator.training.trainable_weights:
         part = next(name for name in PARTS if name in weight.path)
@@ -128,7 +128,7 @@ def test_a_network_that_was_only_counted_never_gets_its_weights():
         build_translator(config, 30)  # with a layer drawn, Keras gives values to what waits
         return [weight._value is not None for weight in translator.training.weights]
 
-    assert not any(have_values(draw_without_weights(config, 30)))
+    assert not any(have_values(draw_shapes_only(config, 30)))
     with keras.StatelessScope(initialize_variables=False):  # the same in this thread: the control
         waiting = build_translator(config, 30)
     assert all(have_values(waiting))

@@ -7,8 +7,7 @@ from conftest import miniature_settings
 
 from seq2seq.models.translator import build_translator
 from seq2seq.translation.engine import Engine
-from seq2seq.workflows.memory import training_bytes, translation_bytes
-from seq2seq.workflows.network_size import sizes_of
+from seq2seq.workflows.network_size import sizes_of, training_bytes, translation_bytes
 
 VOCABULARY = 3000
 NETWORKS = {
@@ -41,12 +40,12 @@ def variables(thing, found):
 def test_weights_and_tables_are_what_translating_holds(name, tmp_path):
     config = settings(tmp_path, **NETWORKS[name])
     translator = build_translator(config.model, VOCABULARY)
-    engine = Engine(translator, pad_id=0, never=[0], precision="float32")
+    engine = Engine(translator, pad_id=0, suppressed_ids=[0], precision="float32")
     said = translation_bytes(config, sizes_of(config, VOCABULARY))
     own = {id(weight) for weight in translator.training.weights}
     assert said["weights"] == sum(4 * np.prod(each.shape) for each in translator.training.weights)
     holders = [vars(engine.decoder), vars(engine.decoder.vocabulary)]
-    holders += [vars(engine._prepared)] if engine._prepared else []
+    holders += [vars(engine._encoder)] if engine._encoder else []
     held = variables(holders, {})
     tables = sum(4 * np.prod(each.shape) for key, each in held.items() if key not in own)
     assert said["tables"] == pytest.approx(tables, rel=0.2)

@@ -2,8 +2,8 @@
 
 Whoever runs a cell, training's loop, a search, the tracing of a sentence or an exported graph,
 calls its `advance`. All take z = x_t K + b, made for all steps at once (`projected`), and multiply
-h_(t-1) with R by way of operands (see `recurrent_loop`): rounded, prepared or dropped weights are
-the caller's affair. Weights are named and shaped as in Keras, gates in its order.
+h_(t-1) with R by way of operands (see there): rounded, prepared or dropped weights are the caller's
+affair. Weights are named and shaped as in Keras, gates in its order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from keras import ops
 
 from seq2seq.models.products import Tensor, value_of
 from seq2seq.models.recurrent.backend import Pullback, Tensors, custom_gradient
-from seq2seq.models.recurrent.loop import Operands
+from seq2seq.models.recurrent.operands import Operands
 
 EPSILON = 1e-5  # added to variances, as in the code that Ba et al. published
 

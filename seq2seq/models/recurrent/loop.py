@@ -13,45 +13,22 @@ precision for all.
 Shape suffixes: T steps, B sentences.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from keras import ops
 
 from seq2seq.models.products import Tensor, product
-from seq2seq.models.recurrent.backend import Tensors, custom_gradient, scan, vector_jacobian_product
-
-
-class Operands(Protocol):
-    """The weights of a step by their names; how they are multiplied with is whoever's runs it."""
-
-    def times(self, name: str, left: Tensor) -> Tensor:
-        """`left` (..., I) times a matrix (I, J), or times matrices (B, ..., I, J)."""
-
-    def value(self, name: str) -> Tensor:
-        """A tensor that a step does not multiply with from the left."""
-
+from seq2seq.models.recurrent.backend import (
+    Tensors,
+    custom_gradient,
+    scan,
+    vector_jacobian_product,
+)
+from seq2seq.models.recurrent.operands import Operands, Recording, Replay, Weights, rounded
 
 # (inputs, states, operands) -> states, other outputs; all but the operands lists of (B, ...)
 Step = Callable[[Tensors, Tensors, Operands], tuple[Tensors, Tensors]]
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Tensors, not variables, that a step uses at every position."""
-
-    matrices: Mapping[str, Tensor]  # what `times` multiplies with
-    values: Mapping[str, Tensor] = field(default_factory=dict)
-    precision: str = "float32"  # of products with matrices (I, J)
-
-    def times(self, name: str, left: Tensor) -> Tensor:
-        """See `Operands`."""
-        return _times(left, self.matrices[name], self.precision)
-
-    def value(self, name: str) -> Tensor:
-        """See `Operands`."""
-        return self.values[name]
 
 
 @dataclass(frozen=True)
@@ -69,6 +46,7 @@ def recurrent_loop(
     states: Sequence[Tensor],
     weights: Weights,
     returned: Sequence[int] = (0,),
+    training: bool = True,
 ) -> tuple[Tensors, Tensors, Tensors]:
     """Runs a step from position 0 on.
 
@@ -78,11 +56,15 @@ def recurrent_loop(
         states: before the first position, each (B, ...).
         weights: what its operands are.
         returned: numbers of the states that are wanted at every position.
+        training: whether gradients will be wanted. If not, nothing is kept for the way back, and a
+            gradient is what the backend makes of its own loop.
 
     Returns:
         The wanted states after every position, each (T, B, ...); what else the step gave, each (T,
         B, ...); and every state after the last position.
     """
+    if not training:
+        return _forward_only(step, sequences, states, weights, returned)
     loop = _Loop(step, sequences, list(weights.matrices), list(weights.values), weights.precision)
     counts = [len(sequences.inputs), len(states), len(weights.matrices), len(weights.values)]
 
@@ -115,6 +97,29 @@ def recurrent_loop(
     return wanted, outputs, last
 
 
+def _forward_only(
+    step: Step,
+    sequences: Sequences,
+    states: Sequence[Tensor],
+    weights: Weights,
+    returned: Sequence[int],
+) -> tuple[Tensors, Tensors, Tensors]:
+    """`recurrent_loop` that keeps nothing."""
+    narrow = weights.rounded()
+
+    def body(states: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
+        after, outputs = step(slices[:-1], states, narrow)
+        after = _where(slices[-1], after, states)
+        return after, [*(after[number] for number in returned), *outputs]
+
+    inputs = [*sequences.inputs, *sequences.fixed]
+    _, outputs = step([each[0] for each in inputs], list(states), narrow)  # for their shapes alone
+    like = [*(states[number] for number in returned), *outputs]
+    last, stacked = scan(body, states, [*inputs, sequences.mask], like)
+    wanted, outputs = _cut(stacked, [len(returned), len(outputs)])
+    return wanted, outputs, last
+
+
 @dataclass(frozen=True)
 class _Kept:
     """What the way back needs of the way forward."""
@@ -142,17 +147,17 @@ class _Loop:
     def forward(self, inputs: Tensors, first: Tensors, matrices: Tensors, values: Tensors) -> _Kept:
         fixed = list(self.sequences.fixed)
         full = dict(zip(self.matrices, matrices, strict=True))
-        narrow = {name: _rounded(each, self.precision) for name, each in full.items()}
+        narrow = {name: rounded(each, self.precision) for name, each in full.items()}
         named = dict(zip(self.values, values, strict=True))
 
         def body(states: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
-            record = _Record(narrow, named, self.precision)
+            record = Recording(narrow, named, self.precision)
             after, outputs = self.step(slices[:-1], states, record)
             after = _where(slices[-1], after, states)
             return after, [*after, *outputs, *record.products]
 
         # A step whose results nobody uses, so no graph keeps it: it says what a step gives.
-        record = _Record(narrow, named, self.precision)
+        record = Recording(narrow, named, self.precision)
         _, outputs = self.step([each[0] for each in [*inputs, *fixed]], first, record)
         like = [*first, *outputs, *record.products]
         last, stacked = scan(body, first, [*inputs, *fixed, self.sequences.mask], like)
@@ -165,7 +170,7 @@ class _Loop:
     ) -> Tensors:
         """Gradients of inputs, first states, matrices and values."""
         transposed = {
-            name: _rounded(ops.swapaxes(each, -1, -2), self.precision)
+            name: rounded(ops.swapaxes(each, -1, -2), self.precision)
             for name, each in kept.matrices.items()
         }
         before = [
@@ -196,7 +201,7 @@ class _Loop:
             def again(*arguments: Tensor) -> tuple[Tensors, Tensors]:
                 inputs, states, products, values = _cut(arguments, differentiated)
                 named = dict(zip(kept.values, values, strict=True))
-                replay = _Replay(products, transposed, named, self.precision)
+                replay = Replay(products, transposed, named, self.precision)
                 after, outputs = self.step([*inputs, *fixed], states, replay)
                 return [*after, *outputs], replay.lefts
 
@@ -230,69 +235,6 @@ class _Loop:
             if each is None:
                 d_matrices[name] = ops.zeros_like(kept.matrices[name])
         return [*d_inputs, *d_first, *d_matrices.values(), *d_values]
-
-
-class _Record:
-    """The operands of the way forward: multiplies, and keeps what came of it."""
-
-    def __init__(
-        self, matrices: Mapping[str, Tensor], values: Mapping[str, Tensor], precision: str
-    ) -> None:
-        self._weights = Weights(matrices, values, precision)
-        self.names: list[str] = []
-        self.lefts: Tensors = []
-        self.products: Tensors = []
-
-    def times(self, name: str, left: Tensor) -> Tensor:
-        self.names.append(name)
-        self.lefts.append(left)
-        self.products.append(self._weights.times(name, left))
-        return self.products[-1]
-
-    def value(self, name: str) -> Tensor:
-        return self._weights.value(name)
-
-
-class _Replay:
-    """The operands of the way back: reads products, and makes their left factors' gradients."""
-
-    def __init__(
-        self,
-        products: Tensors,
-        transposed: Mapping[str, Tensor],
-        values: Mapping[str, Tensor],
-        precision: str,
-    ) -> None:
-        self._products = iter(products)
-        self._transposed = transposed
-        self._values = values
-        self._precision = precision
-        self.lefts: Tensors = []
-
-    def times(self, name: str, left: Tensor) -> Tensor:
-        self.lefts.append(left)
-
-        def read(left: Tensor, known: Tensor) -> tuple[Tensors, Callable]:
-            def pull_back(gradients: Sequence[Tensor]) -> Tensors:
-                (gradient,) = gradients
-                d_left = _times(gradient, self._transposed[name], self._precision)
-                return [d_left, gradient]
-
-            return [known], pull_back
-
-        return custom_gradient(read, [left, next(self._products)])[0]
-
-    def value(self, name: str) -> Tensor:
-        return self._values[name]
-
-
-def _rounded(matrix: Tensor, precision: str) -> Tensor:
-    is_weight = len(matrix.shape) == 2 and precision != "float32"
-    return ops.cast(matrix, precision) if is_weight else matrix
-
-
-def _times(left: Tensor, right: Tensor, precision: str) -> Tensor:
-    return product(left, right, precision) if len(right.shape) == 2 else ops.matmul(left, right)
 
 
 def _where(real_B: Tensor, one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensors:

@@ -10,7 +10,8 @@ from keras import ops
 from seq2seq.models.products import Tensor, product, value_of
 from seq2seq.models.recurrent.backend import Tensors
 from seq2seq.models.recurrent.cells import CELLS, Cell, CellStep
-from seq2seq.models.recurrent.loop import Operands, Sequences, Weights, recurrent_loop
+from seq2seq.models.recurrent.loop import Sequences, recurrent_loop
+from seq2seq.models.recurrent.operands import Operands, Weights
 
 Kind = Literal["lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"]
 GATELESS = ("gru", "simple_rnn")  # without a forget gate
@@ -106,7 +107,8 @@ class Recurrence(keras.layers.Layer):
             found = cell.advance(inputs[0], states, dropped(operands, cell, masks))
             return found.states, []
 
-        (outputs,), _, last = recurrent_loop(step, Sequences([steps], mask_TB), states, weights)
+        sequences = Sequences([steps], mask_TB)
+        (outputs,), _, last = recurrent_loop(step, sequences, states, weights, training=training)
         if self.backward:
             outputs = ops.flip(outputs, axis=0)
         return ops.transpose(outputs, (1, 0, 2)), last
@@ -201,7 +203,7 @@ def make_recurrence(
     """A recurrent layer of a kind of cell.
 
     Args:
-        kind: lstm, peephole_lstm, layer_norm_lstm, gru or simple_rnn, see `seq2seq.models.recurrent.cells`.
+        kind: lstm, peephole_lstm, layer_norm_lstm, gru or simple_rnn, see `CELLS`.
         units: size of the output and of each state.
         backward: reads from the last step to the first; outputs stay at their steps.
         precision: of matrix products, "float32" or "bfloat16".

@@ -184,8 +184,8 @@ def test_a_float32_layer_equals_the_equations_to_float32(kind, backward):
 
 @pytest.mark.parametrize("kind", EQUATIONS)
 @pytest.mark.parametrize("backward", [False, True])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_gradients_equal_finite_differences_of_the_equations(kind, backward, dtype):
+@pytest.mark.parametrize(("dtype", "training"), [("float64", 1), ("float32", 1), ("float64", 0)])
+def test_gradients_equal_finite_differences_of_the_equations(kind, backward, dtype, training):
     if dtype == "float32":
         tolerance = {"rtol": 2e-4, "atol": 1e-4}
         layer, weights = float32_layer(kind, backward)
@@ -198,7 +198,7 @@ def test_gradients_equal_finite_differences_of_the_equations(kind, backward, dty
     with tf.GradientTape() as tape:
         tensors = [tf.constant(each, dtype) for each in (inputs, *states)]
         tape.watch(tensors)
-        outputs, last = layer(tensors[0], mask, tensors[1:])
+        outputs, last = layer(tensors[0], mask, tensors[1:], training=bool(training))
         total = sum(tf.reduce_sum(e * ramp) for e in (outputs * mask[..., None], *last))
     gradients = tape.gradient(total, [*tensors, *(weight.value for weight in layer.weights)])
 

@@ -73,7 +73,7 @@ def test_outputs_and_gradients_equal_those_of_the_keras_layer(backward):
         with tf.GradientTape() as tape:
             tape.watch(variables)
             if is_ours:
-                outputs, (hidden, cell) = layer(variables[0], mask, variables[1:])
+                outputs, (hidden, cell) = layer(variables[0], mask, variables[1:], training=True)
             else:
                 outputs, hidden, cell = layer(
                     variables[0], initial_state=variables[1:], mask=tf.constant(mask)
@@ -97,7 +97,7 @@ def test_a_compiled_call_has_the_gradients_of_an_eager_one():
 
     def gradients():
         with tf.GradientTape() as tape:
-            outputs, _ = layer(inputs, mask)
+            outputs, _ = layer(inputs, mask, training=True)
             loss = tf.reduce_sum(outputs**2)
         return tape.gradient(loss, weights)
 

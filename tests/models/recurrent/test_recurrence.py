@@ -206,7 +206,7 @@ def test_bfloat16_gradients_stay_near_float32(kind):
     def gradients(precision):
         layer = built(kind, precision=precision)
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(layer(inputs, mask, states)[0] ** 2)
+            loss = tf.reduce_sum(layer(inputs, mask, states, training=True)[0] ** 2)
         return tape.gradient(loss, [weight.value for weight in layer.trainable_weights])
 
     for narrow, exact in zip(gradients("bfloat16"), gradients("float32"), strict=True):
