@@ -110,5 +110,5 @@ def rounded(matrix: Tensor, precision: str) -> Tensor:
 
 
 def times(left: Tensor, right: Tensor, precision: str) -> Tensor:
-    """`left` times a weight (I, J), in the precision, or times matrices (B, ..., I, J) as they are."""
+    """`left` times a weight (I, J), in the precision, or matrices (B, ..., I, J) as they are."""
     return product(left, right, precision) if len(right.shape) == 2 else ops.matmul(left, right)
