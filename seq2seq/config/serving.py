@@ -23,10 +23,11 @@ class BatchingConfig:
     """How requests share runs of the model, and how many may wait."""
 
     max_batch: PositiveInt = 32  # rows a run of the model
-    max_rows: PositiveInt = 256  # rows a request; above max_batch they are run in pieces
+    run_bytes: PositiveInt = 8192  # of text a run; a longer text runs alone, beside the others
+    max_rows: PositiveInt = 256  # rows a request; more than a run takes are run in pieces
     max_delay: Annotated[float, Field(ge=0, le=10_000)] = 2.0  # milliseconds waited for company
     queue: PositiveInt = 512  # rows that wait for the model; more are refused at once
-    threads: Annotated[int, Field(ge=1, le=256)] = 1  # runs of the model at the same time
+    threads: Annotated[int, Field(ge=1, le=256)] = 1  # runs at once, beside one of a long text
     timeout: Seconds = 60.0  # seconds from a request's arrival to its answer
 
 
