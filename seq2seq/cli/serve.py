@@ -21,13 +21,17 @@ OPTIONS = {  # option: its section, its setting, and its help
     "--host": (None, "host", "address to listen at; others than the default reach the network"),
     "--port": (None, "port", "0 takes a free one and says which"),
     "--grpc-port": (None, "grpc_port", "port for gRPC; 0 takes a free one; none if absent"),
+    "--allow-host": (None, "allow_host", "further name by which clients call it; * for any name"),
+    "--allow-origin": (None, "allow_origin", "origin of web pages that may ask it; * for any"),
     "--poll": (None, "poll", "seconds between looks for new versions; 0: never"),
     "--max-batch": ("batching", "max_batch", "rows of several requests that share a run"),
+    "--run-bytes": ("batching", "run_bytes", "bytes of text a run; longer texts run beside them"),
     "--max-delay": ("batching", "max_delay", "milliseconds a request waits for others to join"),
     "--queue": ("batching", "queue", "rows that may wait; beyond them requests get 503 at once"),
-    "--threads": ("batching", "threads", "runs of the model at the same time"),
+    "--threads": ("batching", "threads", "runs at the same time, beside one of a longer text"),
     "--timeout": ("batching", "timeout", "seconds until a request gets 504"),
     "--max-rows": ("batching", "max_rows", "rows a request may have"),
+    "--max-values": ("limits", "max_values", "strings, numbers and lists a request may have"),
     "--max-body": ("limits", "max_body", "bytes a request's body may have"),
 }
 DECODING: dict[str, tuple[str, dict[str, Any]]] = {  # option: its setting, and how it is read
@@ -56,10 +60,16 @@ def add_parser(subparsers: Any) -> None:
     )
     for option, (section, setting, explanation) in OPTIONS.items():
         default = getattr(SECTIONS[section], setting)
+        several = isinstance(default, tuple)
+        if several:
+            explanation += "; may be repeated"
+        elif default is not None:
+            explanation += f" (default: {default})"
         parser.add_argument(
             option,
-            metavar="NAME" if setting in ("name", "host") else "N",
-            help=explanation + ("" if default is None else f" (default: {default})"),
+            action="append" if several else "store",
+            metavar="NAME" if several or setting in ("name", "host") else "N",
+            help=explanation,
         )
     group = parser.add_argument_group("in place of a RUN's decoding settings")
     for option, (setting, how) in DECODING.items():

@@ -13,6 +13,8 @@ STRICT = ConfigDict(extra="forbid")
 DEFAULT_NAME = "seq2seq"
 
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one
+HostName = Annotated[str, Field(pattern=r"^[^/\s]+$")]
+Origin = Annotated[str, Field(pattern=r"^(\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+)$")]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
@@ -21,10 +23,11 @@ class BatchingConfig:
     """Sharing of runs of the model among requests, and bounds of those that wait."""
 
     max_batch: PositiveInt = 32  # rows a run of the model
-    max_rows: PositiveInt = 256  # rows a request; above max_batch they are run in pieces
+    run_bytes: PositiveInt = 8192  # of text a run; a longer text runs alone, beside the others
+    max_rows: PositiveInt = 256  # rows a request; more than a run takes are run in pieces
     max_delay: Annotated[float, Field(ge=0, le=10_000)] = 2.0  # milliseconds waited for company
     queue: PositiveInt = 512  # rows that wait for the model; more are refused at once
-    threads: Annotated[int, Field(ge=1, le=256)] = 1  # runs of the model at the same time
+    threads: Annotated[int, Field(ge=1, le=256)] = 1  # runs at once, beside one of a long text
     timeout: Seconds = 60.0  # seconds from a request's arrival to its answer
 
 
@@ -33,6 +36,7 @@ class RequestLimits:
     """Bounds of the memory and time that one client may take."""
 
     max_body: PositiveInt = 4 * 2**20  # bytes
+    max_values: PositiveInt = 100_000  # of a request, each list and string of its JSON counted
     max_connections: PositiveInt = 512
     read_timeout: Seconds = 20.0  # seconds for the head of a request, and again for its body
     keep_alive: Seconds = 75.0  # seconds a connection may stay idle between requests
@@ -46,6 +50,8 @@ class ServerConfig:
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Port = 8501
     grpc_port: Port | None = None  # none: no gRPC
+    allow_host: tuple[HostName, ...] = ()  # further names in the Host header; "*": any
+    allow_origin: tuple[Origin, ...] = ()  # web pages that may ask; "*": any
     poll: Annotated[float, Field(ge=0, le=86400)] = 1.0  # seconds between looks for new versions
     grace: Seconds = 30.0  # seconds that requests under way are given when the server stops
     batching: BatchingConfig = field(default_factory=BatchingConfig)

@@ -79,6 +79,8 @@ def decode_expected(data: bytes) -> Expected:
             float(written["float_tolerance"]),
             None if parameter_bytes is None else int(parameter_bytes),
         )
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"a field is missing or of another kind: {error}") from None
 

@@ -4,7 +4,7 @@ Strings are object arrays of bytes: NumPy's own strings drop NULs at their end. 
 TensorFlow before a proto is read or written.
 """
 
-import json
+import reprlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -138,7 +138,7 @@ def tensor_from_json(written: Any) -> np.ndarray:
             values = [string_from_json(each) for each in values]
         return as_array(values, dtype).reshape(shape)
     except (KeyError, TypeError, OverflowError) as error:
-        found = json.dumps(written)[:60]
+        found = reprlib.repr(written)
         raise ValueError(f"not a tensor of dtype, shape and values: {found} ({error})") from None
 
 

@@ -2,26 +2,28 @@
 
 While every worker is busy, requests gather; a free worker takes what has gathered as soon as a
 batch is full or its oldest request has waited `max_delay`.
+
+A run that has begun cannot be stopped, so nobody's request may take the model for long: a run has
+at most `run_bytes`, a large request lets others go between its runs, and a row that is larger by
+itself runs on a worker that is there for such rows alone.
 """
 
 import asyncio
+import bisect
 import logging
-from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import partial
-
-import numpy as np
 
 from seq2seq.config.serving import BatchingConfig
 from seq2seq.serving.saved_model.tensors import Arrays
 from seq2seq.serving.server.errors import Code, RequestError, invalid
 from seq2seq.serving.server.metrics import Metrics
+from seq2seq.serving.server.row_blocks import Block, Outcome, cut_request, join_rows, run_together
 from seq2seq.serving.server.servable import ServedModel, check_inputs, find_signature
 from seq2seq.serving.server.threads import WorkerThreads
 
 logger = logging.getLogger(__name__)
-Outcome = Arrays | Exception
 
 
 @dataclass(eq=False)
@@ -30,93 +32,93 @@ class Group:
 
     model: ServedModel
     signature: str
-    waiting: "deque[Waiting]" = field(default_factory=deque)  # the oldest first
+    long: bool
+    waiting: "list[Waiting]" = field(default_factory=list)  # by turn
     places: int = 0  # of all that wait
+    size: int = 0
 
 
 @dataclass(eq=False)
 class Waiting:
-    """A block of rows of a request that waits for the model."""
+    """A block that waits for the model."""
 
     group: Group
-    inputs: Arrays
-    rows: int
+    block: Block
     arrived: float  # seconds, by the loop's clock
     outputs: "asyncio.Future[Arrays]"
 
     @property
-    def places(self) -> int:
-        """Places it takes in the queue: a request without rows takes one too."""
-        return max(1, self.rows)
+    def turn(self) -> float:
+        """The lower, the earlier it runs."""
+        return self.arrived + self.block.deferral
 
 
 class WaitingRows:
-    """The queue of a server.
+    """The queue of a server."""
 
-    Args:
-        max_batch: rows a run of the model.
-        delay: seconds that rows wait for others to fill a batch.
-    """
-
-    def __init__(self, max_batch: int, delay: float) -> None:
-        self._max_batch = max_batch
-        self._delay = delay
+    def __init__(self, config: BatchingConfig) -> None:
+        self._config = config
         self._groups: dict[Hashable, Group] = {}
         self.places = 0  # of all groups
 
-    def add(
-        self, model: ServedModel, signature: str, inputs: Arrays, rows: int, now: float
-    ) -> Waiting:
-        """Puts rows behind those of the same group.
+    def add(self, model: ServedModel, signature: str, block: Block, now: float) -> Waiting:
+        """Puts a block among those of the same group.
 
         Args:
             model: that is to run.
             signature: one of the model's.
-            inputs: arrays of the rows.
-            rows: their number.
+            block: of a request.
             now: seconds, by the loop's clock.
         """
         shapes = tuple(
-            (name, array.dtype.str, array.shape[1:]) for name, array in sorted(inputs.items())
+            (name, array.dtype.str, array.shape[1:]) for name, array in sorted(block.inputs.items())
         )
-        key = (id(model), signature, shapes)  # the group keeps the model, so its id stays its own
-        group = self._groups.setdefault(key, Group(model, signature))
-        outputs: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
-        waiting = Waiting(group, inputs, rows, now, outputs)
-        group.waiting.append(waiting)
-        self._count(group, waiting.places)
+        # The group keeps the model, so its id stays its own.
+        key = (id(model), signature, block.long, shapes)
+        group = self._groups.setdefault(key, Group(model, signature, block.long))
+        waiting = Waiting(group, block, now, asyncio.get_running_loop().create_future())
+        bisect.insort(group.waiting, waiting, key=lambda each: each.turn)
+        self._count(waiting, 1)
         return waiting
 
     def withdraw(self, waiting: Waiting) -> None:
-        """Takes rows away that nobody waits for any more."""
+        """Takes a block away that nobody waits for any more."""
         if waiting in waiting.group.waiting:
             waiting.group.waiting.remove(waiting)
-            self._count(waiting.group, -waiting.places)
+            self._count(waiting, -1)
 
-    def next_ready(self) -> tuple[float, Group] | None:
-        """The group that should run next, and when: a full one since its oldest rows came."""
-        if not self._groups:
+    def next_ready(self, long: bool, now: float) -> tuple[float, Group] | None:
+        """The group of long rows, or of others, that should run next, and when."""
+        groups = [each for each in self._groups.values() if each.long is long]
+        if not groups:
             return None
-        group = min(self._groups.values(), key=self._ready_at)
-        return self._ready_at(group), group
+        if ready := [each for each in groups if self._ready_at(each) <= now]:
+            return now, min(ready, key=lambda group: group.waiting[0].turn)
+        first = min(groups, key=self._ready_at)
+        return self._ready_at(first), first
 
     def take_batch(self, group: Group) -> list[Waiting]:
-        """The oldest rows of a group, as many as fit in a batch."""
-        batch = [group.waiting.popleft()]
-        rows = batch[0].rows
-        while group.waiting and rows + group.waiting[0].rows <= self._max_batch:
-            batch.append(group.waiting.popleft())
-            rows += batch[-1].rows
-        self._count(group, -sum(each.places for each in batch))
+        """The first blocks of a group, as many as fit in a run."""
+        batch: list[Waiting] = []
+        rows = size = 0
+        while group.waiting:
+            block = group.waiting[0].block
+            rows, size = rows + block.rows, size + block.size
+            if batch and (rows > self._config.max_batch or size > self._config.run_bytes):
+                break
+            batch.append(group.waiting.pop(0))
+            self._count(batch[-1], -1)
         return batch
 
     def _ready_at(self, group: Group) -> float:
-        full = group.places >= self._max_batch
-        return group.waiting[0].arrived + (0 if full else self._delay)
+        full = group.places >= self._config.max_batch or group.size >= self._config.run_bytes
+        return group.waiting[0].arrived + (0 if full else self._config.max_delay / 1000)
 
-    def _count(self, group: Group, places: int) -> None:
-        group.places += places
-        self.places += places
+    def _count(self, waiting: Waiting, sign: int) -> None:
+        group, block = waiting.group, waiting.block
+        group.places += sign * block.places
+        group.size += sign * block.size
+        self.places += sign * block.places
         if not group.waiting:
             self._groups = {key: each for key, each in self._groups.items() if each is not group}
 
@@ -127,9 +129,9 @@ class Batcher:
     def __init__(self, config: BatchingConfig, metrics: Metrics) -> None:
         self._config = config
         self._metrics = metrics
-        self._queue = WaitingRows(config.max_batch, config.max_delay / 1000)
-        self._workers = WorkerThreads(config.threads, "inference")
-        self._free = config.threads
+        self._queue = WaitingRows(config)
+        self._workers = WorkerThreads(config.threads + 1, "inference")
+        self._free = {True: 1, False: config.threads}  # by whether rows are long
         self._timer: asyncio.TimerHandle | None = None
         self._runs: set[asyncio.Task[None]] = set()
 
@@ -150,7 +152,7 @@ class Batcher:
         Args:
             model: stays in use until the answer is there, whatever version is served by then.
             signature: one of the model's.
-            inputs: arrays with the rows first; above `max_batch` rows they are run in pieces.
+            inputs: arrays with the rows first; more than a run takes are run in pieces.
             timeout: seconds, if less than the configured time.
 
         Raises:
@@ -162,12 +164,9 @@ class Batcher:
         if rows > self._config.max_rows:
             raise invalid(f"{rows} rows in one request; at most {self._config.max_rows}")
         self.refuse_overload(rows)
-        most, now = self._config.max_batch, asyncio.get_running_loop().time()
-        sizes = [min(most, rows - start) for start in range(0, rows, most)] or [0]
-        pieces = [
-            self._queue.add(model, signature, piece, size, now)
-            for piece, size in zip(cut_rows(inputs, sizes), sizes, strict=True)
-        ]
+        now = asyncio.get_running_loop().time()
+        blocks = cut_request(inputs, rows, self._config)
+        pieces = [self._queue.add(model, signature, block, now) for block in blocks]
         self._dispatch()
         limit = self._config.timeout if timeout is None else min(timeout, self._config.timeout)
         try:
@@ -198,18 +197,19 @@ class Batcher:
             self._timer.cancel()
             self._timer = None
         loop = asyncio.get_running_loop()
-        while self._free and (ready := self._queue.next_ready()):
-            when, group = ready
-            if when > loop.time():
-                self._timer = loop.call_at(when, self._dispatch)
-                break
-            self._start(group)
+        for long in (True, False):
+            while self._free[long] and (ready := self._queue.next_ready(long, loop.time())):
+                when, group = ready
+                if when > loop.time():  # never of long rows, which do not wait for others
+                    self._timer = loop.call_at(when, self._dispatch)
+                    break
+                self._start(group)
         self._metrics.queued_rows.set(self._queue.places)
 
     def _start(self, group: Group) -> None:
         batch = self._queue.take_batch(group)
-        self._metrics.batch_rows.observe(sum(each.rows for each in batch))
-        self._free -= 1
+        self._metrics.batch_rows.observe(sum(each.block.rows for each in batch))
+        self._free[group.long] -= 1
         run = asyncio.get_running_loop().create_task(self._run(group, batch))
         self._runs.add(run)  # a loop holds its tasks by weak references alone
         run.add_done_callback(self._runs.discard)
@@ -220,70 +220,14 @@ class Batcher:
             outcomes = await self._workers.run(
                 run_together,
                 partial(group.model.predict, group.signature),
-                [each.inputs for each in batch],
-                [each.rows for each in batch],
+                [each.block.inputs for each in batch],
+                [each.block.rows for each in batch],
             )
         finally:
-            self._free += 1
+            self._free[group.long] += 1
             for waiting, outcome in zip(batch, outcomes, strict=True):
                 _deliver(waiting, outcome)
             self._dispatch()
-
-
-def cut_rows(arrays: Arrays, sizes: Sequence[int]) -> list[Arrays]:
-    """Blocks of `sizes` rows, in order.
-
-    Raises:
-        RequestError: an array has another number of rows than the sizes add up to.
-    """
-    rows = sum(sizes)
-    for name, array in arrays.items():
-        if array.ndim == 0 or len(array) != rows:
-            raise RequestError(
-                Code.INTERNAL, f"the model's {name} has shape {list(array.shape)} for {rows} rows"
-            )
-    blocks: list[Arrays] = []
-    start = 0
-    for size in sizes:
-        blocks.append({name: array[start : start + size] for name, array in arrays.items()})
-        start += size
-    return blocks
-
-
-def join_rows(blocks: Sequence[Arrays]) -> Arrays:
-    """One block of all the rows, in order.
-
-    Outputs of separate runs may differ in their other axes, which models pad to the longest row;
-    the shorter are padded on with zeros, strings with b"".
-    """
-    if len(blocks) == 1:
-        return blocks[0]
-    return {name: _concatenate([block[name] for block in blocks]) for name in blocks[0]}
-
-
-def run_together(
-    run: Callable[[Arrays], Arrays], blocks: Sequence[Arrays], sizes: Sequence[int]
-) -> list[Outcome]:
-    """The outputs of each block, from one run of the model if that succeeds.
-
-    If it fails, the halves are run apart, and their halves, until the blocks that fail stand
-    alone: they get the error, all others their outputs.
-
-    Args:
-        run: the model.
-        blocks: inputs.
-        sizes: rows of each block.
-    """
-    try:
-        return list(cut_rows(run(join_rows(blocks)), sizes))
-    except Exception as error:
-        if len(blocks) == 1:
-            return [error]
-    half = len(blocks) // 2
-    return [
-        *run_together(run, blocks[:half], sizes[:half]),
-        *run_together(run, blocks[half:], sizes[half:]),
-    ]
 
 
 async def _outputs(pieces: list[Waiting], limit: float) -> list[Arrays]:
@@ -309,18 +253,3 @@ def _deliver(waiting: Waiting, outcome: Outcome) -> None:
         logger.error("the model failed", exc_info=outcome)
         outcome = RequestError(Code.INTERNAL, f"the model failed: {outcome}")
     waiting.outputs.set_exception(outcome)
-
-
-def _concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    widest = [max(sizes) for sizes in zip(*(array.shape[1:] for array in arrays), strict=True)]
-    if all(list(array.shape[1:]) == widest for array in arrays):
-        return np.concatenate(arrays)
-    empty: object = b"" if arrays[0].dtype == object else 0
-    rows = sum(len(array) for array in arrays)
-    joined = np.full((rows, *widest), empty, dtype=arrays[0].dtype)
-    start = 0
-    for array in arrays:
-        inside = tuple(slice(size) for size in array.shape[1:])
-        joined[(slice(start, start + len(array)), *inside)] = array
-        start += len(array)
-    return joined

@@ -10,7 +10,41 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from seq2seq.config.serving import RequestLimits
+from seq2seq.serving.server.request_heads import LARGEST_HEAD
 from seq2seq.serving.server.rest_json import write_error
+
+FEWEST_CHUNKS = 4096  # that a body may always come in
+BYTES_A_CHUNK = 1024  # on average, of a body in more chunks
+
+
+class _HttpReader(h11.Connection):
+    """HTTP of one connection, in which a body cannot come in very many chunks.
+
+    Each takes much longer to read than its bytes, and the event loop answers nobody meanwhile.
+    """
+
+    def __init__(self, largest_head: int, most_chunks: int) -> None:
+        super().__init__(h11.SERVER, largest_head)
+        self._chunks = 0
+        self._most_chunks = most_chunks
+        self.refusal: tuple[int, str] | None = None  # of what is no mistake in HTTP
+
+    def next_event(self) -> Any:
+        """The next event, as h11 has it.
+
+        Raises:
+            h11.RemoteProtocolError: this is no HTTP, or there are too many chunks.
+        """
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._chunks = 0
+        elif isinstance(event, h11.Data) and event.chunk_start:
+            self._chunks += 1
+            if self._chunks > self._most_chunks:
+                reason = f"the body comes in more than {self._most_chunks} chunks; send larger ones"
+                self.refusal = (413, reason)
+                raise h11.RemoteProtocolError(reason)
+        return event
 
 
 class BoundedConnection(H11Protocol):
@@ -25,6 +59,8 @@ class BoundedConnection(H11Protocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        most_chunks = max(FEWEST_CHUNKS, self.limits.max_body // BYTES_A_CHUNK)
+        self.conn: _HttpReader = _HttpReader(LARGEST_HEAD, most_chunks)
         self._reading: asyncio.TimerHandle | None = None
         self._reading_for: Callable[[], None] | None = None
         self._writing: asyncio.TimerHandle | None = None
@@ -74,7 +110,7 @@ class BoundedConnection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is not HTTP, in JSON like all else."""
-        self._refuse(400, msg)
+        self._refuse(*(self.conn.refusal or (400, msg)))
 
     def _watch_reading(self) -> None:
         """Runs the clock if, and only if, the client owes bytes of the kinds above."""

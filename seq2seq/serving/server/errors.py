@@ -3,7 +3,17 @@
 The pairs are those of TensorFlow Serving (`ToHTTPStatusCode` in its http_server.cc).
 """
 
+import reprlib
+from collections.abc import Iterable
 from enum import Enum
+from typing import Any
+
+LONGEST_QUOTE = 80  # characters
+MOST_NAMES = 10
+
+_REPR = reprlib.Repr()  # stops at any depth and length
+_REPR.maxlevel = 3
+_REPR.maxstring = _REPR.maxlong = _REPR.maxother = LONGEST_QUOTE
 
 
 class Code(Enum):
@@ -53,3 +63,16 @@ class RequestError(Exception):
 def invalid(message: str) -> RequestError:
     """The error of a request that is wrong in itself and would fail again."""
     return RequestError(Code.INVALID_ARGUMENT, message)
+
+
+def quoted(value: Any) -> str:
+    """A client's value for a message: short, however large or deep it is."""
+    text = _REPR.repr(value)
+    return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 3]}..."
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message, sorted; of many or long ones the first."""
+    ordered = sorted(names)
+    shown = [name[:LONGEST_QUOTE] for name in ordered[:MOST_NAMES]]
+    return ", ".join([*shown, "..."] if len(ordered) > MOST_NAMES else shown) or "none"

@@ -1,5 +1,6 @@
 """gRPC for TensorFlow Serving's Predict, GetModelMetadata and GetModelStatus."""
 
+import asyncio
 import logging
 import math
 import time
@@ -25,19 +26,21 @@ from seq2seq.config.serving import ServerConfig
 from seq2seq.errors import ServerError
 from seq2seq.serving.saved_model.tensors import (
     DEFAULT_SIGNATURE,
+    Arrays,
     Signature,
     TensorSpec,
     tensor_from_proto,
     tensor_to_proto,
 )
 from seq2seq.serving.server.batching import Batcher
-from seq2seq.serving.server.errors import Code, RequestError, invalid
+from seq2seq.serving.server.errors import Code, RequestError, invalid, listed
 from seq2seq.serving.server.metrics import Metrics
-from seq2seq.serving.server.servable import find_signature
+from seq2seq.serving.server.servable import DEEPEST, LARGE_ANSWER, check_names, find_signature
 from seq2seq.serving.server.versions import LoadedVersion, ModelVersions
 
 logger = logging.getLogger(__name__)
 METADATA_FIELD = "signature_def"
+VALUE_FIELDS = [each for each in TensorProto.DESCRIPTOR.fields_by_name if each.endswith("_val")]
 LONGEST_MESSAGE = 1000  # characters: messages travel in headers
 HEALTH_SERVICES = (  # TensorFlow Serving's names, the full ones, and the server as a whole
     *("", "PredictionService", "ModelService"),
@@ -98,19 +101,23 @@ class GrpcInterface(
         name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         signature = find_signature(found.model, name)
         call.signature = name
+        check_names(signature, request.inputs)
         inputs = {
-            key: _read_input(key, tensor, self._most_values)
+            key: read_input(key, tensor, self._most_values)
             for key, tensor in request.inputs.items()
         }
         wanted = set(request.output_filter) or set(signature.outputs)
         if not wanted <= set(signature.outputs):
-            strange = ", ".join(sorted(wanted - set(signature.outputs)))
+            strange = listed(wanted - set(signature.outputs))
             raise invalid(f"output tensor alias not found in signature: {strange}")
         left = context.time_remaining()
         outputs = await self._batcher.predict(found.model, name, inputs, left)
         response = predict_pb2.PredictResponse(model_spec=_spec(request.model_spec, found, name))
-        for key in wanted:
-            response.outputs[key].CopyFrom(tensor_to_proto(outputs[key]))
+        picked = {key: outputs[key] for key in wanted}
+        if sum(array.size for array in picked.values()) < LARGE_ANSWER:
+            _write_outputs(response, picked)
+        else:
+            await asyncio.to_thread(_write_outputs, response, picked)
         return response
 
     async def _describe(self, request: Any, context: Any, call: _Call) -> Any:
@@ -229,7 +236,7 @@ def _spec(asked: ModelSpec, found: LoadedVersion, signature: str = "") -> ModelS
     return spec
 
 
-def _read_input(name: str, tensor: TensorProto, most: int) -> np.ndarray:
+def read_input(name: str, tensor: TensorProto, most: int) -> np.ndarray:
     """The array of an input.
 
     Args:
@@ -240,15 +247,23 @@ def _read_input(name: str, tensor: TensorProto, most: int) -> np.ndarray:
     Raises:
         RequestError: INVALID_ARGUMENT for a tensor that contradicts itself or is too large.
     """
+    if len(tensor.tensor_shape.dim) > DEEPEST:
+        raise invalid(f"input {name} has more than {DEEPEST} dimensions")
     sizes = [each.size for each in tensor.tensor_shape.dim]
     if tensor.tensor_shape.unknown_rank or any(size < 0 for size in sizes):
         raise invalid(f"input {name} has an unknown shape")
-    if math.prod(size or 1 for size in sizes) > most:
+    given = max(len(getattr(tensor, field)) for field in VALUE_FIELDS)
+    if max(given, math.prod(size or 1 for size in sizes)) > most:
         raise invalid(f"input {name} has more than {most} values")
     try:
         return tensor_from_proto(tensor)
     except ValueError as error:
         raise invalid(f"input {name} is no tensor: {error}") from None
+
+
+def _write_outputs(response: Any, outputs: Arrays) -> None:
+    for name, array in outputs.items():
+        response.outputs[name].CopyFrom(tensor_to_proto(array))
 
 
 def _signature_def(signature: Signature) -> SignatureDef:

@@ -23,7 +23,7 @@ from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import Code, RequestError, invalid
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.rest_json import encode, parse_predict, write_error, write_predictions
-from seq2seq.serving.server.servable import ServedModel
+from seq2seq.serving.server.servable import LARGE_ANSWER, ServedModel
 from seq2seq.serving.server.versions import ModelVersions, VersionStatus
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?
 PREDICTION = re.compile(rf"{MODEL}:(?P<method>classify|regress|predict)", re.IGNORECASE)
 DESCRIPTION = re.compile(rf"{MODEL}(?P<metadata>/metadata)?", re.IGNORECASE)
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]  # HEAD comes with GET
-LARGE = 50_000  # values of an answer from which it is written on a thread
+LARGE_BODY = 64 * 1024  # bytes from which requests are read on a thread, beside the event loop
 LARGEST_VERSION = 2**63 - 1
 # In protos most types have their own name in capitals.
 PROTO_DTYPES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HALF"}
@@ -75,12 +75,16 @@ class RestInterface:
         model = self.versions.find(match["name"], _version(match), match["label"]).model
         body = await read_body(request, self.limits)
         self.batcher.refuse_overload()  # before time is spent on reading it
-        asked = parse_predict(body, model)
+        most = self.limits.max_values
+        if len(body) < LARGE_BODY:
+            asked = parse_predict(body, model, most)
+        else:
+            asked = await asyncio.to_thread(parse_predict, body, model, most)
         request.state.signature = asked.signature
         outputs = await unless_gone(
             request, self.batcher.predict(model, asked.signature, asked.inputs)
         )
-        if sum(array.size for array in outputs.values()) < LARGE:
+        if sum(array.size for array in outputs.values()) < LARGE_ANSWER:
             written = write_predictions(outputs, asked.by_row)
         else:
             written = await asyncio.to_thread(write_predictions, outputs, asked.by_row)
@@ -163,7 +167,8 @@ async def read_body(request: Request, limits: RequestLimits) -> bytes:
     """
     most, seconds = limits.max_body, limits.read_timeout
     too_large = HttpError(413, f"the body is larger than {most} bytes")
-    if request.headers.get("content-encoding", "identity") != "identity":
+    encodings = request.headers.get("content-encoding", "").lower().split(",")
+    if any(each.strip() not in ("", "identity") for each in encodings):
         raise HttpError(415, "send the body without Content-Encoding")
     if int(request.headers.get("content-length", "0")) > most:
         raise too_large

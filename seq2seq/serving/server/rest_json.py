@@ -24,8 +24,8 @@ from seq2seq.serving.saved_model.tensors import (
     string_from_json,
     string_to_json,
 )
-from seq2seq.serving.server.errors import Code, RequestError, invalid
-from seq2seq.serving.server.servable import ServedModel, find_signature
+from seq2seq.serving.server.errors import Code, RequestError, invalid, listed, quoted
+from seq2seq.serving.server.servable import DEEPEST, ServedModel, find_signature
 
 KEYS = ("signature_name", "instances", "inputs")
 NUMBERS = (
@@ -34,7 +34,6 @@ NUMBERS = (
 )
 BYTES_SUFFIX = "_bytes"  # outputs called so are always written as {"b64": ...}
 FLOAT32_OVERFLOW = 2.0**128 - 2.0**103  # from here on, rounding to float32 gives infinity
-DEEPEST = 32  # nested lists; NumPy has 64 dimensions
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,20 @@ class PredictRequest:
     by_row: bool  # whether the answer is written row by row
 
 
-def parse_predict(body: bytes, model: ServedModel) -> PredictRequest:
+def parse_predict(body: bytes, model: ServedModel, most_values: int) -> PredictRequest:
     """Reads the body of a `:predict`.
+
+    Args:
+        body: its bytes.
+        model: that is asked.
+        most_values: of JSON, lists and objects counted: small ones take far more time and memory
+            than their bytes.
 
     Raises:
         RequestError: INVALID_ARGUMENT, saying what is wrong where.
     """
+    if _has_more_values(body, most_values):
+        raise invalid(f"more than {most_values} values in one request; send fewer rows a request")
     document = _parse(body)
     signature_name = document.get("signature_name", "")
     if not isinstance(signature_name, str):
@@ -152,6 +159,20 @@ def _encode_parts(value: Any) -> bytes:
     return b"[%s]" % b", ".join(map(encode, value))
 
 
+def _has_more_values(body: bytes, most: int) -> bool:
+    """Whether JSON has more values, without making them: each follows a comma or a bracket."""
+    if _count_separators(body) <= most:  # those inside strings counted too
+        return False
+    without_escapes = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    if without_escapes.count(b'"') > 4 * most:  # two strings a value at most, its key and itself
+        return True
+    return _count_separators(b"".join(without_escapes.split(b'"')[::2])) > most
+
+
+def _count_separators(json: bytes) -> int:
+    return sum(json.count(each) for each in (b",", b"[", b"{"))
+
+
 def _parse(body: bytes) -> dict[str, Any]:
     if not body:
         raise invalid("JSON Parse error: The document is empty")
@@ -163,7 +184,7 @@ def _parse(body: bytes) -> dict[str, Any]:
         raise invalid("JSON Value: is not object")
     unknown = [key for key in document if key not in KEYS]
     if unknown:
-        raise invalid(f"unknown key {unknown[0][:80]!r}; a request has {', '.join(KEYS)}")
+        raise invalid(f"unknown key {quoted(unknown[0])}; a request has {', '.join(KEYS)}")
     return document
 
 
@@ -185,7 +206,7 @@ def _columns_of_rows(rows: Any, specs: Mapping[str, TensorSpec]) -> dict[str, li
             raise invalid(f"element {number} of 'instances' is no object, but others are")
         if row.keys() != specs.keys():
             raise invalid(
-                f"element {number} of 'instances' has keys {', '.join(sorted(row)) or 'none'}; "
+                f"element {number} of 'instances' has keys {listed(row)}; "
                 f"keys must be equal to: {', '.join(sorted(specs))}"
             )
     return {name: [row[name] for row in rows] for name in specs}
@@ -195,7 +216,7 @@ def _columns(inputs: Any, specs: Mapping[str, TensorSpec]) -> dict[str, Any]:
     if isinstance(inputs, dict) and not is_base64(inputs):
         if inputs.keys() != specs.keys():
             raise invalid(
-                f"'inputs' has keys {', '.join(sorted(inputs)) or 'none'}; "
+                f"'inputs' has keys {listed(inputs)}; "
                 f"keys must be equal to: {', '.join(sorted(specs))}"
             )
         return inputs
@@ -223,7 +244,7 @@ def _flatten(value: Any, shape: list[int], flat: list[Any]) -> None:
         flat.append(value)
         return
     if not isinstance(value, list):
-        raise invalid(f"found {_shown(value)} where its neighbours are lists")
+        raise invalid(f"found {quoted(value)} where its neighbours are lists")
     if len(value) != shape[0]:
         raise invalid(
             f"found a list of {len(value)} where its neighbours have {shape[0]}; pad them"
@@ -287,7 +308,7 @@ def _decimal(value: Any, dtype: str, overflow: float, exact: int) -> float:
         raise _wrong_type(value, dtype)
     elif not math.isfinite(value) or abs(value) < overflow:
         return value
-    raise invalid(f"Cannot convert JSON value: {_shown(value)} to {dtype} without loss")
+    raise invalid(f"Cannot convert JSON value: {quoted(value)} to {dtype} without loss")
 
 
 def _map_leaves(encode: Callable[[bytes], Any], value: Any) -> Any:
@@ -295,9 +316,4 @@ def _map_leaves(encode: Callable[[bytes], Any], value: Any) -> Any:
 
 
 def _wrong_type(value: Any, dtype: str) -> RequestError:
-    return invalid(f"JSON Value: {_shown(value)} is not of expected type: {dtype}")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return invalid(f"JSON Value: {quoted(value)} is not of expected type: {dtype}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from seq2seq.serving.saved_model.tensors import Arrays, Signature, dtype_name
-from seq2seq.serving.server.errors import invalid
+from seq2seq.serving.server.errors import LONGEST_QUOTE, invalid, listed
 
 
 class ServedModel(Protocol):
@@ -23,6 +23,9 @@ class ServedModel(Protocol):
         """
 
 
+DEEPEST = 32  # dimensions of an input; NumPy has 64
+LARGE_ANSWER = 50_000  # values from which answers are written on a thread, beside the event loop
+
 Loader = Callable[[Path], ServedModel]  # of a version folder; raises anything when it cannot
 
 
@@ -33,8 +36,19 @@ def find_signature(model: ServedModel, name: str) -> Signature:
         RequestError: there is none of that name.
     """
     if name not in model.signatures:
-        raise invalid(f'Serving signature name: "{name}" not found in signature def')
+        shown = name[:LONGEST_QUOTE]
+        raise invalid(f'Serving signature name: "{shown}" not found in signature def')
     return model.signatures[name]
+
+
+def check_names(signature: Signature, inputs: Mapping[str, object]) -> None:
+    """Checks that the inputs of a signature are there, and no others.
+
+    Raises:
+        RequestError: they are not.
+    """
+    if inputs.keys() != signature.inputs.keys():
+        raise invalid(f"expected the inputs {listed(signature.inputs)} but got {listed(inputs)}")
 
 
 def check_inputs(signature: Signature, inputs: Arrays) -> int:
@@ -43,10 +57,7 @@ def check_inputs(signature: Signature, inputs: Arrays) -> int:
     Raises:
         RequestError: naming the input that does not fit.
     """
-    if inputs.keys() != signature.inputs.keys():
-        raise invalid(
-            f"expected the inputs {_names(signature.inputs)} but got {_names(inputs) or 'none'}"
-        )
+    check_names(signature, inputs)
     rows = set()
     for name, array in inputs.items():
         spec = signature.inputs[name]
@@ -72,7 +83,3 @@ def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...] | None) -> bo
         len(shape) == len(expected)
         and all(want in (None, size) for size, want in zip(shape, expected, strict=True))
     )
-
-
-def _names(named: Mapping[str, object]) -> str:
-    return ", ".join(sorted(named))

@@ -16,12 +16,11 @@ from seq2seq.errors import ServerError
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.connections import bounded_by
 from seq2seq.serving.server.metrics import Metrics
+from seq2seq.serving.server.request_heads import RequestHeads
 from seq2seq.serving.server.rest import RestInterface
 from seq2seq.serving.server.servable import Loader
 from seq2seq.serving.server.version_folders import VersionFolders
 from seq2seq.serving.server.versions import ModelVersions
-
-LARGEST_HEAD = 32 * 1024  # bytes of a request's line and headers
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Server:
     async def _serve(self, listener: socket.socket, started: Callable[[Addresses], None]) -> None:
         limits = self._config.limits
         rest = RestInterface(self._versions, self._batcher, self._metrics, limits)
-        self._http = _Http(self._http_config(rest))
+        self._http = _Http(self._http_config(rest, listener))
         self._grpc = await self._start_grpc()
         serving = asyncio.create_task(self._http.serve(sockets=[listener]))
         loading = asyncio.create_task(self._versions.load_first())
@@ -130,15 +129,16 @@ class Server:
         # Here, because they need an extra of their own.
         from seq2seq.serving.server.grpc_api import GrpcInterface, GrpcServer
 
-        most = self._config.limits.max_body
+        most = self._config.limits.max_values
         interface = GrpcInterface(self._versions, self._batcher, self._metrics, most)
         grpc = GrpcServer(interface, self._config)
         await grpc.start()
         return grpc
 
-    def _http_config(self, rest: RestInterface) -> uvicorn.Config:
+    def _http_config(self, rest: RestInterface, listener: socket.socket) -> uvicorn.Config:
+        bound = (self._config.host, listener.getsockname()[0])
         return uvicorn.Config(
-            rest.application(),
+            RequestHeads(rest.application(), bound, self._config, self._metrics),
             http=bounded_by(self._config.limits),
             ws="none",
             lifespan="off",
@@ -147,7 +147,6 @@ class Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            h11_max_incomplete_event_size=LARGEST_HEAD,
             timeout_keep_alive=math.ceil(self._config.limits.keep_alive),
             timeout_graceful_shutdown=math.ceil(self._config.grace),
         )

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.config.serving import BatchingConfig
-from seq2seq.serving.server.batching import Batcher, join_rows
+from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import Code, RequestError
 from seq2seq.serving.server.metrics import Metrics
+from seq2seq.serving.server.row_blocks import cut_request, join_rows
 
 SIGNATURE = "serving_default"
 
@@ -247,3 +248,106 @@ def test_a_server_under_overload_answers_everybody(tmp_path):
         assert headers["retry-after"] == "1"
         model.gate.set()
         assert sorted(each.result()[0] for each in waiting) == [200] * 5 + [503] * 27
+
+
+LONG = "long" * 50  # with `run_bytes` of 100
+
+
+class Held(ShoutingModel):
+    """Holds runs with long texts back until its gate opens, and remembers the texts of each run."""
+
+    def __init__(self):
+        super().__init__()
+        self.runs = []
+
+    def predict(self, signature, inputs):
+        texts = list(inputs["text"])
+        self.runs.append([text.decode() for text in texts])
+        self.running.release()
+        if any(len(text) > 100 for text in texts):
+            assert self.gate.wait(30)
+        return {"translation": strings([text.upper() for text in texts])}
+
+
+def test_short_texts_are_answered_beside_long_ones():
+    async def scenario(driver):
+        driver.model = Held()
+        driver.model.gate.clear()
+        long = [driver.ask(LONG), driver.ask("x", LONG, LONG, "y")]
+        await driver.until_running()
+        for text in "abc":
+            assert await driver.answers(driver.ask(text)) == [[text.upper().encode()]]
+        assert not any(each.done() for each in long)
+        assert sum(LONG in run for run in driver.model.runs) == 1  # the others wait for it
+        driver.model.gate.set()
+        shouted = LONG.upper().encode()
+        assert await driver.answers(*long) == [[shouted], [b"X", shouted, shouted, b"Y"]]
+        assert [run for run in driver.model.runs if LONG in run] == [[LONG]] * 3
+
+    run(scenario, run_bytes=100, max_delay=0)
+
+
+def test_a_request_of_many_rows_lets_others_go_between_its_runs():
+    async def scenario(driver):
+        driver.model.gate.clear()
+        large = driver.ask(*["x" * 40] * 20)
+        await driver.until_running()
+        others = [driver.ask("a"), driver.ask("b", "c")]
+        await asyncio.sleep(0)
+        driver.model.gate.set()
+        assert await driver.answers(*others) == [[b"A"], [b"B", b"C"]]
+        assert not large.done()
+        assert await driver.answers(large) == [[b"X" * 40] * 20]
+        assert driver.model.batches == [2, 5, *[2] * 8]
+
+    run(scenario, run_bytes=100, max_delay=0)
+
+
+def test_what_let_others_go_first_does_not_wait_for_ever():
+    async def scenario(driver):
+        driver.model.gate.clear()
+        large = driver.ask(*["x" * 40] * 6)  # three runs; the last yields for a second
+        await driver.until_running()
+        early = driver.ask("early")
+        await asyncio.sleep(1.2)
+        late = driver.ask("late")
+        await asyncio.sleep(0)
+        driver.model.gate.set()
+        finished = []
+        for name, request in {"large": large, "early": early, "late": late}.items():
+            request.add_done_callback(lambda _, name=name: finished.append(name))
+        await driver.answers(large, early, late)
+        assert finished == ["early", "large", "late"]
+
+    run(scenario, run_bytes=100, max_batch=2, max_delay=0)
+
+
+@given(
+    st.lists(st.lists(st.text("abc", max_size=30), max_size=9), min_size=1, max_size=5),
+    st.integers(1, 40),
+    st.integers(1, 5),
+)
+@settings(deadline=None, max_examples=50)
+def test_requests_are_answered_whole_and_runs_are_bounded(requests, run_bytes, max_batch):
+    async def scenario(driver):
+        driver.model = Held()
+        asked = [driver.ask(*texts) for texts in requests]
+        expected = [[text.upper().encode() for text in texts] for texts in requests]
+        assert await driver.answers(*asked) == expected
+        for texts in driver.model.runs:
+            assert len(texts) <= max_batch
+            assert len(texts) <= 1 or sum(map(len, texts)) <= run_bytes
+
+    run(scenario, run_bytes=run_bytes, max_batch=max_batch, max_delay=0)
+
+
+def test_numbers_count_by_their_bytes():
+    inputs = {"ids": np.zeros((5, 10), np.int32), "text": strings([b"x" * 10] * 5)}
+    config = BatchingConfig(run_bytes=100)
+    blocks = cut_request(inputs, 5, config)
+    assert [(block.rows, block.size, block.long) for block in blocks] == [
+        *[(2, 100, False)] * 2,
+        (1, 50, False),
+    ]
+    (long, *_) = cut_request(inputs, 5, BatchingConfig(run_bytes=49))
+    assert (long.rows, long.long) == (1, True)

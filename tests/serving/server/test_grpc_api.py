@@ -31,6 +31,8 @@ from tensorflow_serving.apis import (
 )
 
 from seq2seq.errors import ServerError
+from seq2seq.serving.server.errors import Code, RequestError
+from seq2seq.serving.server.grpc_api import read_input
 
 Status = grpc.StatusCode
 
@@ -133,6 +135,10 @@ def test_what_is_not_there_has_its_status(stubs, options, code, message):
         ({"dtype": 7, "string_val": [b"a", b"b"]}, "input text is no tensor"),
         ({"dtype": 9999}, "input text is no tensor"),
         ({"dtype": 1, "tensor_content": b"abc"}, "input text is no tensor"),
+        ({"dtype": 7, "string_val": [b""] * 100_001}, "has more than 100000 values"),
+        ({"dtype": 7, "tensor_shape": {"dim": [{"size": 1}] * 33}}, "more than 32 dimensions"),
+        ({"dtype": 20}, "input text is no tensor: type 20 holds no values"),
+        ({"dtype": 21, "tensor_shape": {"dim": [{"size": 1}]}}, "type 21 holds no values"),
     ],
 )
 def test_a_tensor_that_is_none_is_refused(stubs, tensor, message):
@@ -140,6 +146,28 @@ def test_a_tensor_that_is_none_is_refused(stubs, tensor, message):
     request.inputs["text"].CopyFrom(TensorProto(**tensor))
     code, details = refused(stubs.prediction.Predict, request)
     assert (code, message in details) == (Status.INVALID_ARGUMENT, True), details
+
+
+tensor_protos = st.builds(
+    TensorProto,
+    dtype=st.integers(0, 130),
+    tensor_shape=st.lists(st.integers(-1, 3), max_size=3).map(
+        lambda sizes: {"dim": [{"size": size} for size in sizes]}
+    ),
+    tensor_content=st.binary(max_size=9),
+    string_val=st.lists(st.binary(max_size=3), max_size=3),
+    int_val=st.lists(st.integers(-(2**31), 2**31 - 1), max_size=3),
+    float_val=st.lists(st.floats(width=32), max_size=3),
+)
+
+
+@given(tensor_protos)
+@settings(deadline=None, max_examples=300)
+def test_no_tensor_is_worse_than_refused(tensor):
+    try:
+        read_input("text", tensor, 1000)
+    except RequestError as error:
+        assert error.code is Code.INVALID_ARGUMENT
 
 
 def test_a_tensor_of_fewer_values_repeats_the_last(stubs):

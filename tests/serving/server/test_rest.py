@@ -3,6 +3,8 @@ import json
 import select
 import socket
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fake_server import (
@@ -14,7 +16,11 @@ from fake_server import (
     write_versions,
 )
 
+from seq2seq.serving.server import rest
+from seq2seq.serving.server.rest_json import parse_predict
+
 PREDICT = "/v1/models/seq2seq:predict"
+HEAD = b"POST /v1/models/seq2seq:predict HTTP/1.1\r\nHost: localhost\r\n"
 SMALL = {"limits": {"max_body": 2000, "read_timeout": 1}}
 
 
@@ -178,9 +184,7 @@ def test_too_large_a_body_is_refused(small_server):
 
 def test_a_large_body_is_refused_before_it_is_sent(small_server):
     with small_server.connect() as connection:
-        connection.sendall(
-            b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999999\r\n\r\n" % PREDICT.encode()
-        )
+        connection.sendall(HEAD + b"Content-Length: 9999999999\r\n\r\n")
         assert read_answer(connection)[0] == 413
         assert connection.recv(1) == b""  # the rest is not waited for without end
 
@@ -193,11 +197,11 @@ def test_a_compressed_body_is_refused(small_server):
 @pytest.mark.parametrize(
     ("start", "status"),
     [
-        (b"POST /v1/models/seq2seq:predict HTTP/1.1\r\nHost: x\r\n", 408),
-        (b"POST /v1/models/seq2seq:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{", 408),
+        (HEAD, 408),
+        (HEAD + b"Content-Length: 9\r\n\r\n{", 408),
         (b"\x16\x03\x01 not HTTP at all\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 100_000, 400),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000, 400),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
     ],
     ids=["slow head", "slow body", "no HTTP", "long head", "wrong length"],
 )
@@ -224,7 +228,7 @@ def test_a_slow_or_broken_request_is_refused_and_disturbs_nobody(small_server, s
 
 def test_a_client_that_is_slow_again_and_again_is_refused_too(small_server):
     with small_server.connect() as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         response = http.client.HTTPResponse(connection)
         response.begin()
         assert response.read() == b"ok\n"
@@ -235,7 +239,7 @@ def test_a_client_that_is_slow_again_and_again_is_refused_too(small_server):
 def test_a_client_that_does_not_read_its_answer_is_dropped(tmp_path):
     with serving(tmp_path, ShoutingModel(), limits={"read_timeout": 1}) as server:
         body = json.dumps({"signature_name": "letters", "instances": ["x" * 10_000] * 100}).encode()
-        head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
         with socket.socket() as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.connect((server.host, server.port))
@@ -278,7 +282,7 @@ def test_a_client_that_goes_away_leaves_the_queue(tmp_path):
         first.start()
         assert model.running.acquire(timeout=10)  # the only worker is busy
         body = b'{"instances": ["gone"]}'
-        head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
         with server.connect() as connection:
             connection.sendall(head.encode() + body)
             wait_for_queue(server, 1)
@@ -286,3 +290,80 @@ def test_a_client_that_goes_away_leaves_the_queue(tmp_path):
         model.gate.set()
         first.join()
     assert model.batches == [1]  # nothing was run for the client that left
+
+
+def test_the_encoding_that_is_none_may_be_named_in_any_case(server):
+    body = json.dumps({"instances": ["a"]})
+    for encoding in ("Identity", "IDENTITY", "identity, identity", ""):
+        assert server.request("POST", PREDICT, body, **{"Content-Encoding": encoding})[0] == 200
+    for encoding in ("br", "identity, gzip"):
+        assert server.request("POST", PREDICT, body, **{"Content-Encoding": encoding})[0] == 415
+
+
+@pytest.mark.parametrize(
+    "value", ["[]", "[[],[]]", '[{"text":[]}]', '["",""]', "{}", "1", '[{"b64":""}]'], ids=repr
+)
+def test_millions_of_values_keep_nobody_from_an_answer(server, value):
+    body = b'{"instances": [%s]}' % b",".join([value.encode()] * (4_000_000 // (len(value) + 1)))
+    longest, ended = [], threading.Event()
+
+    def watch_health():
+        while not ended.is_set():
+            started = time.monotonic()
+            assert server.request("GET", "/healthz")[0] == 200
+            longest.append(time.monotonic() - started)
+
+    probe = threading.Thread(target=watch_health)
+    probe.start()
+    status, content = server.predict(body)
+    ended.set()
+    probe.join()
+    assert (status, "more than 100000 values" in content["error"]) == (400, True)
+    assert longest and max(longest) < 1
+
+
+def test_large_bodies_are_read_beside_the_event_loop(tmp_path, monkeypatch):
+    reading, ended, threads = threading.Event(), threading.Event(), []
+
+    def slow_parse(body, model, most_values):
+        threads.append(threading.current_thread())
+        if len(body) > 100_000:
+            reading.set()
+            assert ended.wait(20)
+        return parse_predict(body, model, most_values)
+
+    monkeypatch.setattr(rest, "parse_predict", slow_parse)
+    text = "a" * 200_000
+    with serving(tmp_path, ShoutingModel()) as server, ThreadPoolExecutor(1) as pool:
+        large = pool.submit(server.predict, {"instances": [text]})
+        assert reading.wait(20)
+        assert server.request("GET", "/healthz")[0] == 200
+        assert server.predict({"instances": ["b"]}) == (200, {"predictions": ["B"]})
+        ended.set()
+        assert large.result() == (200, {"predictions": [text.upper()]})
+        assert threads[0] is not server.thread and threads[1] is server.thread
+
+
+def test_many_small_chunks_are_refused_and_a_few_are_not(server):
+    body = json.dumps({"instances": ["a" * 8000]}).encode()
+
+    def ask(chunks):
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
+        sent = b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in chunks)
+        connection.putrequest("POST", PREDICT)
+        connection.putheader("Transfer-Encoding", "chunked")
+        connection.endheaders(sent + b"0\r\n\r\n")
+        response = connection.getresponse()
+        content = json.loads(response.read())
+        connection.close()
+        return response.status, content
+
+    assert ask([body[:9], *(body[place : place + 2] for place in range(9, len(body), 2))])[0] == 200
+    status, content = ask([bytes([each]) for each in body])
+    assert (status, content["error"]) == (
+        413,
+        "the body comes in more than 4096 chunks; send larger ones",
+    )
+    pieces = [b"x" * 100] * 3000
+    for _ in range(2):  # each request has chunks of its own
+        assert ask(pieces)[0] == 400

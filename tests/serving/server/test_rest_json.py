@@ -17,18 +17,19 @@ from seq2seq.serving.server.rest_json import (
 )
 
 MODEL = ShoutingModel()
+MOST_VALUES = 200_000
 DTYPES = ("bool", "int8", "uint8", "int32", "uint32", "int64", "uint64", "float32", "float64")
 
 
 def parse(document):
-    return parse_predict(json.dumps(document).encode(), MODEL)
+    return parse_predict(json.dumps(document).encode(), MODEL, MOST_VALUES)
 
 
 def refused(body, code=Code.INVALID_ARGUMENT):
     """Why a body is refused."""
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     with pytest.raises(RequestError) as error:
-        parse_predict(body, MODEL)
+        parse_predict(body, MODEL, MOST_VALUES)
     assert error.value.code is code
     return str(error.value)
 
@@ -84,7 +85,7 @@ def test_no_document_is_worse_than_refused(document, signature):
     document.setdefault("signature_name", signature)
     body = json.dumps(document).encode(errors="surrogatepass")
     try:
-        parse_predict(body, MODEL)
+        parse_predict(body, MODEL, MOST_VALUES)
     except RequestError as error:
         assert json.loads(write_error(str(error)))["error"]
 
@@ -93,7 +94,65 @@ def test_no_document_is_worse_than_refused(document, signature):
 @settings(deadline=None)
 def test_no_bytes_are_worse_than_refused(body):
     with pytest.raises(RequestError):
-        parse_predict(body, MODEL)
+        parse_predict(body, MODEL, MOST_VALUES)
+
+
+def count(value):
+    """Values in a document, itself counted."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return 1 + sum(map(count, inner))
+
+
+def too_many(body, most):
+    try:
+        parse_predict(body, MODEL, most)
+    except RequestError as error:
+        return "values in one request" in str(error)
+    return False
+
+
+@given(json_values, st.booleans())
+@settings(deadline=None)
+def test_values_are_counted_whatever_text_is_beside_them(value, ascii_only):
+    body = json.dumps({"inputs": value}, ensure_ascii=ascii_only).encode(errors="surrogatepass")
+    values = count(value) + 1
+    assert not too_many(body, 2 * values)
+    assert too_many(body, values - 2)
+
+
+def test_text_of_separators_is_one_value():
+    for text in (',[{"' * 1000, '\\",' * 1000, "\\\\", 'a"' * 999):
+        body = json.dumps({"instances": [text, {"b64": ""}]}).encode()
+        assert not too_many(body, 4) and too_many(body, 3)
+
+
+DEEP = b'{"text":' * 500 + b"1" + b"}" * 500
+
+
+@pytest.mark.parametrize("before", [b'{"inputs": %s}', b'{"instances": ["a", %s]}'])
+def test_values_of_any_depth_are_refused(before):
+    for depth in range(700, 1000, 2):  # up to what Python can read, and beyond
+        refused(before % (b'{"text":' * depth + b"1" + b"}" * depth))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"inputs": %s}' % DEEP, "is not of expected type: string"),
+        (b'{"inputs": {"text": [%s]}}' % DEEP, "is not of expected type: string"),
+        (b'{"inputs": {"text": [["a"], %s]}}' % DEEP, "where its neighbours are lists"),
+        (b'{"instances": [%s]}' % DEEP, "is not of expected type: string"),
+        (b'{"instances": [{%s}]}' % b",".join(b'"%d": 1' % n for n in range(9999)), "has keys 0"),
+        (b'{"inputs": {"%s": 1}}' % (b"x" * 99_999), "'inputs' has keys xxx"),
+        (b'{"instances": [1], "signature_name": "%s"}' % (b"x" * 99_999), "not found in signature"),
+        (b'{"instances": [1], "%s": 1}' % (b"x" * 99_999), "unknown key 'xxx"),
+        (b'{"instances": [%s]}' % (b"1" * 4000), "is not of expected type: string"),
+    ],
+    ids=range(9),
+)
+def test_an_error_is_short_however_deep_or_long_a_value_is(body, message):
+    reason = refused(body)
+    assert message in reason and len(reason) < 1200
 
 
 def test_instances_of_several_inputs_become_columns():

@@ -223,6 +223,7 @@ def test_parameters_of_another_size_are_caught(tmp_path):
         (None, "expected.json is missing"),
         (b"{", "expected.json is damaged"),
         (b"[]", "expected.json is damaged"),
+        (b"[" * 100_000, "expected.json is damaged"),
         (b'{"answers": [], "float_tolerance": 1e-4, "parameter_bytes": null}', "no answer for"),
     ],
 )
