@@ -1,5 +1,6 @@
 """Train a translator: the same call starts a run, resumes it where it stopped, and finishes it."""
 
+import functools
 import logging
 import math
 import threading
@@ -12,6 +13,8 @@ import tensorflow as tf
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.pretrained_embeddings import read_vectors
 from seq2seq.errors import RunError
+from seq2seq.files import file_errors_of_libraries
+from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import HISTORY, TENSORBOARD, RunFolder
 from seq2seq.training.corpus import (
     check_files,
@@ -71,7 +74,9 @@ class Training:
         self._progress = self._resumed()
         if not self._progress.step:
             self._start_from_vectors()
-        self._summaries = tf.summary.create_file_writer(str(folder.path / TENSORBOARD))
+        self._tensorboard = folder.path / TENSORBOARD
+        with file_errors_of_libraries(self._tensorboard):
+            self._summaries = tf.summary.create_file_writer(str(self._tensorboard))
         self._clock = time.monotonic()
         pairs = f"{counts.kept} pairs of {counts.pairs}"
         self._reporter.started(
@@ -201,10 +206,11 @@ class Training:
             "best": int(best),
         }
         progress.history.append(row)
-        with self._summaries.as_default(step=progress.step):
-            for name in ("training_loss", "validation_perplexity", "validation_bleu"):
-                tf.summary.scalar(name, row[name])
-        self._summaries.flush()
+        with file_errors_of_libraries(self._tensorboard):
+            with self._summaries.as_default(step=progress.step):
+                for name in ("training_loss", "validation_perplexity", "validation_bleu"):
+                    tf.summary.scalar(name, row[name])
+            self._summaries.flush()
 
     def _save(self, best: bool = False) -> None:
         """Last weights and state, and the validator's weights where they are the best."""
@@ -213,9 +219,10 @@ class Training:
             raise self._diverged("a weight")
         writers = {
             "last": self._optimization.save_weights,
-            "state": lambda path: save_state(path, progress, self._optimization.arrays()),
+            "state": lambda stream: save_state(stream, progress, self._optimization.arrays()),
         }
         if best:
-            writers["best"] = self._validator.translator.training.save_weights
+            network = self._validator.translator.training
+            writers["best"] = functools.partial(write_weights, network)
         self._folder.save_weights(progress.step, writers)
         self._folder.write_record(HISTORY, progress.history_csv())
