@@ -16,6 +16,14 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 LONGEST_NAME = 255  # bytes in the name of a file, on nearly every file system
+# Errors of the disk and of paths; libraries in C and C++ report them in messages that end so.
+FILE_ERRORS = {
+    os.strerror(number): number
+    for number in (
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS),
+        *(errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+    )
+}
 TEMPORARY = re.compile(r"\.[0-9]+\.tmp")  # after the name of a file: a process that writes it
 
 
@@ -78,8 +86,32 @@ def write_atomically(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
         if durable:
             flush(path.parent)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)  # a failed write names no file
+        raise
+
+
+@contextmanager
+def file_errors_of_libraries(path: Path) -> Iterator[None]:
+    """Turns a library's own kind of error about a full disk or a wrong path into an `OSError`.
+
+    TensorFlow raises its own classes, and only their messages tell what the disk said.
+
+    Args:
+        path: the file or directory that the block writes; the error names it.
+    """
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+    except Exception as error:
+        message = str(error)
+        for text, number in FILE_ERRORS.items():
+            if text in message:
+                raise OSError(number, text, str(path)) from error
         raise
 
 

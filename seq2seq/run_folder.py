@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -77,6 +77,18 @@ class RunFolder:
         making = hidden_sibling(target, ".new")
         if making.exists():  # left by a killed run
             shutil.rmtree(making)
+        try:
+            manifest = cls._fill(making, config, subwords)
+            flush_tree(making)
+            rename_durably(making, target)
+        except (Exception, KeyboardInterrupt):
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+        return cls(path, manifest)
+
+    @classmethod
+    def _fill(cls, making: Path, config: RunConfig, subwords: Subwords) -> dict[str, Any]:
+        """Writes the files of a new run into a folder to be made; returns the manifest."""
         (making / WEIGHTS).mkdir(parents=True)
         versions = {"python": platform.python_version()}
         versions |= {package: version(package) for package in PACKAGES}
@@ -93,10 +105,7 @@ class RunFolder:
         folder._write(CONFIG, dump_run_config(config).encode())
         folder._write(SUBWORDS, subwords.model)
         folder._commit()
-        flush_tree(making)
-        rename_durably(making, target)
-        folder.path = path
-        return folder
+        return manifest
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -158,37 +167,64 @@ class RunFolder:
         name = self.manifest["weights"].get(role)
         return self.path / name if name else None
 
-    def save_weights(self, step: int, writers: dict[str, Callable[[Path], None]]) -> None:
-        """Writes files for some roles, commits them together, then removes what they replace.
+    def save_weights(self, step: int, writers: dict[str, Callable[[BinaryIO], None]]) -> None:
+        """Writes files for some roles, commits them together, then removes those they replace.
 
-        Each writer gets the path to write; its suffix is ".npz" for "state" and ".weights.h5" else.
+        Args:
+            step: optimizer steps so far.
+            writers: by role, what writes the contents of its file: an .npz for "state", and HDF5
+                for the others.
+
+        Raises:
+            RunError: the disk does not take them; what was saved before is still in force.
         """
-        replaced = []
-        for role, write in writers.items():
-            suffix = ".npz" if role == "state" else ".weights.h5"
-            temporary = self.path / WEIGHTS / f".tmp-{role}{suffix}"
-            write(temporary)
+        saved = dict(self.manifest["files"]), dict(self.manifest["weights"])
+        try:
+            for role, write in writers.items():
+                name, digest = self._write_weights(step, role, write)
+                self.manifest["files"].pop(self.manifest["weights"].get(role), None)
+                self.manifest["weights"][role] = name
+                self.manifest["files"][name] = digest
+            self._commit()
+        except OSError as error:
+            self.manifest["files"], self.manifest["weights"] = saved
+            raise RunError(
+                f"{self.path / WEIGHTS} does not take the weights of step {step}: "
+                f"{error.strerror or error}; make room, and the same command goes on from the "
+                "last save"
+            ) from error
+        self._remove_superseded()
+
+    def _write_weights(
+        self, step: int, role: str, write: Callable[[BinaryIO], None]
+    ) -> tuple[str, str]:
+        """Writes one file; returns its name, which is of its content, and its hash."""
+        suffix = ".npz" if role == "state" else ".weights.h5"
+        temporary = self.path / WEIGHTS / f".tmp-{role}{suffix}"
+        try:
+            with open(temporary, "wb") as stream:
+                write(stream)
             flush(temporary)
-            digest = file_sha256(temporary)
-            name = f"{WEIGHTS}/{role}-{step:07d}-{digest[:8]}{suffix}"
-            rename_durably(temporary, self.path / name)
-            previous = self.manifest["weights"].get(role)
-            if previous and previous != name:
-                replaced.append(previous)
-            self.manifest["weights"][role] = name
-            self.manifest["files"][name] = digest
-        for name in replaced:
-            del self.manifest["files"][name]
-        self._commit()
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        digest = file_sha256(temporary)
+        name = f"{WEIGHTS}/{role}-{step:07d}-{digest[:8]}{suffix}"
+        rename_durably(temporary, self.path / name)
+        return name, digest
+
+    def _remove_superseded(self) -> None:
+        """Removes files of weights that the manifest does not name."""
         kept = set(self.manifest["weights"].values())
         for path in (self.path / WEIGHTS).iterdir():
             if OURS.fullmatch(path.name) and f"{WEIGHTS}/{path.name}" not in kept:
                 path.unlink()
 
     def remove_leftovers(self) -> None:
-        """Removes temporary files that killed processes left; for the only trainer of the run."""
+        """Removes files that killed processes left; for the only trainer of the run."""
         for name in (*self.manifest["files"], MANIFEST, SCORES, HISTORY):
             remove_leftovers(self.path / name)
+        self._remove_superseded()
 
     def check_trained_on(self, config: RunConfig) -> None:
         """Checks that the training and validation text is the one that the run was started on.

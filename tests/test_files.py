@@ -1,3 +1,4 @@
+import errno
 import gzip
 import os
 import signal
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from seq2seq.files import (
     LONGEST_NAME,
+    file_errors_of_libraries,
     flush_tree,
     hidden_sibling,
     make_directories,
@@ -151,3 +153,25 @@ def test_a_tree_is_flushed_to_its_last_file(tmp_path, monkeypatch):
     flush_tree(tmp_path)
     inside = {tmp_path, tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "file"}
     assert found == {str(path) for path in inside}
+
+
+class LibraryError(Exception):
+    """Stands in for a library's own class of errors."""
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.ENOTDIR, errno.EROFS])
+def test_file_errors_of_libraries_are_os_errors_that_name_the_file(number):
+    message = f"{{{{node SaveV2}}}} variables.tmp; {os.strerror(number)} [Op:SaveV2]"
+    with pytest.raises(OSError, match="runs/mine") as caught:
+        with file_errors_of_libraries(Path("runs/mine")):
+            raise LibraryError(message)
+    assert caught.value.errno == number
+    with pytest.raises(LibraryError, match="shapes differ"):
+        with file_errors_of_libraries(Path("runs/mine")):
+            raise LibraryError("shapes differ")
+
+
+def test_a_write_that_fails_names_its_file(tmp_path):
+    with pytest.raises(OSError, match=f"No space left on device: '{tmp_path / 'file'}'"):
+        with write_atomically(tmp_path / "file"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,16 +1,21 @@
 import functools
 import json
+import operator
 import os
 import shutil
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 from conftest import miniature_settings
 
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RunError
+from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.run_lifecycle import open_to_go_on
+from seq2seq.training.training_state import Progress, load_state, save_state
 
 
 @pytest.fixture
@@ -90,9 +95,7 @@ def test_a_kill_at_any_write_leaves_a_run_that_opens(run, monkeypatch):
     survived = 0
     for last in range(20):
         content = f"weights of save {last}".encode()  # other content, but always the same step
-        writers = dict.fromkeys(
-            ("best", "state"), functools.partial(Path.write_bytes, data=content)
-        )
+        writers = dict.fromkeys(("best", "state"), operator.methodcaller("write", content))
         before = contents(run)
         calls = iter(range(last))
         with monkeypatch.context() as patch:
@@ -115,7 +118,7 @@ def contents(run):
 
 def test_files_of_others_among_the_weights_stay(run):
     (run / "weights" / "backup.h5").write_text("mine")
-    RunFolder.open(run).save_weights(999, {"last": lambda path: path.write_bytes(b"weights")})
+    RunFolder.open(run).save_weights(999, {"last": lambda stream: stream.write(b"weights")})
     assert (run / "weights" / "backup.h5").read_text() == "mine"
 
 
@@ -145,7 +148,7 @@ def dying(function, calls):
 def test_a_save_removes_what_it_replaces(run):
     folder = RunFolder.open(run)
     old = folder.weights("last")
-    folder.save_weights(999, {"last": lambda path: path.write_bytes(b"weights")})
+    folder.save_weights(999, {"last": lambda stream: stream.write(b"weights")})
     assert not old.exists()
     assert RunFolder.open(run).weights("last").read_bytes() == b"weights"
     assert {path.name for path in (run / "weights").iterdir()} == {
@@ -166,5 +169,49 @@ def test_going_on_with_a_run_removes_what_killed_processes_left(run):
     for name in ("manifest.json", "history.csv", "scores.json", "config.yaml"):
         (run / f".{name}.12345.tmp").touch()
     (run / ".notes.txt.12345.tmp").touch()  # not of this toolkit
+    kept = set((run / "weights").iterdir())
+    for name in ("last-0000099-1234abcd.weights.h5", ".tmp-best.weights.h5"):
+        (run / "weights" / name).touch()
     open_to_go_on(RunFolder.open(run).config(), run)
     assert [path.name for path in run.glob(".*")] == [".notes.txt.12345.tmp"]
+    assert set((run / "weights").iterdir()) == kept
+
+
+def fill_the_disk(run, *roles):
+    """Writes of the weights of these roles meet a full disk."""
+    for role in roles:
+        suffix = ".npz" if role == "state" else ".weights.h5"
+        (run / "weights" / f".tmp-{role}{suffix}").symlink_to("/dev/full")
+
+
+@pytest.mark.parametrize("full", [["last"], ["state"], ["best"]])
+def test_a_full_disk_is_one_line_and_what_was_saved_stays_in_force(run, full):
+    model = keras.Sequential([keras.layers.Dense(64)])
+    model.build((None, 64))
+    arrays = {"moments": np.zeros(5000)}
+    writers = {
+        "last": functools.partial(write_weights, model),
+        "state": lambda stream: save_state(stream, Progress(), arrays),
+        "best": functools.partial(write_weights, model),
+    }
+    before = RunFolder.open(run).manifest
+    fill_the_disk(run, *full)
+    folder = RunFolder.open(run)
+    with pytest.raises(RunError, match="weights of step 1000: No space left on device; make room"):
+        folder.save_weights(1000, writers)
+    assert folder.manifest == RunFolder.open(run).manifest == before
+    folder.save_weights(1000, writers)  # the control: there is room again
+    assert load_state(RunFolder.open(run).weights("state"))[1]["moments"].shape == (5000,)
+    assert len(list((run / "weights").iterdir())) == 3
+
+
+def test_weights_written_to_memory_first_are_those_of_a_file(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(3)])
+    model.build((None, 2))
+    weights = model.get_weights()
+    with open(tmp_path / "some.weights.h5", "wb") as stream:
+        write_weights(model, stream)
+    model.set_weights([weight + 1 for weight in weights])
+    model.load_weights(tmp_path / "some.weights.h5")
+    for weight, loaded in zip(weights, model.get_weights(), strict=True):
+        assert (weight == loaded).all()

@@ -1,9 +1,11 @@
 """Files of weights, those of version 0.1 too."""
 
+import io
 import re
 import shutil
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 import keras
@@ -33,3 +35,23 @@ def load_weights(model: keras.Model, path: Path) -> None:
             for match in former:
                 stored.move(match[0], f"{match[1]}recurrence{match[2]}/cell/vars")
         model.load_weights(renamed)
+
+
+class _WeightsInMemory(io.BytesIO):
+    """Memory that Keras takes for a file of weights, which it knows by the end of its name."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
+def write_weights(model: keras.Model, stream: BinaryIO) -> None:
+    """Writes the bytes of the file that `model.save_weights` makes.
+
+    HDF5 never writes to the disk itself: where that is full, it ends the process without an error.
+
+    Raises:
+        OSError: the stream does not take them.
+    """
+    memory = _WeightsInMemory()
+    model.save_weights(memory)
+    stream.write(memory.getbuffer())

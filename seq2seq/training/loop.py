@@ -1,5 +1,6 @@
 """The training loop: steps, validations and saves until the last epoch or until patience ends."""
 
+import functools
 import logging
 import math
 import threading
@@ -11,6 +12,8 @@ import tensorflow as tf
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.pretrained_embeddings import read_vectors
 from seq2seq.errors import RunError
+from seq2seq.files import file_errors_of_libraries
+from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import HISTORY, TENSORBOARD, RunFolder
 from seq2seq.training.corpus import (
     count_batches,
@@ -45,7 +48,9 @@ class Training:
         self._state = self._resumed()
         if not self._state.step:
             self._start_from_vectors()
-        self._summaries = tf.summary.create_file_writer(str(folder.path / TENSORBOARD))
+        self._tensorboard = folder.path / TENSORBOARD
+        with file_errors_of_libraries(self._tensorboard):
+            self._summaries = tf.summary.create_file_writer(str(self._tensorboard))
         self._clock = time.monotonic()
         pairs = f"{counts.kept} pairs of {counts.pairs}"
         self._reporter.started(
@@ -173,10 +178,11 @@ class Training:
             "best": int(best),
         }
         state.history.append(row)
-        with self._summaries.as_default(step=state.step):
-            for name in ("training_loss", "validation_perplexity", "validation_bleu"):
-                tf.summary.scalar(name, row[name])
-        self._summaries.flush()
+        with file_errors_of_libraries(self._tensorboard):
+            with self._summaries.as_default(step=state.step):
+                for name in ("training_loss", "validation_perplexity", "validation_bleu"):
+                    tf.summary.scalar(name, row[name])
+            self._summaries.flush()
 
     def _save(self, best: bool = False) -> None:
         """Last weights and state, and the validator's weights where they are the best."""
@@ -185,9 +191,10 @@ class Training:
             raise self._diverged("a weight")
         writers = {
             "last": self._optimization.save_weights,
-            "state": lambda path: save_state(path, state, self._optimization.arrays()),
+            "state": lambda stream: save_state(stream, state, self._optimization.arrays()),
         }
         if best:
-            writers["best"] = self._validator.translator.training.save_weights
+            network = self._validator.translator.training
+            writers["best"] = functools.partial(write_weights, network)
         self._folder.save_weights(state.step, writers)
         self._folder.write_record(HISTORY, state.history_csv())

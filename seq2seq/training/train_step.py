@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from seq2seq.config.sections import RunConfig
 from seq2seq.data.pretrained_embeddings import WordVectors
 from seq2seq.data.subwords import PAD
 from seq2seq.models.translator import build_translator
-from seq2seq.models.weight_files import load_weights
+from seq2seq.models.weight_files import load_weights, write_weights
 
 BATCH = [tf.TensorSpec((None, None), tf.int32)] * 3
 AVERAGED_EVERY = 8  # steps, by the decay to that power: a tenth of a step's time saved
@@ -90,9 +90,9 @@ class Optimization:
         source = self._averages if self._decay else self._weights
         return [np.array(weight) for weight in source]
 
-    def save_weights(self, path: Path) -> None:
+    def save_weights(self, stream: BinaryIO) -> None:
         """Writes the weights as trained, not the averages."""
-        self._translator.training.save_weights(path)
+        write_weights(self._translator.training, stream)
 
     def load_weights(self, path: Path) -> None:
         """Reads what `save_weights` wrote."""

@@ -5,7 +5,7 @@ import io
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -40,10 +40,16 @@ class TrainingState:
         return text.getvalue()
 
 
-def save_state(path: Path, state: TrainingState, arrays: dict[str, np.ndarray]) -> None:
-    """Writes state and arrays into one .npz."""
+def save_state(stream: BinaryIO, state: TrainingState, arrays: dict[str, np.ndarray]) -> None:
+    """Writes progress and arrays as one .npz.
+
+    Args:
+        stream: takes the bytes of the file.
+        state: where the training stands.
+        arrays: by name; "progress" is taken.
+    """
     text = np.frombuffer(json.dumps(asdict(state)).encode(), np.uint8)
-    np.savez(path, allow_pickle=False, progress=text, **arrays)  # type: ignore[arg-type]
+    np.savez(stream, allow_pickle=False, progress=text, **arrays)  # type: ignore[arg-type]
 
 
 def load_state(path: Path) -> tuple[TrainingState, dict[str, np.ndarray]]:

@@ -17,7 +17,7 @@ from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import SpecialIds
 from seq2seq.errors import ExportError
-from seq2seq.files import file_sha256
+from seq2seq.files import file_errors_of_libraries, file_sha256
 from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
 from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, Expected, encode_expected
 from seq2seq.serving.saved_model.signatures import save_signatures
@@ -73,13 +73,14 @@ def export(job: ExportJob) -> Path:
         RunError: no run, an altered file, or no weights yet.
         ExportError: the directory or the version cannot be written, or a server could not serve
             what was exported; nothing is left behind then.
+        OSError: the disk does not take the version; nothing is left behind then.
     """
     started = time.monotonic()
 
     def say(message: str) -> None:
         logger.info("%.0f s: %s", time.monotonic() - started, message)
 
-    with new_version(job.model, job.version) as directory:
+    with file_errors_of_libraries(job.model), new_version(job.model, job.version) as directory:
         _write(job, directory, say)
     written = TEMPORARY.fullmatch(directory.name)
     final = job.model / (written[1] if written else directory.name)

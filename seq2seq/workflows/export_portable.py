@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.subwords import EOS, PAD, SpecialIds
-from seq2seq.files import file_sha256
+from seq2seq.files import file_errors_of_libraries, file_sha256
 from seq2seq.models.recurrent.plain_recurrence import with_plain_loops
 from seq2seq.models.translator import Translator
 from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
@@ -71,6 +71,7 @@ def export_portable(job: PortableJob) -> Path:
         RunError: no run, an altered file, or no weights yet.
         ExportError: a package is missing, the directory cannot be written, the network cannot be
             converted, or the model translates otherwise than the run; nothing is left behind then.
+        OSError: the disk does not take the model; nothing is left behind then.
     """
     started = time.monotonic()
 
@@ -97,7 +98,7 @@ def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> Non
     examples = find_examples(translator, texts)
     search = portable_search(translator.network, decoding, portable.batch)
     variables = [weight.value for weight in translator.network.training.weights]
-    with portable.named_failures():
+    with portable.named_failures(), file_errors_of_libraries(directory):
         say(f"converting the search to {portable.file}")
         found = portable.convert(search, variables, directory)
         say(f"comparing {len(examples)} sentences")

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from command_line import fails, run_command
 from exported_model import N_BEST, exported_model
 
@@ -163,3 +164,15 @@ def test_runs_and_directories_that_cannot_be_used_are_named(exported, tmp_path):
     )
     assert not (tmp_path / "model").exists()
     assert "give a directory that `seq2seq export` wrote" in fails("verify", tmp_path)
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_left(exported, tmp_path, monkeypatch):
+    def write(job, directory, say):
+        tf.io.write_file("/dev/full", "graph")
+
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        write(None, tmp_path, print)  # the control: a class of TensorFlow's own
+    monkeypatch.setattr(exporting, "_write", write)
+    message = fails("export", exported.run, tmp_path / "models" / "en_de")
+    assert f"No space left on device: '{tmp_path / 'models' / 'en_de'}'" in message
+    assert not (tmp_path / "models").exists()

@@ -1,9 +1,12 @@
 """Mistakes in settings or files: one message, and nothing is written."""
 
+import shutil
+
 import pytest
 from conftest import Silent, miniature_settings
 
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.run_folder import RunFolder
 from seq2seq.workflows.train import train
 
 
@@ -42,3 +45,11 @@ def test_a_vocabulary_larger_than_the_corpus_allows_is_refused(small_corpus, tmp
     with pytest.raises(ConfigError, match=r"vocabulary_size: 50000 is more than .* set it to \d+"):
         train(config, tmp_path / "run", Silent())
     assert not (tmp_path / "run").exists()
+
+
+def test_a_place_that_takes_no_curves_is_an_os_error_that_names_it(trained_run, tmp_path):
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    shutil.rmtree(run / "tensorboard")
+    (run / "tensorboard").touch()
+    with pytest.raises(OSError, match=f"Not a directory: '{run / 'tensorboard'}'"):
+        train(RunFolder.open(run).config(), run, Silent())

@@ -80,7 +80,7 @@ class PortableFormat:
         """Makes an `ExportError` of whatever converters and runtimes raise in the block."""
         try:
             yield
-        except Seq2SeqError:
+        except (Seq2SeqError, OSError):  # a full disk is no matter of the format
             raise
         except Exception as error:
             reason = " ".join(str(error).split())[:LONGEST_REASON]

@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 
 from seq2seq.errors import ConfigError, ExportError
 from seq2seq.serving.portable.directory import new_directory
+from seq2seq.serving.portable.formats import FORMATS
 
 
 def test_a_directory_is_whole_or_not_there(tmp_path, monkeypatch):
@@ -27,3 +29,11 @@ def test_a_directory_is_whole_or_not_there(tmp_path, monkeypatch):
     with new_directory(Path("other")):
         pass
     assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_a_full_disk_is_no_matter_of_the_format():
+    failures = FORMATS["litert"].named_failures
+    with pytest.raises(OSError, match="No space left"), failures():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(ExportError, match="please report it"), failures():
+        raise RuntimeError("no such operation")
