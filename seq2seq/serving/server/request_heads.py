@@ -84,8 +84,8 @@ class RequestHeads:
         if address is None:
             return False
         # A server that listens at every address does not know them all; none is a page's name.
-        bound = filter(None, map(_address, self._hosts))
-        return address.is_loopback or any(each.is_unspecified for each in bound)
+        bound = [_address(each) for each in self._hosts]
+        return address.is_loopback or any(each and each.is_unspecified for each in bound)
 
     def _allows_origin(self, origin: str, host: str | None) -> bool:
         """Whether a page is one of this server itself, or was allowed."""
