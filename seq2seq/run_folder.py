@@ -34,7 +34,7 @@ from seq2seq.files import (
     write_atomically,
 )
 
-FORMAT = 1
+FORMAT = 2  # of the manifest and the weights; 1 was version 0.1's, see `weight_files`
 CONFIG, SUBWORDS, MANIFEST = "config.yaml", "subwords.model", "manifest.json"
 SHORTLIST = "shortlist.npz"
 SCORES, HISTORY = "scores.json", "history.csv"
@@ -179,6 +179,7 @@ class RunFolder:
             RunError: the disk does not take them; what was saved before is still in force.
         """
         saved = dict(self.manifest["files"]), dict(self.manifest["weights"])
+        self.manifest["format"] = FORMAT
         try:
             for role, write in writers.items():
                 name, digest = self._write_weights(step, role, write)
