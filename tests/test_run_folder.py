@@ -15,7 +15,7 @@ from seq2seq.errors import RunError
 from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.run_lifecycle import open_to_go_on
-from seq2seq.training.training_state import Progress, load_state, save_state
+from seq2seq.training.training_state import TrainingState, load_state, save_state
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_a_vocabulary_of_another_run_is_refused(run, small_corpus):
 
 
 def test_a_newer_format_is_refused_with_both_numbers(run):
-    change_manifest(run, format=2)
-    with pytest.raises(RunError, match="has run format 2, this version reads up to 1"):
+    change_manifest(run, format=3)
+    with pytest.raises(RunError, match="has run format 3, this version reads up to 2"):
         RunFolder.open(run)
 
 
@@ -191,7 +191,7 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays_in_force(run, full):
     arrays = {"moments": np.zeros(5000)}
     writers = {
         "last": functools.partial(write_weights, model),
-        "state": lambda stream: save_state(stream, Progress(), arrays),
+        "state": lambda stream: save_state(stream, TrainingState(), arrays),
         "best": functools.partial(write_weights, model),
     }
     before = RunFolder.open(run).manifest
