@@ -23,11 +23,12 @@ class Client:
     Args:
         url: http://HOST:PORT of the server, or the same with /v1/models/NAME.
         model: its name; if none, the one in the URL, or "seq2seq".
-        timeout: seconds for a connection, and for the answer to a request.
+        timeout: seconds for a connection, and for the whole answer to a request.
         retries: further tries of a request after a failed connection or an answer of 429, 502, 503
             or 504, with growing waits between them (a minute or so with 8).
         batch_lines: lines a request.
         in_flight: requests under way at once.
+        max_answer: bytes an answer may have.
 
     Raises:
         ServerError: no such URL.
@@ -42,11 +43,14 @@ class Client:
         retries: int = 6,
         batch_lines: int = 32,
         in_flight: int = 4,
+        max_answer: int = 64 * 2**20,
     ) -> None:
-        if timeout <= 0 or retries < 0 or batch_lines < 1 or in_flight < 1:
-            raise ValueError("timeout, batch_lines and in_flight are positive, retries not below 0")
+        if timeout <= 0 or retries < 0 or min(batch_lines, in_flight, max_answer) < 1:
+            raise ValueError(
+                "timeout, batch_lines, in_flight and max_answer are positive, retries not below 0"
+            )
         self._endpoint = Endpoint.parse(url, model)
-        self._retry_policy = RetryPolicy(timeout, retries)
+        self._retry_policy = RetryPolicy(timeout, retries, max_answer)
         self._batch_lines = batch_lines
         self._in_flight = in_flight
 
@@ -100,9 +104,11 @@ class Client:
             content = {"signature_name": signature, "inputs": inputs}
             answer = sender.send("POST", ":predict", content, _lines(1, rows))
             outputs = self._member(answer, "outputs")
-            if isinstance(outputs, dict):
-                return outputs
-            return {self._single_output(sender, signature): outputs}
+            if not isinstance(outputs, dict):
+                outputs = {self._single_output(sender, signature): outputs}
+            if not all(isinstance(column, list) for column in outputs.values()):
+                raise ServerError(f"{self.url} answered with outputs that have no rows")
+            return outputs
         finally:
             sender.close()
 
@@ -157,8 +163,8 @@ class Client:
         metadata = sender.send("GET", "/metadata", None, "its metadata")
         try:
             signatures = metadata["metadata"]["signature_def"]["signature_def"]
-            (name,) = signatures[signature]["outputs"]
-        except (KeyError, TypeError, ValueError):
+            (name,) = signatures[signature]["outputs"].keys()
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise ServerError(f"{self.url}: its metadata do not describe {signature}") from None
         return name
 
