@@ -28,7 +28,6 @@ class Client:
             or 504, with growing waits between them (a minute or so with 8).
         batch_lines: lines a request.
         in_flight: requests under way at once.
-        max_answer: bytes an answer may have.
 
     Raises:
         ServerError: no such URL.
@@ -43,14 +42,11 @@ class Client:
         retries: int = 6,
         batch_lines: int = 32,
         in_flight: int = 4,
-        max_answer: int = 64 * 2**20,
     ) -> None:
-        if timeout <= 0 or retries < 0 or min(batch_lines, in_flight, max_answer) < 1:
-            raise ValueError(
-                "timeout, batch_lines, in_flight and max_answer are positive, retries not below 0"
-            )
+        if timeout <= 0 or retries < 0 or batch_lines < 1 or in_flight < 1:
+            raise ValueError("timeout, batch_lines and in_flight are positive, retries not below 0")
         self._endpoint = Endpoint.parse(url, model)
-        self._retry_policy = RetryPolicy(timeout, retries, max_answer)
+        self._retry_policy = RetryPolicy(timeout, retries)
         self._batch_lines = batch_lines
         self._in_flight = in_flight
 

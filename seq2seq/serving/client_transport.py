@@ -35,6 +35,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0  # seconds; doubled from try to try
 LONGEST_RETRY_AFTER = 60.0  # seconds, whatever the server asks for
 TLS_MISTAKES = {"CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}
 LONGEST_MESSAGE = 500  # characters of a server's error
+LARGEST_ANSWER = 64 * 2**20  # bytes
 PIECE = 2**20  # bytes of an answer that are read at once
 
 
@@ -97,7 +98,6 @@ class RetryPolicy:
 
     timeout: float  # seconds for a connection, and for a whole answer
     retries: int  # further tries after one that failed
-    max_answer: int  # bytes
 
 
 class RequestSender:
@@ -130,14 +130,12 @@ class RequestSender:
                 response, answer = self._exchange(method, suffix, body)
             except (OSError, http.client.HTTPException) as error:
                 reason = _printable(str(error) or type(error).__name__)
-                openssl_reason = getattr(error, "reason", None)
-                if isinstance(error, socket.gaierror) or openssl_reason in TLS_MISTAKES:
+                if _is_final(error):
                     break
             else:
                 if response.status == 200:
                     return self._read(answer)
-                words = _printable(response.reason)
-                reason = f"{response.status} {words}: {_error_message(answer)}"
+                reason = _reason(response, answer)
                 if response.status not in TRY_AGAIN:
                     raise self._refused(response.status, reason, subject)
                 retry_after = _seconds(response.headers.get("Retry-After"))
@@ -232,11 +230,14 @@ class RequestSender:
             raise ConnectionAbortedError("the client was closed")
 
     def _read_whole(self, response: http.client.HTTPResponse) -> bytes:
-        answer, most = bytearray(), self._retry_policy.max_answer
+        answer = bytearray()
         while piece := response.read(PIECE):
             answer += piece
-            if len(answer) > most:
-                raise ServerError(f"{self._endpoint.url} answered with more than {most} bytes")
+            if len(answer) > LARGEST_ANSWER:
+                raise ServerError(
+                    f"{self._endpoint.url} answered with more than {LARGEST_ANSWER} bytes; "
+                    "is it a model server?"
+                )
         if response.length:  # of what it has announced
             raise http.client.IncompleteRead(bytes(answer), response.length)
         return bytes(answer)
@@ -260,12 +261,19 @@ class RequestSender:
         return ServerError(f"{url} {verb} {subject}: {reason}")
 
 
-def _error_message(answer: bytes) -> str:
+def _is_final(error: Exception) -> bool:
+    """Whether a connection would fail again for the same reason: no such host, or no TLS there."""
+    return isinstance(error, socket.gaierror) or getattr(error, "reason", None) in TLS_MISTAKES
+
+
+def _reason(response: http.client.HTTPResponse, answer: bytes) -> str:
+    """Status and message of an answer that is an error."""
     try:
         message = json.loads(answer)["error"]
     except (ValueError, KeyError, TypeError, RecursionError):
         message = None
-    return _printable(message if isinstance(message, str) else _text_of(answer))
+    words = _printable(message if isinstance(message, str) else _text_of(answer))
+    return f"{response.status} {_printable(response.reason)}: {words}"
 
 
 def _printable(text: str) -> str:
