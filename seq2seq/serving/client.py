@@ -23,7 +23,7 @@ class Client:
     Args:
         url: http://HOST:PORT of the server, or the same with /v1/models/NAME.
         model: its name; if none, the one in the URL, or "seq2seq".
-        timeout: seconds for a connection, and for the answer to a request.
+        timeout: seconds for a connection, and for the whole answer to a request.
         retries: further tries of a request after a failed connection or an answer of 429, 502, 503
             or 504, with growing waits between them (a minute or so with 8).
         batch_lines: lines a request.
@@ -100,9 +100,11 @@ class Client:
             content = {"signature_name": signature, "inputs": inputs}
             answer = sender.send("POST", ":predict", content, _lines(1, rows))
             outputs = self._member(answer, "outputs")
-            if isinstance(outputs, dict):
-                return outputs
-            return {self._single_output(sender, signature): outputs}
+            if not isinstance(outputs, dict):
+                outputs = {self._single_output(sender, signature): outputs}
+            if not all(isinstance(column, list) for column in outputs.values()):
+                raise ServerError(f"{self.url} answered with outputs that have no rows")
+            return outputs
         finally:
             sender.close()
 
@@ -157,8 +159,8 @@ class Client:
         metadata = sender.send("GET", "/metadata", None, "its metadata")
         try:
             signatures = metadata["metadata"]["signature_def"]["signature_def"]
-            (name,) = signatures[signature]["outputs"]
-        except (KeyError, TypeError, ValueError):
+            (name,) = signatures[signature]["outputs"].keys()
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise ServerError(f"{self.url}: its metadata do not describe {signature}") from None
         return name
 

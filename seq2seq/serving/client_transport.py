@@ -13,6 +13,8 @@ import socket
 import threading
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -22,6 +24,8 @@ from seq2seq.errors import ServerError
 logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "seq2seq"  # as `seq2seq serve` calls it
+HOST = re.compile(r"[^\s\x00-\x20\x7f]+")
+PATH_CHARACTERS = "/%:@!$&'()*+,;=~"  # that need no quoting there
 MODEL_PATH = re.compile(
     r"(?P<before>.*?)"  # what a reverse proxy may have put there
     r"/v1/models/(?P<name>[^/:]+)(?P<version>(?:/versions/[0-9]+|/labels/[^/:]+)?)(?::predict)?"
@@ -29,7 +33,10 @@ MODEL_PATH = re.compile(
 TRY_AGAIN = {429, 502, 503, 504}
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0  # seconds; doubled from try to try
 LONGEST_RETRY_AFTER = 60.0  # seconds, whatever the server asks for
+TLS_MISTAKES = {"CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}
 LONGEST_MESSAGE = 500  # characters of a server's error
+LARGEST_ANSWER = 64 * 2**20  # bytes
+PIECE = 2**20  # bytes of an answer that are read at once
 
 
 @dataclass(frozen=True)
@@ -54,17 +61,19 @@ class Endpoint:
         """
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port = None, None
-        if not host or parts.scheme not in ("http", "https"):
+            host, port = parts.hostname or "", parts.port
+            host.encode("idna")
+        except ValueError:  # UnicodeError, of labels too long or empty, is one
+            host, port = "", None
+        if not HOST.fullmatch(host) or port == 0 or parts.scheme not in ("http", "https"):
             raise ServerError(f"{url} is no address of a server; give http://HOST:PORT")
         if parts.username or parts.query or parts.fragment:
             raise ServerError(f"{url}: give the address without user, query and fragment")
-        match = MODEL_PATH.fullmatch(parts.path.rstrip("/"))
+        path = quote(parts.path.rstrip("/"), PATH_CHARACTERS, errors="surrogateescape")
+        match = MODEL_PATH.fullmatch(path)
         if not match:
-            path = f"{parts.path.rstrip('/')}/v1/models/{quote(model or DEFAULT_MODEL, safe='')}"
-            return cls(parts.scheme, host, port, path)
+            name = quote(model or DEFAULT_MODEL, safe="", errors="surrogateescape")
+            return cls(parts.scheme, host, port, f"{path}/v1/models/{name}")
         if model is not None and unquote(match["name"]) != model:
             raise ServerError(f"{url} names the model {match['name']}, not {model}; give one name")
         path = f"{match['before']}/v1/models/{match['name']}{match['version']}"
@@ -74,7 +83,7 @@ class Endpoint:
     def url(self) -> str:
         """The model's address."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}{f':{self.port}' if self.port else ''}{self.path}"
+        return f"{self.scheme}://{host}{'' if self.port is None else f':{self.port}'}{self.path}"
 
     def connection(self, timeout: float) -> http.client.HTTPConnection:
         """A connection that is opened by its first request; `timeout` in seconds."""
@@ -87,7 +96,7 @@ class Endpoint:
 class RetryPolicy:
     """The limits at which a request is given up."""
 
-    timeout: float  # seconds for a connection, and for each wait for an answer
+    timeout: float  # seconds for a connection, and for a whole answer
     retries: int  # further tries after one that failed
 
 
@@ -99,6 +108,7 @@ class RequestSender:
         self._retry_policy = retry_policy
         self._of_thread = threading.local()
         self._connections: list[http.client.HTTPConnection] = []
+        self._answering: set[socket.socket] = set()
         self._closed = threading.Event()
 
     def send(self, method: str, suffix: str, content: Any, subject: str) -> Any:
@@ -119,13 +129,13 @@ class RequestSender:
             try:
                 response, answer = self._exchange(method, suffix, body)
             except (OSError, http.client.HTTPException) as error:
-                reason = str(error) or type(error).__name__
-                if isinstance(error, socket.gaierror):
+                reason = _printable(str(error) or type(error).__name__)
+                if _is_final(error):
                     break
             else:
                 if response.status == 200:
                     return self._read(answer)
-                reason = f"{response.status} {response.reason}: {_error_message(answer)}"
+                reason = _reason(response, answer)
                 if response.status not in TRY_AGAIN:
                     raise self._refused(response.status, reason, subject)
                 retry_after = _seconds(response.headers.get("Retry-After"))
@@ -147,13 +157,9 @@ class RequestSender:
     def close(self) -> None:
         """Closes the connections; requests on them end with a ServerError."""
         self._closed.set()
+        for answering in list(self._answering):
+            _hang_up(answering)
         for connection in list(self._connections):
-            waiting = connection.sock
-            if waiting:
-                try:
-                    waiting.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
-                except OSError:  # the server has closed it
-                    pass
             connection.close()
 
     def _exchange(
@@ -176,24 +182,73 @@ class RequestSender:
     def _ask(
         self, connection: http.client.HTTPConnection, method: str, suffix: str, body: bytes | None
     ) -> tuple[http.client.HTTPResponse, bytes]:
-        if self._closed.is_set():
-            raise ConnectionAbortedError("the client was closed")
         headers = {} if body is None else {"Content-Type": "application/json"}
+        self._require_open()
         try:
-            connection.request(method, self._endpoint.path + suffix, body, headers)
-            response = connection.getresponse()
-            return response, response.read()
+            if connection.sock is None:
+                connection.connect()
+            with self._answer_from(connection.sock):
+                connection.request(method, self._endpoint.path + suffix, body, headers)
+                response = connection.getresponse()
+                return response, self._read_whole(response)
         except BaseException:
             connection.close()  # the next request opens it again
             raise
 
+    @contextmanager
+    def _answer_from(self, answering: socket.socket) -> Iterator[None]:
+        """Hangs up if the block takes longer than an answer may, or if the client is closed.
+
+        Raises:
+            OSError: that has happened.
+        """
+        seconds, late = self._retry_policy.timeout, threading.Event()
+
+        def hang_up() -> None:
+            late.set()
+            _hang_up(answering)
+
+        timer = threading.Timer(seconds, hang_up)
+        timer.daemon = True
+        self._answering.add(answering)
+        timer.start()
+        try:
+            self._require_open()
+            yield
+            if late.is_set():  # an answer that ends with its connection looks whole
+                raise TimeoutError
+        except Exception as error:
+            if late.is_set():
+                raise TimeoutError(f"no whole answer within {seconds:g} seconds") from error
+            raise
+        finally:
+            timer.cancel()
+            self._answering.discard(answering)
+
+    def _require_open(self) -> None:
+        if self._closed.is_set():
+            raise ConnectionAbortedError("the client was closed")
+
+    def _read_whole(self, response: http.client.HTTPResponse) -> bytes:
+        answer = bytearray()
+        while piece := response.read(PIECE):
+            answer += piece
+            if len(answer) > LARGEST_ANSWER:
+                raise ServerError(
+                    f"{self._endpoint.url} answered with more than {LARGEST_ANSWER} bytes; "
+                    "is it a model server?"
+                )
+        if response.length:  # of what it has announced
+            raise http.client.IncompleteRead(bytes(answer), response.length)
+        return bytes(answer)
+
     def _read(self, answer: bytes) -> Any:
         try:
             return _decode(answer)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ServerError(
-                f"{self._endpoint.url} answered with something other than JSON ({error}); "
-                "is it a model server?"
+                f"{self._endpoint.url} answered with something other than JSON "
+                f"({_printable(str(error))}); is it a model server?"
             ) from None
 
     def _refused(self, status: int, reason: str, subject: str) -> ServerError:
@@ -206,12 +261,35 @@ class RequestSender:
         return ServerError(f"{url} {verb} {subject}: {reason}")
 
 
-def _error_message(answer: bytes) -> str:
+def _is_final(error: Exception) -> bool:
+    """Whether a connection would fail again for the same reason: no such host, or no TLS there."""
+    return isinstance(error, socket.gaierror) or getattr(error, "reason", None) in TLS_MISTAKES
+
+
+def _reason(response: http.client.HTTPResponse, answer: bytes) -> str:
+    """Status and message of an answer that is an error."""
     try:
         message = json.loads(answer)["error"]
-    except (ValueError, KeyError, TypeError):
-        message = _text_of(answer)
-    return " ".join(str(message).split())[:LONGEST_MESSAGE]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        message = None
+    words = _printable(message if isinstance(message, str) else _text_of(answer))
+    return f"{response.status} {_printable(response.reason)}: {words}"
+
+
+def _printable(text: str) -> str:
+    """A server's words as one line that does nothing to a terminal, and not a long one."""
+    line = " ".join(text[: 2 * LONGEST_MESSAGE].split())[:LONGEST_MESSAGE]
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in line
+    )
+
+
+def _hang_up(answering: socket.socket) -> None:
+    """Wakes the thread that waits for an answer."""
+    try:
+        answering.shutdown(socket.SHUT_RDWR)
+    except OSError:  # the server has closed it
+        pass
 
 
 def _backoff(tried: int) -> float:
@@ -228,7 +306,7 @@ def _seconds(retry_after: str | None) -> float:
     except ValueError:
         try:
             seconds = email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, TypeError, OverflowError):
             return 0.0
     return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
@@ -266,7 +344,11 @@ def _without_surrogates(content: Any) -> Any:
 
 
 def _from_b64(found: dict[str, Any]) -> Any:
-    return _text_of(b64decode(found["b64"])) if found.keys() == {"b64"} else found
+    if found.keys() != {"b64"}:
+        return found
+    if not isinstance(found["b64"], str):
+        raise ValueError("b64 without base64")
+    return _text_of(b64decode(found["b64"]))
 
 
 def _is_utf8(raw: bytes) -> bool:

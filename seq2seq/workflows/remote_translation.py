@@ -1,5 +1,7 @@
 """Translate a file or a stream by a model server; needs neither TensorFlow nor a run folder."""
 
+import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +9,10 @@ from typing import Any, BinaryIO
 
 from seq2seq.data.lines import decode_lines, read_lines, write_lines
 from seq2seq.data.output_formats import FORMATS, LineOutput, LineReport, PartReport
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, ServerError
 from seq2seq.serving.client import Client
+
+SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -42,40 +46,118 @@ def translate_remotely(job: RemoteJob, input_stream: BinaryIO, output_stream: Bi
 
 def _texts(client: Client, lines: Iterator[str]) -> Iterator[LineReport]:
     for number, text in enumerate(client.translate(lines), 1):
-        yield LineReport(number, [LineOutput(text, 0.0, 0.0)])
+        yield LineReport(number, [LineOutput(_one_line(_encodable(text)), 0.0, 0.0)])
 
 
 def _n_best(client: Client, lines: Iterator[str]) -> Iterator[LineReport]:
+    """All outputs; where a model gives fewer, the rest of its columns is empty."""
     rows = client.predict_rows("translate_nbest", ({"text": line} for line in lines))
     for number, row in enumerate(rows, 1):
-        yield LineReport(number, _outputs(row))
+        answer = _Answer(client.url, number, row)
+        texts = answer.texts("translations")
+        scores, log_probabilities = answer.numbers("scores"), answer.numbers("log_probabilities")
+        if not len(texts) == len(scores) == len(log_probabilities):
+            raise answer.malformed("a score for each translation")
+        found = [
+            LineOutput(_one_line(text), score, log_probability)
+            for text, score, log_probability in zip(texts, scores, log_probabilities, strict=True)
+        ]
+        yield LineReport(number, [each for rank, each in enumerate(found) if not rank or each.text])
 
 
 def _details(client: Client, lines: Iterator[str]) -> Iterator[LineReport]:
     """With the subwords of the best output; flags are left to who holds the run."""
     rows = client.predict_rows("align", ({"text": line} for line in lines))
     for number, row in enumerate(rows, 1):
-        length, source_length = row["length"], row["source_length"]
-        log_probabilities = row["token_log_probabilities"][:length]
-        output = LineOutput(row["translation"], float(row["score"]), float(sum(log_probabilities)))
+        answer = _Answer(client.url, number, row)
+        length, source_length = answer.length("length"), answer.length("source_length")
         part = PartReport(
-            source_tokens=row["source_tokens"][:source_length],
-            tokens=row["tokens"][:length],
-            token_log_probabilities=log_probabilities,
-            attention=[each[:source_length] for each in row["alignment"][:length]],
+            source_tokens=answer.texts("source_tokens", source_length),
+            tokens=answer.texts("tokens", length),
+            token_log_probabilities=answer.numbers("token_log_probabilities", length),
+            attention=answer.rows_of_numbers("alignment", length, source_length),
         )
+        total = float(sum(part.token_log_probabilities))
+        output = LineOutput(answer.text("translation"), answer.number("score"), total)
         yield LineReport(number, [output], [part] if length else [])
 
 
-def _outputs(row: dict[str, Any]) -> list[LineOutput]:
-    """The outputs of a line; where a model gives fewer, the rest of its columns is empty."""
-    found = [
-        LineOutput(text, float(score), float(log_probability))
-        for text, score, log_probability in zip(
-            row["translations"], row["scores"], row["log_probabilities"], strict=True
+class _Answer:
+    """The outputs for one line, none of which needs to be what it should: servers are others'.
+
+    Args:
+        url: of the model.
+        line: its number.
+        outputs: by name.
+
+    Raises:
+        ServerError: for every output that is not there or not of the right kind.
+    """
+
+    def __init__(self, url: str, line: int, outputs: Any) -> None:
+        self._url, self._line = url, line
+        self._outputs = outputs if isinstance(outputs, dict) else {}
+
+    def text(self, name: str) -> str:
+        return self._as_text(name, self._outputs.get(name))
+
+    def number(self, name: str) -> float:
+        return self._as_number(name, self._outputs.get(name))
+
+    def length(self, name: str) -> int:
+        value = self._outputs.get(name)
+        if type(value) is not int or value < 0:
+            raise self.malformed(name)
+        return value
+
+    def texts(self, name: str, count: int | None = None) -> list[str]:
+        """The first `count` of a list, or all of one that is not empty."""
+        return [self._as_text(name, each) for each in self._first(name, self._outputs, count)]
+
+    def numbers(self, name: str, count: int | None = None) -> list[float]:
+        """The first `count` of a list, or all of one that is not empty."""
+        return [self._as_number(name, each) for each in self._first(name, self._outputs, count)]
+
+    def rows_of_numbers(self, name: str, rows: int, columns: int) -> list[list[float]]:
+        return [
+            [self._as_number(name, each) for each in self._first(name, {name: row}, columns)]
+            for row in self._first(name, self._outputs, rows)
+        ]
+
+    def _first(self, name: str, outputs: dict[str, Any], count: int | None) -> list[Any]:
+        values = outputs.get(name)
+        if not isinstance(values, list) or len(values) < (1 if count is None else count):
+            raise self.malformed(name)
+        return values[:count]
+
+    def _as_text(self, name: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self.malformed(name)
+        return _encodable(value)
+
+    def _as_number(self, name: str, value: Any) -> float:
+        try:
+            number = float(value) if type(value) in (int, float) else math.nan
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise self.malformed(name)
+        return number
+
+    def malformed(self, name: str) -> ServerError:
+        return ServerError(
+            f"{self._url} answered line {self._line} without {name} as `seq2seq export` makes it; "
+            "is it such a translator?"
         )
-    ]
-    return [each for rank, each in enumerate(found) if rank == 0 or each.text]
+
+
+def _encodable(text: str) -> str:
+    """Text with U+FFFD for halves of surrogate pairs, which no file can hold."""
+    return SURROGATES.sub("\ufffd", text)
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", " ")
 
 
 SIGNATURES: dict[str, Callable[[Client, Iterator[str]], Iterator[LineReport]]] = {

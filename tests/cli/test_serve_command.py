@@ -32,11 +32,15 @@ def test_options_reach_their_settings(tmp_path, calls):
     options = ["--name", "deen", "--port", "0", "--grpc-port", "8500", "--poll", "0.5"]
     options += ["--max-batch", "8", "--max-delay", "1.5", "--queue", "99", "--threads", "2"]
     options += ["--timeout", "3", "--max-rows", "16", "--max-body", "1000"]
+    options += ["--run-bytes", "512", "--max-values", "77"]
+    options += ["--allow-host", "mt.example", "--allow-host", "mt", "--allow-origin", "https://a"]
     command.run(parsed(tmp_path, *options))
     ((path, config, settings),) = calls
     assert (path, settings) == (tmp_path, {})
     assert (config.name, config.host, config.port) == ("deen", "127.0.0.1", 0)
     assert (config.grpc_port, config.poll, config.limits.max_body) == (8500, 0.5, 1000)
+    assert (config.allow_host, config.allow_origin) == (("mt.example", "mt"), ("https://a",))
+    assert (config.batching.run_bytes, config.limits.max_values) == (512, 77)
     batching = config.batching
     assert (batching.max_batch, batching.max_delay, batching.queue) == (8, 1.5, 99)
     assert (batching.threads, batching.timeout, batching.max_rows) == (2, 3, 16)

@@ -1,8 +1,11 @@
 import http.server
+import itertools
 import json
+import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -174,7 +177,8 @@ def record_waits(waits, real):
     """`Event.wait` that notes waits on a client's event, and does not wait there."""
 
     def wait(event, timeout=None):
-        if threading.current_thread().name.startswith("seq2seq-client"):
+        # Without a timeout, a thread waits for another one to start.
+        if timeout and threading.current_thread().name.startswith("seq2seq-client"):
             waits.append(timeout)
             return False
         return real(event, timeout)
@@ -204,12 +208,141 @@ def test_a_server_that_is_not_there_is_one_line(impatient):
         ({"outputs": []}, "answered without predictions; is it a model server"),
         ({"predictions": ["one too", "many"]}, "not one prediction a row for line 1"),
         ({"predictions": [{"a": "x"}]}, "more than one text for a line"),
+        ({"predictions": [{"b64": 5}]}, "something other than JSON .b64 without base64"),
+        ({"predictions": [{"b64": "x"}]}, "something other than JSON"),
+        (b"[" * 100_000, "something other than JSON"),
+        (b'{"predictions": ' * 5000 + b"1" + b"}" * 5000, "something other than JSON"),
+        (b'{"predictions": [%s]}' % (b"1" * 5000), "something other than JSON|more than one text"),
     ],
 )
 def test_an_answer_that_is_none_is_refused(answer, message):
     with scripted((200, {}, answer)) as (url, _):
         with pytest.raises(ServerError, match=message):
             list(Client(url).translate(["a"]))
+
+
+@pytest.mark.parametrize(
+    "outputs", [5, None, "text", {"a": 5}, {"a": None}, {"a": ["x"], "b": {"c": 1}}], ids=repr
+)
+def test_outputs_that_are_no_columns_are_refused(outputs):
+    with scripted((200, {}, {"outputs": outputs})) as (url, _):
+        with pytest.raises(ServerError):
+            Client(url, retries=0).predict("translate", {"text": ["a"]})
+
+
+@pytest.mark.parametrize("status", [400, 404, 500, 503])
+def test_a_servers_words_do_nothing_to_the_terminal(impatient, status):
+    words = "\x1b[31mred\x07 \x9b2J \u202egnp.exe\r\n\u2028end" + "x" * 5000
+    for body in ({"error": words}, words.encode(), {"error": {"nested": words}}, b"\xff\x1b[0m"):
+        with scripted((status, {}, body)) as (url, _):
+            with pytest.raises(ServerError) as error:
+                list(Client(url, retries=0).translate(["a"]))
+        assert str(error.value).isprintable() and len(str(error.value)) < 5000
+    deep = b'{"error":' + b"[" * 100_000
+    with scripted((status, {}, deep)) as (url, _), pytest.raises(ServerError):
+        list(Client(url, retries=0).translate(["a"]))
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+WHOLE = b'{"predictions": ["B"]}'
+
+
+@contextmanager
+def talking(*parts, pause=0.0, chunk=None):
+    """A server that sends these bytes, whatever it is asked, and then `chunk` without end."""
+    ended = threading.Event()
+
+    def talk(connection):
+        with connection:
+            connection.recv(65536)
+            try:
+                for part in itertools.chain(parts, itertools.repeat(chunk) if chunk else ()):
+                    connection.sendall(part)
+                    if ended.wait(pause):
+                        return
+            except OSError:
+                pass
+
+    def accept():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threads.append(threading.Thread(target=talk, args=(connection,)))
+            threads[-1].start()
+
+    threads = [threading.Thread(target=accept)]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threads[0].start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            ended.set()
+            listener.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join(20)
+
+
+def test_an_answer_without_end_is_given_up(monkeypatch):
+    monkeypatch.setattr(client_transport, "LARGEST_ANSWER", 100_000)
+    for head in (HEAD + b"\r\n", HEAD + b"Content-Length: 99999999999999\r\n\r\n"):
+        with talking(head, chunk=b" " * 10_000) as url:
+            with pytest.raises(ServerError, match="answered with more than 100000 bytes"):
+                list(Client(url, retries=0).translate(["a"]))
+    with talking(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", chunk=b"a\r\n0123456789\r\n") as url:
+        with pytest.raises(ServerError, match="answered with more than 100000 bytes"):
+            list(Client(url, retries=0).translate(["a"]))
+    with talking(HEAD + b"\r\n" + WHOLE + b" " * 90_000) as url:  # a longer one is not
+        assert list(Client(url, retries=0).translate(["a"])) == ["B"]
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"", b"H"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (HEAD, b"X: y\r\n"),
+        (HEAD + b"\r\n", b" "),
+        (HEAD + b"Content-Length: 9999\r\n\r\n", b" "),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (HEAD + b"\r\n" + WHOLE, b" "),
+    ],
+    ids=["line", "interim", "headers", "body", "length", "chunks", "whole"],
+)
+def test_an_answer_that_trickles_is_given_up_in_time(impatient, head, piece):
+    with talking(head, chunk=piece, pause=0.1) as url:
+        started = time.monotonic()
+        with pytest.raises(ServerError, match="no whole answer within 0.5 s|100 headers"):
+            list(Client(url, timeout=0.5, retries=1).translate(["a"]))
+        assert time.monotonic() - started < 5
+
+
+def test_an_interrupt_ends_an_answer_that_ends_with_its_connection():
+    def lines():
+        yield "a"
+        assert asked.wait(10)
+        raise KeyboardInterrupt
+
+    asked = threading.Event()
+    with talking(HEAD + b"\r\n", chunk=b" ", pause=0.01) as url:
+        threading.Timer(0.3, asked.set).start()
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            next(Client(url, batch_lines=1).translate(lines()))
+        assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("cut", [HEAD + b"Content-Length: 99\r\n\r\n" + WHOLE, HEAD[:9], b""])
+def test_an_answer_that_breaks_off_is_tried_again(impatient, cut):
+    with talking(cut) as url:
+        with pytest.raises(ServerError, match="gave no answer for line 1 in 2 tries"):
+            list(Client(url, retries=1).translate(["a"]))
+
+
+def test_a_server_without_tls_is_not_asked_for_it_again(server):
+    with pytest.raises(ServerError, match="in 1 tries"):
+        list(Client(server.url.replace("http:", "https:")).translate(["a"]))
 
 
 def test_bytes_that_are_no_text_are_replaced():
@@ -261,6 +394,8 @@ def test_an_interrupt_ends_the_requests_under_way(tmp_path):
         ("http://host:1/v1/models/deen/labels/a:predict", None, "/v1/models/deen/labels/a"),
         ("http://host:1/mt/v1/models/deen", None, "/mt/v1/models/deen"),
         ("http://host:1/mt", "deen", "/mt/v1/models/deen"),
+        ("http://host:1/m\u00fc /v1/models/d%C3%A9", "d\u00e9", "/m%C3%BC%20/v1/models/d%C3%A9"),
+        ("http://host:1/\x01\udcff", "\udcff", "/%01%FF/v1/models/%FF"),
     ],
 )
 def test_the_address_may_name_the_model(url, model, path):
@@ -274,6 +409,14 @@ def test_the_address_may_name_the_model(url, model, path):
         ("ftp://host", "give http://HOST:PORT"),
         ("http://host:x", "give http://HOST:PORT"),
         ("http://me:secret@host", "without user"),
+        ("http://host:0", "give http://HOST:PORT"),
+        ("http://a..b", "give http://HOST:PORT"),
+        (f"http://{'a' * 70}.example", "give http://HOST:PORT"),
+        ("http://a b", "give http://HOST:PORT"),
+        ("http://a\0b:1", "give http://HOST:PORT"),
+        ("http://[::1", "give http://HOST:PORT"),
+        ("http:///v1/models/b", "give http://HOST:PORT"),
+        ("http://\udcff", "give http://HOST:PORT"),
         ("http://host/v1/models/a", "names the model a, not b"),
     ],
 )

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 from fake_server import ShoutingModel, free_port, serving
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from seq2seq.errors import DataError, ServerError
 from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
@@ -66,11 +68,16 @@ def test_options_that_belong_to_a_run_are_refused_with_a_server():
 class Answers:
     """In place of a client: the answers of an exported model."""
 
+    url = "http://host:1/v1/models/seq2seq"
+
     def __init__(self, **outputs):
         self._outputs = outputs
 
     def predict_rows(self, signature, rows):
         return (self._outputs[signature] for _ in rows)
+
+    def translate(self, lines):
+        return (self._outputs["serving_default"] for _ in lines)
 
 
 @pytest.fixture
@@ -112,3 +119,70 @@ def test_json_is_cut_to_the_lengths_of_a_padded_answer(answering):
     assert (found["text"], found["log_probability"]) == ("Hund", -1.0)
     assert found["parts"][0]["tokens"] == ["Hund", "</s>"]
     assert found["parts"][0]["attention"] == [[0.9, 0.1], [0.2, 0.8]]
+
+
+N_BEST = {"translations": ["Hund.", ""], "scores": [-0.5, 0], "log_probabilities": [-1.0, 0.0]}
+ALIGNED = {
+    "translation": "Hund",
+    "score": -0.5,
+    "source_tokens": ["dog", "</s>", ""],
+    "source_length": 2,
+    "tokens": ["Hund", "</s>"],
+    "length": 2,
+    "alignment": [[0.9, 0.1, 0], [0.2, 0.8, 0]],
+    "token_log_probabilities": [-0.75, -0.25],
+}
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize(
+    ("format", "signature", "good"),
+    [("tsv", "translate_nbest", N_BEST), ("jsonl", "align", ALIGNED)],
+)
+def test_an_answer_of_anything_is_a_row_or_one_error(format, signature, good):
+    def answered(answer):
+        with pytest.MonkeyPatch.context() as patch:
+            name = "seq2seq.workflows.remote_translation.Client"
+            patch.setattr(name, lambda url: Answers(**{signature: answer}))
+            return run(RemoteJob("", format=format), b"dog\n").decode()
+
+    whole = answered(good)
+    assert whole
+    for name in good:
+        with pytest.raises(ServerError, match=rf"answered line 1 without .*{name[:5]}"):
+            answered({key: value for key, value in good.items() if key != name})
+
+    @given(st.sampled_from([*good, None]), json_values)
+    @settings(deadline=None)
+    def check(name, value):
+        try:
+            lines = answered(value if name is None else good | {name: value}).splitlines()
+        except ServerError as error:
+            assert "\n" not in str(error)
+        else:
+            assert lines
+
+    check()
+
+
+@pytest.mark.parametrize("format", ["text", "tsv", "jsonl"])
+def test_no_translation_shifts_lines_or_ends_the_command(answering, format):
+    text = "two\nlines, half \ud800 of a pair"
+    answering(
+        serving_default=text,
+        translate_nbest=N_BEST | {"translations": [text, text]},
+        align=ALIGNED | {"translation": text, "tokens": ["\ud800\n", "</s>"]},
+    )
+    found = run(RemoteJob("", format=format), b"dog\ncat\n").decode()
+    expected = "two lines, half \ufffd of a pair"
+    rows = found.removesuffix("\n").split("\n")
+    if format == "text":
+        assert rows == [expected] * 2
+    elif format == "tsv":
+        assert [row.split("\t")[0::4] for row in rows] == [[n, expected] for n in "1122"]
+    else:
+        assert [json.loads(row)["text"] for row in rows] == [text.replace("\ud800", "\ufffd")] * 2

@@ -253,6 +253,26 @@ def test_overload_and_deadlines_have_their_status(tmp_path):
     assert answers['api="grpc",code="UNAVAILABLE",signature=""'] == 1
 
 
+def test_calls_and_messages_beyond_the_limits_have_their_status(tmp_path):
+    model = ShoutingModel()
+    limits = {"max_connections": 2, "max_body": 1000}
+    batching = {"max_batch": 1}
+    with serving(tmp_path, model, grpc_port=0, limits=limits, batching=batching) as server:
+        with grpc.insecure_channel(server.grpc) as channel:
+            stubs = Stubs(channel)
+            request, large = (request_of({"text": strings([b"a" * size])}) for size in (1, 2000))
+            code, _ = refused(stubs.prediction.Predict, large, timeout=20)
+            assert code is Status.RESOURCE_EXHAUSTED
+            model.gate.clear()
+            running = [stubs.prediction.Predict.future(request) for _ in range(2)]
+            wait_for_queue(server, 1)  # one runs, the other waits
+            code, _ = refused(stubs.prediction.Predict, request, timeout=20)
+            assert code is Status.RESOURCE_EXHAUSTED
+            model.gate.set()
+            for call in running:
+                assert call.result(timeout=20).outputs
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_stop_lets_calls_under_way_finish_and_a_second_one_does_not(tmp_path, times):
     model = ShoutingModel()
