@@ -3,28 +3,31 @@
 from dataclasses import field
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from seq2seq.config.architecture import NUMBER, STRICT
+from seq2seq.config.mistakes import explain
 from seq2seq.errors import ConfigError
-
-STRICT = ConfigDict(extra="forbid")
 
 DEFAULT_NAME = "seq2seq"
 
-Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one
-Seconds = Annotated[float, Field(gt=0, le=86400)]
+Port = Annotated[int, Field(ge=0, le=65535), NUMBER]  # 0: any free one
+Seconds = Annotated[float, Field(ge=0.001, le=86400), NUMBER]
+Count = Annotated[int, Field(gt=0, le=10**6), NUMBER]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class BatchingConfig:
     """Sharing of runs of the model among requests, and bounds of those that wait."""
 
-    max_batch: PositiveInt = 32  # rows a run of the model
-    max_rows: PositiveInt = 256  # rows a request; above max_batch they are run in pieces
-    max_delay: Annotated[float, Field(ge=0, le=10_000)] = 2.0  # milliseconds waited for company
-    queue: PositiveInt = 512  # rows that wait for the model; more are refused at once
-    threads: Annotated[int, Field(ge=1, le=256)] = 1  # runs of the model at the same time
+    max_batch: Count = 32  # rows a run of the model
+    max_rows: Count = 256  # rows a request; above max_batch they are run in pieces
+    # Milliseconds waited for company.
+    max_delay: Annotated[float, Field(ge=0, le=10_000), NUMBER] = 2.0
+    queue: Count = 512  # rows that wait for the model; more are refused at once
+    # Runs of the model at the same time.
+    threads: Annotated[int, Field(ge=1, le=256), NUMBER] = 1
     timeout: Seconds = 60.0  # seconds from a request's arrival to its answer
 
 
@@ -32,8 +35,8 @@ class BatchingConfig:
 class RequestLimits:
     """Bounds of the memory and time that one client may take."""
 
-    max_body: PositiveInt = 4 * 2**20  # bytes
-    max_connections: PositiveInt = 512
+    max_body: Annotated[int, Field(gt=0, lt=2**31), NUMBER] = 4 * 2**20  # bytes
+    max_connections: Count = 512
     read_timeout: Seconds = 20.0  # seconds for the head of a request, and again for its body
     keep_alive: Seconds = 75.0  # seconds a connection may stay idle between requests
 
@@ -46,7 +49,8 @@ class ServerConfig:
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Port = 8501
     grpc_port: Port | None = None  # none: no gRPC
-    poll: Annotated[float, Field(ge=0, le=86400)] = 1.0  # seconds between looks for new versions
+    # Seconds between looks for new versions.
+    poll: Annotated[float, Field(ge=0, le=86400), NUMBER] = 1.0
     grace: Seconds = 30.0  # seconds that requests under way are given when the server stops
     batching: BatchingConfig = field(default_factory=BatchingConfig)
     limits: RequestLimits = field(default_factory=RequestLimits)
@@ -64,8 +68,4 @@ def check_server_settings(settings: dict[str, Any]) -> ServerConfig:
     try:
         return _ADAPTER.validate_python(settings)
     except ValidationError as error:
-        mistakes = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']} (got {each['input']!r})"
-            for each in error.errors()
-        )
-        raise ConfigError(f"server settings: {mistakes}") from None
+        raise ConfigError(f"server settings: {explain(error, ServerConfig)}") from None
