@@ -17,9 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import yaml
-
-from seq2seq.config.loading import check_settings, dump_run_config
+from seq2seq.config.loading import check_settings, dump_run_config, parse_yaml
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import SpecialIds, Subwords
@@ -145,7 +143,7 @@ class RunFolder:
     def config(self) -> RunConfig:
         """The settings of the run."""
         text = (self.path / CONFIG).read_text(encoding="utf-8")
-        return check_settings(yaml.safe_load(text), str(self.path / CONFIG))
+        return check_settings(parse_yaml(text, str(self.path / CONFIG)), str(self.path / CONFIG))
 
     def subwords(self) -> Subwords:
         """The run's vocabulary."""

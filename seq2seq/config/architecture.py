@@ -6,31 +6,41 @@ Every part of the LSTM era's translation networks is a word here; the published 
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(extra="forbid")
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 MULTI_HEAD = ("multi_head", "multi_head_additive")
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-Heads = Annotated[int, Field(ge=1, le=64)]
-Depth = Annotated[int, Field(ge=1, le=16)]
+
+def _no_truth_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"Input should be a number (got {str(value).lower()})")
+    return value
+
+
+# Numbers have bounds on both sides, which keep them within int32, and within float32 above 0.
+NUMBER = BeforeValidator(_no_truth_value)  # pydantic alone takes true for 1
+Share = Annotated[float, Field(ge=0, lt=1), NUMBER]
+Heads = Annotated[int, Field(ge=1, le=64), NUMBER]
+Depth = Annotated[int, Field(ge=1, le=16), NUMBER]
+Width = Annotated[int, Field(gt=0, le=2**16), NUMBER]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ModelConfig:
     """Architecture; fixed once training has started."""
 
-    embedding_size: PositiveInt = 256
-    units: Annotated[int, Field(ge=2, multiple_of=2)] = 512  # of a decoder layer
+    embedding_size: Width = 256
+    units: Annotated[int, Field(ge=2, le=2**16, multiple_of=2), NUMBER] = 512  # of a decoder layer
 
     cell: Literal["lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"] = "lstm"
-    forget_bias: Annotated[float, Field(ge=-10, le=10)] = 1.0  # of LSTM kinds, before training
+    forget_bias: Annotated[float, Field(ge=-10, le=10), NUMBER] = 1.0  # LSTM kinds', at first
     # Of recurrent layers' input kernels before training: standard deviation times the root of the
     # inputs' width; none: Glorot's. Deep stacks without residual connections need 1.5 to 2.
-    initial_gain: Annotated[float, Field(gt=0, le=10)] | None = None
+    initial_gain: Annotated[float, Field(ge=0.001, le=10), NUMBER] | None = None
     recurrent_dropout: Share = 0.0  # on h, one mask for all steps (Gal and Ghahramani 2016)
 
     encoder: Literal["recurrent", "convolutional", "transformer"] = "recurrent"
@@ -40,11 +50,11 @@ class ModelConfig:
         "half"  # units of each of two directions: units / 2 or units
     )
     reverse_source: bool = False  # of an encoder that reads one way (Sutskever et al. 2014)
-    residual_from: Annotated[int, Field(ge=0, le=16)] = (
+    residual_from: Annotated[int, Field(ge=0, le=16), NUMBER] = (
         0  # first layer that adds its input; 0 = none
     )
     encoder_heads: Heads = 4  # of a Transformer layer
-    feed_forward: PositiveInt = 2048  # inner width of a Transformer layer
+    feed_forward: Width = 2048  # inner width of a Transformer layer
 
     decoder_layers: Depth = 1
     bridge: Literal["copy", "dense", "zero"] = "copy"  # the encoder's last states to the decoder's
@@ -56,7 +66,7 @@ class ModelConfig:
     attention_reads: Literal["top", "bottom", "before"] = "top"  # the state that queries
     input_feeding: bool = False  # the context vector goes into the next step's input
     readout: Literal["tanh", "maxout", "top", "both"] = "tanh"  # input of the output layer
-    readout_size: PositiveInt | None = None  # of tanh and maxout; none: as the output layer needs
+    readout_size: Width | None = None  # of tanh and maxout; none: as the output layer needs
     tied_embeddings: Literal["none", "source", "target", "all"] = (
         "target"  # target = output; source = target; all three
     )

@@ -1,20 +1,27 @@
 """A checked `RunConfig` from YAML and `section.field=value` overrides, and YAML from it."""
 
-import dataclasses
-import difflib
+import re
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from seq2seq.config.mistakes import explain, printable, shown
 from seq2seq.config.presets import expand_preset
 from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError
 
 _ADAPTER = TypeAdapter(RunConfig)
-# What PyYAML's constructors raise of values such as 2024-02-30, `!!bool maybe` or 3000 brackets.
-YAML_FAILURES = (ValueError, AttributeError, KeyError, TypeError, RecursionError)
+# What PyYAML's constructors raise of values such as 2024-02-30, `!!bool maybe`, `!!int ''` or 3000
+# brackets.
+YAML_FAILURES = (ValueError, AttributeError, LookupError, TypeError, RecursionError)
+LONGEST_REASON = 300  # characters
+NUMBERS = {  # as they look: not 12:30 to the base of 60, nor 010 to that of 8, as YAML 1.1 has it
+    "int": r"[-+]?(?:0|[1-9][0-9_]*|0b[01_]+|0x[0-9a-fA-F_]+)",
+    "float": r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?"
+    r"|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)",
+}
 
 
 def load_run_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
@@ -35,10 +42,10 @@ def load_run_config(path: Path, overrides: list[str] | None = None) -> RunConfig
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as a settings file: {error}") from error
-    settings = _parse(text, str(path))
+    settings = parse_yaml(text, str(path))
     if not isinstance(settings, dict):
         raise ConfigError(
-            f"{path}: expected sections such as `data:` and `model:` (got {_shown(settings)})"
+            f"{path}: expected sections such as `data:` and `model:` (got {shown(settings)})"
         )
     settings = {name: {} if section is None else section for name, section in settings.items()}
     for override in overrides or []:
@@ -57,8 +64,7 @@ def check_settings(settings: dict[str, Any], origin: str) -> RunConfig:
     try:
         return _ADAPTER.validate_python(settings)
     except ValidationError as error:
-        mistakes = "; ".join(_describe(mistake) for mistake in error.errors())
-        raise ConfigError(f"{origin}: {mistakes}") from None
+        raise ConfigError(f"{origin}: {explain(error, RunConfig)}") from None
 
 
 def dump_run_config(config: RunConfig) -> str:
@@ -88,24 +94,43 @@ def differences(old: RunConfig, new: RunConfig, sections: tuple[str, ...]) -> li
     ]
 
 
-class _Loader(yaml.SafeLoader):
-    """A loader that refuses a name given twice; YAML alone would keep the last one."""
+def parse_yaml(text: str, origin: str) -> Any:
+    """The contents of a YAML text; `origin` names it in errors.
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        names = [key.value for key, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{name} is given twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-def _parse(text: str, origin: str) -> Any:
+    Raises:
+        ConfigError: it is not YAML, or a name is given twice.
+    """
     try:
         return yaml.load(text, _Loader)  # a SafeLoader
     except (yaml.YAMLError, *YAML_FAILURES) as error:
-        raise ConfigError(f"{origin} is not valid YAML: {' '.join(str(error).split())}") from error
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise ConfigError(f"{origin} is not valid YAML: {reason}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """A loader that refuses a name given twice, where YAML alone would keep the last one."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in resolvers if tag.rpartition(":")[2] not in NUMBERS]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"{key.value} is given twice", node.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+for _tag, _form in NUMBERS.items():
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_form})\\Z"), list("-+.0123456789")
+    )
 
 
 def _apply(override: str, settings: dict[str, Any]) -> None:
@@ -113,37 +138,11 @@ def _apply(override: str, settings: dict[str, Any]) -> None:
     section, dot, field = name.partition(".")
     if not (equals and dot and section and field):
         raise ConfigError(
-            f"--set {override}: expected SECTION.FIELD=VALUE, e.g. --set model.units=256"
+            f"--set {printable(override)}: expected SECTION.FIELD=VALUE, e.g. --set model.units=256"
         )
     values = settings.setdefault(section, {})
     if not isinstance(values, dict):
-        raise ConfigError(f"{section}: expected a section of settings (got {_shown(values)})")
-    values[field] = _parse(value, f"--set {override}")
-
-
-def _describe(mistake: Any) -> str:
-    place = [str(part) for part in mistake["loc"]]
-    name = ".".join(place)
-    if mistake["type"] == "unexpected_keyword_argument":
-        return f"{name}: Unexpected setting (got {mistake['input']!r}){_nearest(place)}"
-    if mistake["type"] in ("missing", "missing_argument"):
-        if len(place) == 1:
-            return f"{name}: Missing section; add it to the file"
-        return f"{name}: Missing; add it to the file or pass --set {name}=VALUE"
-    if mistake["type"] == "value_error":  # a section's own check, which says the values itself
-        return f"{name}: {mistake['msg'].removeprefix('Value error, ')}"
-    return f"{name}: {mistake['msg']} (got {_shown(mistake['input'])})"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _nearest(place: list[str]) -> str:
-    known: type = RunConfig
-    for part in place[:-1]:
-        known = get_type_hints(known)[part]
-    names = [field.name for field in dataclasses.fields(known)]  # type: ignore[arg-type]
-    near = difflib.get_close_matches(place[-1], names, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else f"; valid names: {', '.join(names)}"
+        raise ConfigError(
+            f"{printable(section)}: expected a section of settings (got {shown(values)})"
+        )
+    values[field] = parse_yaml(value, f"--set {printable(override)}")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from seq2seq.config.mistakes import shown
 from seq2seq.errors import ConfigError
 
 WIDTH_MULTIPLE = 16  # scaled widths are multiples of it, so that heads and directions divide them
@@ -138,17 +139,17 @@ def expand_preset(model: Mapping[str, Any], origin: str) -> dict[str, Any]:
         return given
     if preset is None:
         raise ConfigError(
-            f"{origin}: model.size: scales a preset, and none is named (got {size!r})"
+            f"{origin}: model.size: scales a preset, and none is named (got {shown(size)})"
         )
     if not isinstance(preset, str) or preset not in PRESETS:
         raise ConfigError(
-            f"{origin}: model.preset: no such network (got {preset!r}); there are "
+            f"{origin}: model.preset: no such network (got {shown(preset)}); there are "
             f"{', '.join(PRESETS)}"
         )
     settings = dict(PRESETS[preset])
     if size is not None:
         if isinstance(size, bool) or not isinstance(size, int | float) or not 0.01 <= size <= 1:
-            raise ConfigError(f"{origin}: model.size: from 0.01 to 1 (got {size!r})")
+            raise ConfigError(f"{origin}: model.size: from 0.01 to 1 (got {shown(size)})")
         for name in WIDTHS:
             if name in settings and size < 1:
                 settings[name] = (

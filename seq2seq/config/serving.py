@@ -3,31 +3,35 @@
 from dataclasses import field
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from seq2seq.config.architecture import NUMBER, STRICT
+from seq2seq.config.mistakes import explain
 from seq2seq.errors import ConfigError
-
-STRICT = ConfigDict(extra="forbid")
 
 DEFAULT_NAME = "seq2seq"
 
-Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one
+Port = Annotated[int, Field(ge=0, le=65535), NUMBER]  # 0: any free one
 HostName = Annotated[str, Field(pattern=r"^[^/\s]+$")]
 Origin = Annotated[str, Field(pattern=r"^(\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+)$")]
-Seconds = Annotated[float, Field(gt=0, le=86400)]
+Seconds = Annotated[float, Field(ge=0.001, le=86400), NUMBER]
+Count = Annotated[int, Field(gt=0, le=10**6), NUMBER]
+Bytes = Annotated[int, Field(gt=0, lt=2**31), NUMBER]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class BatchingConfig:
     """Sharing of runs of the model among requests, and bounds of those that wait."""
 
-    max_batch: PositiveInt = 32  # rows a run of the model
-    run_bytes: PositiveInt = 8192  # of text a run; a longer text runs alone, beside the others
-    max_rows: PositiveInt = 256  # rows a request; more than a run takes are run in pieces
-    max_delay: Annotated[float, Field(ge=0, le=10_000)] = 2.0  # milliseconds waited for company
-    queue: PositiveInt = 512  # rows that wait for the model; more are refused at once
-    threads: Annotated[int, Field(ge=1, le=256)] = 1  # runs at once, beside one of a long text
+    max_batch: Count = 32  # rows a run of the model
+    run_bytes: Bytes = 8192  # of text a run; a longer text runs alone, beside the others
+    max_rows: Count = 256  # rows a request; more than a run takes are run in pieces
+    # Milliseconds waited for company.
+    max_delay: Annotated[float, Field(ge=0, le=10_000), NUMBER] = 2.0
+    queue: Count = 512  # rows that wait for the model; more are refused at once
+    # Runs at once, beside one of a long text.
+    threads: Annotated[int, Field(ge=1, le=256), NUMBER] = 1
     timeout: Seconds = 60.0  # seconds from a request's arrival to its answer
 
 
@@ -35,9 +39,9 @@ class BatchingConfig:
 class RequestLimits:
     """Bounds of the memory and time that one client may take."""
 
-    max_body: PositiveInt = 4 * 2**20  # bytes
-    max_values: PositiveInt = 100_000  # of a request, each list and string of its JSON counted
-    max_connections: PositiveInt = 512
+    max_body: Bytes = 4 * 2**20
+    max_values: Count = 100_000  # of a request, each list and string of its JSON counted
+    max_connections: Count = 512
     read_timeout: Seconds = 20.0  # seconds for the head of a request, and again for its body
     keep_alive: Seconds = 75.0  # seconds a connection may stay idle between requests
 
@@ -52,7 +56,8 @@ class ServerConfig:
     grpc_port: Port | None = None  # none: no gRPC
     allow_host: tuple[HostName, ...] = ()  # further names in the Host header; "*": any
     allow_origin: tuple[Origin, ...] = ()  # web pages that may ask; "*": any
-    poll: Annotated[float, Field(ge=0, le=86400)] = 1.0  # seconds between looks for new versions
+    # Seconds between looks for new versions.
+    poll: Annotated[float, Field(ge=0, le=86400), NUMBER] = 1.0
     grace: Seconds = 30.0  # seconds that requests under way are given when the server stops
     batching: BatchingConfig = field(default_factory=BatchingConfig)
     limits: RequestLimits = field(default_factory=RequestLimits)
@@ -70,8 +75,4 @@ def check_server_settings(settings: dict[str, Any]) -> ServerConfig:
     try:
         return _ADAPTER.validate_python(settings)
     except ValidationError as error:
-        mistakes = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']} (got {each['input']!r})"
-            for each in error.errors()
-        )
-        raise ConfigError(f"server settings: {mistakes}") from None
+        raise ConfigError(f"server settings: {explain(error, ServerConfig)}") from None

@@ -3,7 +3,8 @@
 Without the penalties, Wu et al. 2016 (GNMT), https://arxiv.org/abs/1609.08144, eq. 14, a search
 prefers short outputs, and outputs that skip source words.
 
-Shape suffixes: B sentences, K hypotheses, V vocabulary, T target positions, S source positions.
+Shape suffixes: B sentences, K hypotheses, V vocabulary, T target positions, S source positions, W
+tokens of an n-gram but its last.
 """
 
 from dataclasses import dataclass
@@ -73,15 +74,17 @@ def block_repeats(logits_BKV: Tensor, history_BKT: Tensor, step: Tensor, size: i
     """
     batch, width, steps = ops.shape(history_BKT)
     vocabulary = ops.shape(logits_BKV)[-1]
-    places = ops.arange(steps, dtype="int32")
-    repeats = ops.broadcast_to(
-        (places < step) & (places >= size - 1), ops.shape(history_BKT)
-    )  # at the end of each n-gram that begins as the hypothesis ends
-    for back in range(1, size):
-        said = ops.take(history_BKT, ops.maximum(step - back, 0), axis=2)
-        # Shifted by hand: not every runtime that a search is exported to has a roll.
-        shifted = ops.pad(history_BKT, [[0, 0], [0, 0], [back, 0]])[:, :, :steps]
-        repeats = repeats & ops.equal(shifted, said[:, :, None])
+    places_T = ops.arange(steps, dtype="int32")
+    # At the end of each n-gram that begins as the hypothesis ends.
+    repeats = ops.broadcast_to((places_T < step) & (places_T >= size - 1), ops.shape(history_BKT))
+    if size > 1:
+        # `ops.minimum` would hide a number that a compiler needs to know.
+        window = min(size - 1, steps) if isinstance(steps, int) else ops.minimum(size - 1, steps)
+        back_W = ops.arange(1, window + 1, dtype="int32")
+        before_TW = ops.maximum(places_T[:, None] - back_W, 0)
+        earlier_BKTW = ops.take(history_BKT, before_TW, axis=2)
+        last_BKW = ops.take(history_BKT, ops.maximum(step - back_W, 0), axis=2)
+        repeats = repeats & ops.all(ops.equal(earlier_BKTW, last_BKW[:, :, None]), axis=-1)
     rows = ops.repeat(ops.arange(batch * width, dtype="int32"), steps)
     said_again = ops.stack([rows, ops.reshape(history_BKT, (-1,))], axis=1)
     penalties = ops.reshape(ops.where(repeats, LOG_ZERO, 0.0), (-1,))

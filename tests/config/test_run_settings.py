@@ -77,7 +77,7 @@ DATA = st.fixed_dictionaries(
 MODEL = st.fixed_dictionaries(
     {},
     optional={
-        "units": st.integers(1, 10**6).map(lambda half: 2 * half),
+        "units": st.integers(1, 2**15).map(lambda half: 2 * half),
         "dropout": st.floats(0, 1, exclude_max=True),
         "attention": st.sampled_from(["none", "dot", "general", "additive"]),
     },
@@ -85,9 +85,9 @@ MODEL = st.fixed_dictionaries(
 TRAINING = st.fixed_dictionaries(
     {},
     optional={
-        "learning_rate": st.floats(0, 1, exclude_min=True),
-        "clip_norm": st.floats(0, 1e9, exclude_min=True),
-        "patience": st.none() | st.integers(1),
+        "learning_rate": st.floats(1e-9, 1),
+        "clip_norm": st.floats(1e-9, 1e9),
+        "patience": st.none() | st.integers(1, 10**9),
         "seed": st.integers(0, 2**31 - 1),
     },
 )

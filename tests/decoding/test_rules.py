@@ -72,3 +72,11 @@ def test_rules_that_leave_no_choice_bring_no_forbidden_token(search, never):
         (found,) = ids_of(search, tables, [6], rules)
         assert all(set(ids) <= {A, EOS} and ids[-1] == EOS for ids in found)
     assert any(len(ids) >= 4 for ids in found)  # the control: without blocking there is a choice
+
+
+@pytest.mark.parametrize("search", [greedy_search, beam_search, sample])
+def test_a_size_above_all_lengths_changes_nothing_and_makes_no_larger_graph(search):
+    tables, limits = random_tables(11, 3), [4, 7, 5]
+    found = ids_of(search, tables, limits, replace(PLAIN, blocked_ngram=10**6))
+    assert found == ids_of(search, tables, limits, PLAIN)
+    assert found != ids_of(search, tables, limits, replace(PLAIN, blocked_ngram=1))  # the control
