@@ -14,7 +14,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -234,10 +234,8 @@ class RequestSender:
         while piece := response.read(PIECE):
             answer += piece
             if len(answer) > LARGEST_ANSWER:
-                raise ServerError(
-                    f"{self._endpoint.url} answered with more than {LARGEST_ANSWER} bytes; "
-                    "is it a model server?"
-                )
+                url = self._endpoint.url
+                raise ServerError(f"{url} answered with more than {LARGEST_ANSWER} bytes")
         if response.length:  # of what it has announced
             raise http.client.IncompleteRead(bytes(answer), response.length)
         return bytes(answer)
@@ -286,10 +284,8 @@ def _printable(text: str) -> str:
 
 def _hang_up(answering: socket.socket) -> None:
     """Wakes the thread that waits for an answer."""
-    try:
+    with suppress(OSError):  # the server has closed it
         answering.shutdown(socket.SHUT_RDWR)
-    except OSError:  # the server has closed it
-        pass
 
 
 def _backoff(tried: int) -> float:
@@ -338,8 +334,10 @@ def _without_surrogates(content: Any) -> Any:
     if isinstance(content, list):
         return [_without_surrogates(each) for each in content]
     if isinstance(content, str):
-        raw = content.encode("utf-8", "surrogatepass")
-        return content if _is_utf8(raw) else {"b64": b64encode(raw).decode()}
+        try:
+            content.encode()
+        except UnicodeEncodeError:
+            return {"b64": b64encode(content.encode("utf-8", "surrogatepass")).decode()}
     return content
 
 
@@ -349,11 +347,3 @@ def _from_b64(found: dict[str, Any]) -> Any:
     if not isinstance(found["b64"], str):
         raise ValueError("b64 without base64")
     return _text_of(b64decode(found["b64"]))
-
-
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
