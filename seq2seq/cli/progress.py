@@ -84,7 +84,9 @@ class LiveReporter:
             f"epoch {row['epoch']}, step {row['step']}, {_clock(state.seconds)}: "
             f"loss {row['training_loss']:.3f}, "
             f"{row['target_tokens_per_second']:,} target tokens/s, "
-            f"validation perplexity {result.perplexity:.2f}, BLEU {result.bleu:.2f} (greedy)"
+            f"validation perplexity {result.perplexity:.2f} "
+            f"({result.wrong_source_perplexity:.2f} with other sources), "
+            f"BLEU {result.bleu:.2f} (greedy)"
             f"{', best so far' if best else ''}",
             highlight=False,
         )

@@ -29,6 +29,10 @@ from seq2seq.training.validation import Validated, Validator
 
 logger = logging.getLogger(__name__)
 
+WRONG_SOURCE = "wrong_source_perplexity"
+RECORDED = ("training_loss", "validation_perplexity", WRONG_SOURCE, "validation_bleu")
+SOURCE_READ_BY = 300  # steps; a network that reads its source shows it by then
+LEAST_GAP = 1.1  # perplexity with another's source, over that with the own
 PLATEAU = 2  # validations without a better result before the plateau schedule halves the rate
 
 
@@ -51,6 +55,7 @@ class Training:
         self._tensorboard = folder.path / TENSORBOARD
         with file_errors_of_libraries(self._tensorboard):
             self._summaries = tf.summary.create_file_writer(str(self._tensorboard))
+        self._warned = False
         self._clock = time.monotonic()
         pairs = f"{counts.kept} pairs of {counts.pairs}"
         self._reporter.started(
@@ -161,9 +166,24 @@ class Training:
         state.seconds += self._time_passed()
         self._record(result, best)
         self._reporter.validated(state, result, best)
+        self._watch_source(result)
         state.loss_sum = state.loss_seconds = 0.0
         state.loss_tokens = 0
         self._save(best)
+
+    def _watch_source(self, result: Validated) -> None:
+        """Says once that the network ignores its source, where it does."""
+        gap = result.wrong_source_perplexity / result.perplexity
+        if self._warned or self._state.step < SOURCE_READ_BY or gap >= LEAST_GAP:
+            return
+        self._warned = True
+        logger.warning(
+            "the network ignores its source: at step %d it predicts the validation text about as "
+            "well beside other sentences' sources (perplexity %.1f) as beside its own (%.1f); try "
+            "a lower model.dropout, a higher training.learning_rate, fewer layers, or "
+            "model.residual_from: 2",
+            *(self._state.step, result.wrong_source_perplexity, result.perplexity),
+        )
 
     def _record(self, result: Validated, best: bool) -> None:
         state = self._state
@@ -174,13 +194,14 @@ class Training:
             "training_loss": round(state.loss_sum / max(1, state.loss_tokens), 4),
             "target_tokens_per_second": round(state.loss_tokens / max(1e-9, state.loss_seconds)),
             "validation_perplexity": round(result.perplexity, 4),
+            WRONG_SOURCE: round(result.wrong_source_perplexity, 4),
             "validation_bleu": round(result.bleu, 2),
             "best": int(best),
         }
         state.history.append(row)
         with file_errors_of_libraries(self._tensorboard):
             with self._summaries.as_default(step=state.step):
-                for name in ("training_loss", "validation_perplexity", "validation_bleu"):
+                for name in RECORDED:
                     tf.summary.scalar(name, row[name])
             self._summaries.flush()
 

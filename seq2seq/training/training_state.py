@@ -34,7 +34,9 @@ class TrainingState:
         """One row a validation."""
         text = io.StringIO()
         if self.history:
-            writer = csv.DictWriter(text, list(self.history[0]), lineterminator="\n")
+            # Rows of an earlier release have fewer columns.
+            names = dict.fromkeys(name for row in self.history for name in row)
+            writer = csv.DictWriter(text, list(names), lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.history)
         return text.getvalue()

@@ -87,6 +87,10 @@ def _run(folder: RunFolder) -> list[Row]:
     rows += [("versions", "")]
     rows += [(name, number) for name, number in manifest["versions"].items()]
     rows += [("scores", "")]
+    for row in [each for each in folder.history() if each["best"] == "1"][-1:]:
+        wrong = row.get("wrong_source_perplexity")  # runs of version 0.1 have none
+        beside = f" ({float(wrong):.2f} with other sources)" if wrong else ""
+        rows.append(("validation perplexity", f"{float(row['validation_perplexity']):.2f}{beside}"))
     for split, scores in folder.scores().items():
         if split != "of":
             rows.append((f"{split} BLEU", f"{scores['bleu']:.2f}  {scores['bleu_signature']}"))

@@ -1,3 +1,5 @@
+import re
+
 from seq2seq.config.loading import dump_run_config
 from seq2seq.run_folder import RunFolder
 from seq2seq.workflows.info import describe
@@ -8,6 +10,7 @@ def test_a_run_is_described_with_parameters_versions_and_scores(trained_run):
     assert rows["attention"] == "additive"
     assert rows["keras"].startswith("3.")
     assert "nrefs:1" in rows["test BLEU"]
+    assert re.fullmatch(r"[0-9.]+ \([0-9.]+ with other sources\)", rows["validation perplexity"])
 
 
 def test_parts_add_up_to_the_parameters(trained_run):
