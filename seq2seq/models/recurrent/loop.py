@@ -13,8 +13,8 @@ precision for all.
 Shape suffixes: T steps, B sentences.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from keras import ops
 
@@ -25,7 +25,7 @@ from seq2seq.models.recurrent.backend import (
     scan,
     vector_jacobian_product,
 )
-from seq2seq.models.recurrent.operands import Operands, Recording, Replay, Weights, rounded
+from seq2seq.models.recurrent.operands import Operands, Recording, Replay, Weights
 
 # (inputs, states, operands) -> states, other outputs; all but the operands lists of (B, ...)
 Step = Callable[[Tensors, Tensors, Operands], tuple[Tensors, Tensors]]
@@ -63,38 +63,28 @@ def recurrent_loop(
         The wanted states after every position, each (T, B, ...); what else the step gave, each (T,
         B, ...); and every state after the last position.
     """
+    mask = _beside(sequences.mask, states[0])
     if not training:
-        return _forward_only(step, sequences, states, weights, returned)
-    loop = _Loop(step, sequences, list(weights.matrices), list(weights.values), weights.precision)
+        return _forward_only(step, replace(sequences, mask=mask), states, weights, returned)
+    loop = _Loop(step, sequences.fixed, mask, weights, tuple(returned))
     counts = [len(sequences.inputs), len(states), len(weights.matrices), len(weights.values)]
 
     def run(*flat: Tensor) -> tuple[Tensors, Callable]:
-        inputs, first, matrices, values = _cut(flat, counts)
-        kept = loop.forward(inputs, first, matrices, values)
-        wanted = [kept.after[number] for number in returned]
-        others = [last for n, last in enumerate(kept.last) if n not in returned]
+        kept = loop.forward(*_cut(flat, counts))
+        wanted, others = loop.parted(kept.after, kept.last)
 
         def pull_back(gradients: Sequence[Tensor]) -> Tensors:
-            d_wanted, d_outputs, d_others = _cut(
-                gradients, [len(wanted), len(kept.outputs), len(others)]
-            )
-            d_last = list(d_others)
-            for number in sorted(returned):
-                d_last.insert(number, ops.zeros_like(first[number]))
-            d_after = dict(zip(returned, d_wanted, strict=True))
-            return loop.backward(kept, d_after, d_outputs, d_last)
+            sizes = [len(wanted), len(kept.outputs), len(others)]
+            return loop.backward(kept, *_cut(gradients, sizes))
 
         return [*wanted, *kept.outputs, *others], pull_back
 
     flat = [*sequences.inputs, *states, *weights.matrices.values(), *weights.values.values()]
     found = custom_gradient(run, flat)
     others = len(states) - len(returned)
-    wanted, outputs, last = _cut(
-        found, [len(returned), len(found) - len(returned) - others, others]
-    )
-    for number in sorted(returned):
-        last.insert(number, wanted[list(returned).index(number)][-1])
-    return wanted, outputs, last
+    counts_found = [len(returned), len(found) - len(returned) - others, others]
+    wanted, outputs, rest = _cut(found, counts_found)
+    return wanted, outputs, loop.together([each[-1] for each in wanted], rest)
 
 
 def _forward_only(
@@ -126,122 +116,169 @@ class _Kept:
 
     inputs: Tensors
     first: Tensors  # states before the first position
-    matrices: dict[str, Tensor]
-    values: dict[str, Tensor]
+    weights: Weights
     after: Tensors  # states after each position, (T, B, ...)
     outputs: Tensors
     products: Tensors  # of each product of a step, (T, B, ...)
     names: list[str]  # of the matrices multiplied with, in the order of the products
-    lefts: Tensors  # one of each product's left factors, for its shape
+    lefts: list[Tensor | int]  # one of each left factor, for its shape; or which state it is
     last: Tensors
+
+    @property
+    def before(self) -> Tensors:
+        """States before each position, (T, B, ...)."""
+        pairs = zip(self.first, self.after, strict=True)
+        return [ops.concatenate([first[None], after[:-1]], axis=0) for first, after in pairs]
 
 
 @dataclass(frozen=True)
 class _Loop:
     step: Step
-    sequences: Sequences
-    matrices: list[str]  # names
-    values: list[str]
-    precision: str
+    fixed: Sequence[Tensor]
+    mask: Tensor  # (T, B, 1, ...) of as many axes as the states have, and one
+    weights: Weights  # whose names and precision count; values are given
+    returned: tuple[int, ...]
+
+    def parted(self, wanted: Tensors, others: Tensors) -> tuple[Tensors, Tensors]:
+        """Of the first list the states that are returned, of the second the others."""
+        numbers = range(len(others))
+        rest = [others[number] for number in numbers if number not in self.returned]
+        return [wanted[number] for number in self.returned], rest
+
+    def together(self, wanted: Sequence[Tensor], others: Sequence[Tensor]) -> Tensors:
+        """States in their order, from those that are returned and the others."""
+        states = list(others)
+        for number, each in sorted(
+            zip(self.returned, wanted, strict=True), key=lambda each: each[0]
+        ):
+            states.insert(number, each)
+        return states
 
     def forward(self, inputs: Tensors, first: Tensors, matrices: Tensors, values: Tensors) -> _Kept:
-        fixed = list(self.sequences.fixed)
-        full = dict(zip(self.matrices, matrices, strict=True))
-        narrow = {name: rounded(each, self.precision) for name, each in full.items()}
-        named = dict(zip(self.values, values, strict=True))
+        """Runs all steps, keeping states and products."""
+        weights = Weights(
+            dict(zip(self.weights.matrices, matrices, strict=True)),
+            dict(zip(self.weights.values, values, strict=True)),
+            self.weights.precision,
+        )
+        narrow = weights.rounded()
 
         def body(states: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
-            record = Recording(narrow, named, self.precision)
-            after, outputs = self.step(slices[:-1], states, record)
+            recording = Recording(narrow)
+            after, outputs = self.step(slices[:-1], states, recording)
             after = _where(slices[-1], after, states)
-            return after, [*after, *outputs, *record.products]
+            return after, [*after, *outputs, *recording.products]
 
         # A step whose results nobody uses, so no graph keeps it: it says what a step gives.
-        record = Recording(narrow, named, self.precision)
-        _, outputs = self.step([each[0] for each in [*inputs, *fixed]], first, record)
-        like = [*first, *outputs, *record.products]
-        last, stacked = scan(body, first, [*inputs, *fixed, self.sequences.mask], like)
-        after, outputs, products = _cut(stacked, [len(first), len(outputs), len(record.products)])
-        names, lefts = record.names, record.lefts
-        return _Kept(inputs, first, full, named, after, outputs, products, names, lefts, last)
+        recording = Recording(narrow)
+        _, outputs = self.step([each[0] for each in [*inputs, *self.fixed]], first, recording)
+        like = [*first, *outputs, *recording.products]
+        last, stacked = scan(body, first, [*inputs, *self.fixed, self.mask], like)
+        after, outputs, products = _cut(
+            stacked, [len(first), len(outputs), len(recording.products)]
+        )
+        lefts = [_number_of(left, first) for left in recording.lefts]
+        return _Kept(inputs, first, weights, after, outputs, products, recording.names, lefts, last)
 
     def backward(
-        self, kept: _Kept, d_after: dict[int, Tensor], d_outputs: Tensors, d_last: Tensors
+        self, kept: _Kept, d_wanted: Tensors, d_outputs: Tensors, d_others: Tensors
     ) -> Tensors:
         """Gradients of inputs, first states, matrices and values."""
-        transposed = {
-            name: rounded(ops.swapaxes(each, -1, -2), self.precision)
-            for name, each in kept.matrices.items()
-        }
-        before = [
-            ops.concatenate([first[None], after[:-1]], axis=0)
-            for first, after in zip(kept.first, kept.after, strict=True)
-        ]
-        columns = [
-            kept.inputs,
-            list(self.sequences.fixed),
-            before,
-            kept.products,
-            list(d_after.values()),
-            d_outputs,
-            [self.sequences.mask],
-        ]
+        real = ops.cast(self.mask, kept.first[0].dtype)
+        before = kept.before
+        columns = [kept.inputs, list(self.fixed), before, kept.products, d_wanted, d_outputs]
         counts = [len(each) for each in columns]
-        differentiated = [
-            len(each) for each in (kept.inputs, kept.first, kept.products, kept.values)
-        ]
-        value_list = list(kept.values.values())
+        transposed = kept.weights.transposed()
+        values = list(kept.weights.values.values())
+        stacked_lefts = [each for each in kept.lefts if not isinstance(each, int)]
 
         def body(carry: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
-            d_states, d_values = _cut(carry, [len(kept.first), len(value_list)])
-            inputs, fixed, states, products, d_wanted, d_outputs, (real,) = _cut(slices, counts)
-            for number, each in zip(d_after, d_wanted, strict=True):
+            d_states, d_values = _cut(carry, [len(kept.first), len(values)])
+            *parts, (now_real,) = _cut(slices, [*counts, 1])
+            inputs, fixed, states, products, d_wanted, d_outputs = parts
+            for number, each in zip(self.returned, d_wanted, strict=True):
                 d_states[number] = d_states[number] + each
-
-            def again(*arguments: Tensor) -> tuple[Tensors, Tensors]:
-                inputs, states, products, values = _cut(arguments, differentiated)
-                named = dict(zip(kept.values, values, strict=True))
-                replay = Replay(products, transposed, named, self.precision)
-                after, outputs = self.step([*inputs, *fixed], states, replay)
-                return [*after, *outputs], replay.lefts
-
-            lefts, pull_back = vector_jacobian_product(
-                again, [*inputs, *states, *products, *value_list]
+            d_new = [each * now_real for each in d_states]
+            found, lefts = self._pulled_back(
+                kept, transposed, (inputs, fixed, states, products), [*d_new, *d_outputs]
             )
-            d_new = [_where(real, [each], [ops.zeros_like(each)])[0] for each in d_states]
-            pulled = pull_back([*d_new, *d_outputs])
-            d_inputs, d_before, d_products, d_now = _cut(pulled, differentiated)
-            d_states = [
-                before + all_of_it - passed_on
-                for before, all_of_it, passed_on in zip(d_before, d_states, d_new, strict=True)
-            ]
-            d_values = [sum_ + now for sum_, now in zip(d_values, d_now, strict=True)]
+            d_inputs, d_before, d_products, d_now = found
+            triples = zip(d_before, d_states, d_new, strict=True)
+            d_states = [before + (whole - new) for before, whole, new in triples]
+            d_values = [total + now for total, now in zip(d_values, d_now, strict=True)]
             return [*d_states, *d_values], [*d_inputs, *lefts, *d_products]
 
-        like = [each[0] for each in kept.inputs] + kept.lefts
+        like = [each[0] for each in kept.inputs] + stacked_lefts
         like += [each[0] for each in kept.products]
-        carry = [*d_last, *(ops.zeros_like(each) for each in value_list)]
+        d_last = self.together([ops.zeros_like(kept.first[n]) for n in self.returned], d_others)
+        carry = [*d_last, *(ops.zeros_like(each) for each in values)]
         flat = [each for column in columns for each in column]
-        carry, stacked = scan(body, carry, flat, like, reverse=True)
-        d_first, d_values = _cut(carry, [len(kept.first), len(value_list)])
+        carry, stacked = scan(body, carry, [*flat, real], like, reverse=True)
+        d_first, d_values = _cut(carry, [len(kept.first), len(values)])
         d_inputs, lefts, d_products = _cut(
-            stacked, [len(kept.inputs), len(kept.lefts), len(kept.products)]
+            stacked, [len(kept.inputs), len(stacked_lefts), len(kept.products)]
         )
-        d_matrices = {name: None for name in self.matrices}
-        for name, left, d_product in zip(kept.names, lefts, d_products, strict=True):
-            found = _matrix_gradient(kept.matrices[name], left, d_product, self.precision)
-            d_matrices[name] = found if d_matrices[name] is None else d_matrices[name] + found
-        for name, each in d_matrices.items():
-            if each is None:
-                d_matrices[name] = ops.zeros_like(kept.matrices[name])
-        return [*d_inputs, *d_first, *d_matrices.values(), *d_values]
+        remaining = iter(lefts)
+        lefts = [before[e] if isinstance(e, int) else next(remaining) for e in kept.lefts]
+        return [*d_inputs, *d_first, *_matrix_gradients(kept, lefts, d_products), *d_values]
+
+    def _pulled_back(
+        self,
+        kept: _Kept,
+        transposed: Mapping[str, Tensor],
+        slices: tuple[Tensors, Tensors, Tensors, Tensors],
+        gradients: Tensors,
+    ) -> tuple[list[Tensors], Tensors]:
+        """One step's gradients of inputs, states, products and values; left factors to be stacked.
+
+        Args:
+            kept: of the way forward.
+            transposed: matrices that gradients of products are multiplied with.
+            slices: inputs, fixed inputs, states and products of the step.
+            gradients: of the states after it and of its other outputs.
+        """
+        inputs, fixed, states, products = slices
+        differentiated = [inputs, states, products, list(kept.weights.values.values())]
+        counts = [len(each) for each in differentiated]
+
+        def again(*arguments: Tensor) -> tuple[Tensors, Tensors]:
+            inputs, states, products, values = _cut(arguments, counts)
+            named = dict(zip(kept.weights.values, values, strict=True))
+            replay = Replay(products, transposed, named, kept.weights.precision)
+            after, outputs = self.step([*inputs, *fixed], states, replay)
+            pairs = zip(replay.lefts, kept.lefts, strict=True)
+            return [*after, *outputs], [left for left, at in pairs if not isinstance(at, int)]
+
+        flat = [each for part in differentiated for each in part]
+        lefts, pull_back = vector_jacobian_product(again, flat)
+        return _cut(pull_back(gradients), counts), lefts
 
 
-def _where(real_B: Tensor, one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensors:
+def _beside(mask_TB: Tensor, state: Tensor) -> Tensor:
+    """The mask (T, B, 1, ...) as it fits beside states (T, B, ...)."""
+    return ops.reshape(mask_TB, (*ops.shape(mask_TB), *[1] * (len(state.shape) - 1)))
+
+
+def _where(real: Tensor, one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensors:
     """Of each pair of tensors (B, ...) the one at real positions, the other at padding."""
+    return [ops.where(real, yes, no) for yes, no in zip(one, other, strict=True)]
+
+
+def _number_of(left: Tensor, states: Sequence[Tensor]) -> Tensor | int:
+    """Which state a left factor is; if it is none, the factor."""
+    return next((number for number, each in enumerate(states) if each is left), left)
+
+
+def _matrix_gradients(kept: _Kept, lefts: Tensors, d_products: Tensors) -> Tensors:
+    """In the order of the matrices; of those that no step multiplies with, 0."""
+    found: dict[str, Tensor] = {}
+    for name, left, d_product in zip(kept.names, lefts, d_products, strict=True):
+        matrix, precision = kept.weights.matrices[name], kept.weights.precision
+        one = _matrix_gradient(matrix, left, d_product, precision)
+        found[name] = found[name] + one if name in found else one
     return [
-        ops.where(ops.reshape(real_B, (-1, *[1] * (len(yes.shape) - 1))), yes, no)
-        for yes, no in zip(one, other, strict=True)
+        found[name] if name in found else ops.zeros_like(matrix)
+        for name, matrix in kept.weights.matrices.items()
     ]
 
 

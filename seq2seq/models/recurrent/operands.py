@@ -44,14 +44,19 @@ class Weights:
         narrow = {name: rounded(each, self.precision) for name, each in self.matrices.items()}
         return replace(self, matrices=narrow)
 
+    def transposed(self) -> dict[str, Tensor]:
+        """Matrices that gradients of products are multiplied with, in the type of products."""
+        return {
+            name: rounded(ops.swapaxes(each, -1, -2), self.precision)
+            for name, each in self.matrices.items()
+        }
+
 
 class Recording:
     """The operands of the way forward: multiplies, and keeps what came of it."""
 
-    def __init__(
-        self, matrices: Mapping[str, Tensor], values: Mapping[str, Tensor], precision: str
-    ) -> None:
-        self._weights = Weights(matrices, values, precision)
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
         self.names: list[str] = []
         self.lefts: Tensors = []
         self.products: Tensors = []
