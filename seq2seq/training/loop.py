@@ -15,13 +15,8 @@ from seq2seq.errors import RunError
 from seq2seq.files import file_errors_of_libraries
 from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import HISTORY, TENSORBOARD, RunFolder
-from seq2seq.training.corpus import (
-    count_batches,
-    count_corpus,
-    epoch_batches,
-    prefetched,
-    report_left_out,
-)
+from seq2seq.training.encoded_corpus import EncodedCorpus, report_left_out
+from seq2seq.training.epochs import Epochs
 from seq2seq.training.schedules import learning_rate
 from seq2seq.training.train_step import Optimization, seeded
 from seq2seq.training.training_state import Reporter, TrainingState, load_state, save_state
@@ -37,15 +32,24 @@ PLATEAU = 2  # validations without a better result before the plateau schedule h
 
 
 class Training:
-    """One run being trained."""
+    """One run being trained.
 
-    def __init__(self, config: RunConfig, folder: RunFolder, reporter: Reporter) -> None:
+    Args:
+        config: every setting.
+        folder: the run.
+        corpus: its training text.
+        reporter: hears how it goes.
+    """
+
+    def __init__(
+        self, config: RunConfig, folder: RunFolder, corpus: EncodedCorpus, reporter: Reporter
+    ) -> None:
         self._config = config
         self._folder = folder
         self._reporter = reporter
         self._subwords = folder.subwords()
-        counts = count_corpus(config, self._subwords)
-        report_left_out(counts, config)
+        report_left_out(corpus.counts, config.data.longest)
+        self._epochs = Epochs(config, self._subwords, corpus)
         self._validator = Validator(config, self._subwords)
         with seeded(config.training.seed):
             self._optimization = Optimization(config, self._subwords.size)
@@ -57,7 +61,7 @@ class Training:
             self._summaries = tf.summary.create_file_writer(str(self._tensorboard))
         self._warned = False
         self._clock = time.monotonic()
-        pairs = f"{counts.kept} pairs of {counts.pairs}"
+        pairs = f"{corpus.counts.kept} pairs of {corpus.counts.pairs}"
         self._reporter.started(
             f"{pairs}, {self._subwords.size} subwords, {self._optimization.parameters:,} parameters"
         )
@@ -65,12 +69,10 @@ class Training:
     def run_epochs(self, interrupted: threading.Event) -> None:
         """Steps until the end, validating and saving on the way."""
         state, training = self._state, self._config.training
-        steps_an_epoch = count_batches(epoch_batches(self._config, self._subwords, 0))
-        state.total_steps = training.steps or steps_an_epoch * training.epochs
+        state.total_steps = training.steps or self._epochs.count() * training.epochs
         self._time_passed()
         while not self._finished():
-            batches = epoch_batches(self._config, self._subwords, state.epoch)
-            for batch in prefetched(batches.skip(state.batch)):
+            for batch in self._epochs.batches(state.epoch, used=state.batch):
                 self._step(batch)
                 if training.validate_every and state.step % training.validate_every == 0:
                     self._validate()
