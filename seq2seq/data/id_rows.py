@@ -1,7 +1,5 @@
 """Sentences as rows of ids in one array, and padded batches of them."""
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,14 +27,6 @@ class IdRows:
 
     flat: np.ndarray
     splits: np.ndarray
-
-    @classmethod
-    def of(cls, rows: Sequence[Sequence[int]]) -> "IdRows":
-        """Rows that are lists."""
-        flat = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
-        splits = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum([len(row) for row in rows], out=splits[1:])
-        return cls(flat, splits)
 
     def __len__(self) -> int:
         """Number of rows."""

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from seq2seq.config.sections import DataConfig
+from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.id_rows import IdRows
 from seq2seq.data.lines import read_pairs
 from seq2seq.data.shortlist import Shortlist, learn_shortlist
@@ -73,16 +74,17 @@ def encode_corpus(
     Raises:
         DataError: the sides have different numbers of lines, or no pair is usable.
     """
-    counts, digests = _Counter(data.longest), (hashlib.sha256(), hashlib.sha256())
+    encoder, counts = GraphSubwords(subwords), _Counter(data.longest)
+    digests = hashlib.sha256(), hashlib.sha256()
     hear = digests[0].update, digests[1].update
     pairs = read_pairs(data.train_source, data.train_target, hear)
     with tempfile.TemporaryFile(dir=scratch) as first, tempfile.TemporaryFile(dir=scratch) as other:
         sides = _RowWriter(first, subwords.size), _RowWriter(other, subwords.size)
         while chunk := list(itertools.islice(pairs, CHUNK)):
-            encoded = [subwords.encode_all(texts) for texts in zip(*chunk, strict=True)]
-            kept = counts.count(encoded)
+            encoded = [encoder.encode_rows(texts) for texts in zip(*chunk, strict=True)]
+            short = counts.count(*(rows.lengths() for rows in encoded))
             for side, rows in zip(sides, encoded, strict=True):
-                side.write(list(itertools.compress(rows, kept)))
+                side.write(rows, short)
         sources, targets = (side.rows() for side in sides)
     found = counts.counts()
     if not found.kept:
@@ -124,9 +126,9 @@ class _Counter:
         self._longest = longest
         self._sums = np.zeros(5, np.int64)  # in the order of the fields
 
-    def count(self, encoded: list[list[list[int]]]) -> np.ndarray:
+    def count(self, source_lengths: np.ndarray, target_lengths: np.ndarray) -> np.ndarray:
         """Counts pairs; tells for each whether both its sides are short enough."""
-        lengths = np.array([[len(ids) for ids in side] for side in encoded])
+        lengths = np.stack([source_lengths, target_lengths])
         empty, short = lengths.min(axis=0) == 0, lengths.max(axis=0) <= self._longest
         subwords = lengths[:, ~empty & short].sum(axis=1)
         self._sums += (len(empty), empty.sum(), (~empty & ~short).sum(), *subwords)
@@ -145,11 +147,12 @@ class _RowWriter:
         self._dtype = np.uint16 if vocabulary_size <= 1 << 16 else np.int32
         self._lengths: list[np.ndarray] = []
 
-    def write(self, rows: list[list[int]]) -> None:
-        """Adds rows."""
-        flat = np.fromiter(itertools.chain.from_iterable(rows), self._dtype)
-        self._file.write(flat.tobytes())
-        self._lengths.append(np.array([len(row) for row in rows], np.int32))
+    def write(self, rows: IdRows, kept: np.ndarray) -> None:
+        """Adds the rows that are kept."""
+        lengths = rows.lengths()
+        flat = rows.flat[np.repeat(kept, lengths)]
+        self._file.write(flat.astype(self._dtype).tobytes())
+        self._lengths.append(lengths[kept])
 
     def rows(self) -> IdRows:
         """All of them."""

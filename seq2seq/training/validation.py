@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import RunConfig
-from seq2seq.data.id_rows import IdRows, batches_in_order
+from seq2seq.data.graph_subwords import GraphSubwords
+from seq2seq.data.id_rows import batches_in_order
 from seq2seq.data.subwords import PAD, Subwords
 from seq2seq.models.translator import Translator
 from seq2seq.scoring.scores import corpus_bleu
@@ -45,10 +46,8 @@ class Validator:
         self.translator: Translator = network(config, subwords.size)
         greedy = replace(config.decoding, beam_width=1, n_best=1, sampling=False, shortlist=False)
         self._text_translator = TextTranslator(Parts(subwords, [self.translator]), greedy)
-        sources, targets = (
-            IdRows.of(subwords.encode_all(texts)) for texts in (self._sources, self._references)
-        )
-        self._batches = batches_in_order(sources, targets, SENTENCES)
+        encode = GraphSubwords(subwords).encode_rows
+        self._batches = batches_in_order(encode(self._sources), encode(self._references), SENTENCES)
 
         @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)] * 3, autograph=False)
         def losses(source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor) -> tuple:

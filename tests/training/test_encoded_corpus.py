@@ -14,6 +14,7 @@ from seq2seq.data.pipeline import encode, text_pairs, training_batches
 from seq2seq.data.shortlist import learn_shortlist
 from seq2seq.errors import DataError, RunError
 from seq2seq.files import file_sha256
+from seq2seq.training import encoded_corpus
 from seq2seq.training.corpus import learn_subwords
 from seq2seq.training.encoded_corpus import TRANSLATIONS_KEPT, encode_corpus, learn_run_shortlist
 from seq2seq.training.epochs import Epochs, _seed
@@ -111,14 +112,14 @@ def test_the_shortlist_is_that_of_the_lines(subwords, corpus, encoded):
     )  # control
 
 
-def test_ids_above_two_bytes_are_kept(config, subwords, corpus):
-    class Large:
-        size = 1 << 17
+def test_ids_above_two_bytes_are_kept(config, subwords, corpus, monkeypatch):
+    class Large(GraphSubwords):
+        def encode(self, texts):
+            return super().encode(texts) + (1 << 16)
 
-        def encode_all(self, texts):
-            return [[i + (1 << 16) for i in ids] for ids in subwords.encode_all(texts)]
-
-    found = encode_corpus(config.data, Large())
+    monkeypatch.setattr(encoded_corpus, "GraphSubwords", Large)
+    monkeypatch.setattr(subwords, "size", 1 << 17)
+    found = encode_corpus(config.data, subwords)
     np.testing.assert_array_equal(
         found.sources.flat, np.add(corpus.sources.flat, 1 << 16, dtype=int)
     )
@@ -133,32 +134,33 @@ class Stop(Exception):
     """What ends a training in a test."""
 
 
-class CountsOpenings(Silent):
-    """How often a file was opened before the first step, which ends the training."""
+@pytest.fixture
+def stopped_at_once(monkeypatch):
+    """Every training ends with its first step."""
 
-    def __init__(self, path):
-        super().__init__()
-        self.openings, self._path, self._listening = 0, str(path), True
-        sys.addaudithook(self._hear)
-
-    def _hear(self, event, arguments):
-        if self._listening and event == "open" and str(arguments[0]) == self._path:
-            self.openings += 1
-
-    def stepped(self, *_):
-        self._listening = False
+    def step(*_):
         raise Stop
+
+    monkeypatch.setattr("seq2seq.training.train_step.Optimization.step", step)
 
 
 def openings(config, run):
-    reporter = CountsOpenings(config.data.train_source)
+    """How often the training text is opened before the first step."""
+    path, opened, listening = str(config.data.train_source), 0, True
+
+    def hear(event, arguments):
+        nonlocal opened
+        opened += listening and event == "open" and str(arguments[0]) == path
+
+    sys.addaudithook(hear)
     with pytest.raises(Stop):
-        fit(config, run, reporter)
-    return reporter.openings
+        fit(config, run, Silent())
+    listening = False
+    return opened
 
 
 def test_before_the_first_step_the_text_is_read_to_learn_subwords_and_to_encode(
-    small_corpus, tmp_path
+    small_corpus, tmp_path, stopped_at_once
 ):
     config = miniature_settings(small_corpus)
     assert openings(config, tmp_path / "run") == 2
@@ -168,12 +170,12 @@ def test_before_the_first_step_the_text_is_read_to_learn_subwords_and_to_encode(
     assert openings(drawn, tmp_path / "drawn") == 4
 
 
-def test_a_changed_text_is_named_whatever_is_wrong_with_it(small_corpus, tmp_path):
+def test_a_changed_text_is_named_whatever_is_wrong_with_it(small_corpus, tmp_path, stopped_at_once):
     text = tmp_path / "train.en"
     text.write_bytes((small_corpus / "train.en").read_bytes())
     config = miniature_settings(small_corpus, data={"train_source": str(text)})
     with pytest.raises(Stop):
-        fit(config, tmp_path / "run", CountsOpenings(text))
+        fit(config, tmp_path / "run", Silent())
     text.write_text("".join(f"{line}\n" for line in list(read_lines(text))[:-1]))
     with pytest.raises(RunError, match=r"train.en changed since .*run was started on it"):
         fit(config, tmp_path / "run", Silent())
