@@ -19,7 +19,13 @@ from seq2seq.training.encoded_corpus import EncodedCorpus, report_left_out
 from seq2seq.training.epochs import Epochs
 from seq2seq.training.schedules import learning_rate
 from seq2seq.training.train_step import Optimization, seeded
-from seq2seq.training.training_state import Reporter, TrainingState, load_state, save_state
+from seq2seq.training.training_state import (
+    Reporter,
+    TrainingState,
+    load_state,
+    save_state,
+    saved_state,
+)
 from seq2seq.training.validation import Validated, Validator
 
 logger = logging.getLogger(__name__)
@@ -71,7 +77,7 @@ class Training:
         state, training = self._state, self._config.training
         state.total_steps = training.steps or self._epochs.count() * training.epochs
         self._time_passed()
-        while not self._finished():
+        while not state.is_finished(training):
             for batch in self._epochs.batches(state.epoch, used=state.batch):
                 self._step(batch)
                 if training.validate_every and state.step % training.validate_every == 0:
@@ -81,7 +87,7 @@ class Training:
                 if interrupted.is_set():
                     self._save()
                     raise KeyboardInterrupt
-                if self._finished():
+                if state.is_finished(training):
                     break
             else:
                 state.epoch, state.batch = state.epoch + 1, 0
@@ -90,14 +96,8 @@ class Training:
             if interrupted.is_set():
                 self._save()
                 raise KeyboardInterrupt
-        if not state.history or state.history[-1]["step"] != state.step:
+        if not state.is_validated():
             self._validate()  # the steps after the last multiple of validate_every
-
-    def _finished(self) -> bool:
-        state, training = self._state, self._config.training
-        if training.steps:
-            return state.stopped or state.step >= training.steps
-        return state.stopped or state.epoch >= training.epochs
 
     def _time_passed(self) -> float:
         """Seconds since it was last asked."""
@@ -105,15 +105,12 @@ class Training:
         return self._clock - before
 
     def _resumed(self) -> TrainingState:
+        state = saved_state(self._folder, self._config.training)
         saved, last = self._folder.weights("state"), self._folder.weights("last")
-        if not saved or not last:
-            return TrainingState()
-        state, arrays = load_state(saved)
-        self._optimization.load_weights(last)
-        self._optimization.restore(arrays)
-        logger.info("resuming %s at step %d", self._folder.path, state.step)
-        if state.stopped and (self._config.training.patience or math.inf) > state.worse:
-            state.stopped = False
+        if saved and last:
+            self._optimization.load_weights(last)
+            self._optimization.restore(load_state(saved)[1])
+            logger.info("resuming %s at step %d", self._folder.path, state.step)
         return state
 
     def _start_from_vectors(self) -> None:

@@ -15,7 +15,7 @@ from seq2seq.training.run_lifecycle import (
     only_trainer,
     open_to_go_on,
 )
-from seq2seq.training.training_state import Reporter
+from seq2seq.training.training_state import Reporter, saved_state
 from seq2seq.workflows.evaluate import score_run
 
 
@@ -65,7 +65,11 @@ def _trained(
     made = create_if_missing(config, run)
     with only_trainer(run):
         folder, corpus = open_to_go_on(config, run, made)
-        training = Training(config, folder, corpus, reporter)
-        with interrupts_between_steps() as interrupted:
-            training.run_epochs(interrupted)
+        state = saved_state(folder, config.training)
+        if state.is_finished(config.training) and state.is_validated():
+            reporter.started(f"{run} is finished after {state.step} steps")
+        else:
+            training = Training(config, folder, corpus, reporter)
+            with interrupts_between_steps() as interrupted:
+                training.run_epochs(interrupted)
         yield folder, corpus

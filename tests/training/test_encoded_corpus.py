@@ -176,8 +176,21 @@ def test_a_changed_text_is_named_whatever_is_wrong_with_it(small_corpus, tmp_pat
     config = miniature_settings(small_corpus, data={"train_source": str(text)})
     with pytest.raises(Stop):
         fit(config, tmp_path / "run", Silent())
+    with pytest.raises(Stop):
+        fit(config, tmp_path / "run", Silent())  # control: unchanged, it goes on
+    before = text.read_text()
+    text.write_text(before.replace("the", "a"))
+    with pytest.raises(RunError, match=r"train.en changed since .*run was started on it"):
+        fit(config, tmp_path / "run", Silent())
     text.write_text("".join(f"{line}\n" for line in list(read_lines(text))[:-1]))
     with pytest.raises(RunError, match=r"train.en changed since .*run was started on it"):
         fit(config, tmp_path / "run", Silent())
     with pytest.raises(DataError, match="train.en has 399 lines but .*train.de has 400"):
         fit(config, tmp_path / "another", Silent())
+
+
+def test_pairs_left_out_are_counted(small_corpus, tmp_path, caplog, stopped_at_once):
+    config = miniature_settings(small_corpus, data={"longest": 8})
+    with caplog.at_level("WARNING"), pytest.raises(Stop):
+        fit(config, tmp_path / "run", Silent())
+    assert "above data.longest = 8 subwords" in caplog.text
