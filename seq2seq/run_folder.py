@@ -11,10 +11,11 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from seq2seq.config.loading import check_settings, dump_run_config, parse_yaml
@@ -63,20 +64,28 @@ class RunFolder:
         return False
 
     @classmethod
-    def create(cls, path: Path, config: RunConfig, subwords: Subwords) -> "RunFolder":
+    def create(
+        cls,
+        path: Path,
+        config: RunConfig,
+        subwords: Subwords,
+        hashes: Mapping[str, str] = MappingProxyType({}),
+    ) -> "RunFolder":
         """A new run without weights, which takes its name when it is whole.
 
         Args:
             path: of the folder; a link stays a link.
             config: its settings, with the files whose hashes are kept.
             subwords: its vocabulary.
+            hashes: SHA-256 of files of `TRAINED_ON` that were read anyway, so that they are not
+                read again.
         """
         target = Path(os.path.realpath(path))  # a link stays a link
         making = hidden_sibling(target, ".new")
         if making.exists():  # left by a killed run
             shutil.rmtree(making)
         try:
-            manifest = cls._fill(making, config, subwords)
+            manifest = cls._fill(making, config, subwords, hashes)
             flush_tree(making)
             rename_durably(making, target)
         except (Exception, KeyboardInterrupt):
@@ -85,7 +94,9 @@ class RunFolder:
         return cls(path, manifest)
 
     @classmethod
-    def _fill(cls, making: Path, config: RunConfig, subwords: Subwords) -> dict[str, Any]:
+    def _fill(
+        cls, making: Path, config: RunConfig, subwords: Subwords, hashes: Mapping[str, str]
+    ) -> dict[str, Any]:
         """Writes the files of a new run into a folder to be made; returns the manifest."""
         (making / WEIGHTS).mkdir(parents=True)
         versions = {"python": platform.python_version()}
@@ -95,7 +106,7 @@ class RunFolder:
             "versions": versions,
             "special_ids": asdict(SpecialIds()),
             "vocabulary_size": subwords.size,
-            "trained_on": {name: file_sha256(getattr(config.data, name)) for name in TRAINED_ON},
+            "trained_on": _trained_on(config, hashes),
             "weights": {},
             "files": {},
         }
@@ -225,14 +236,21 @@ class RunFolder:
             remove_leftovers(self.path / name)
         self._remove_superseded()
 
-    def check_trained_on(self, config: RunConfig) -> None:
+    def check_trained_on(
+        self, config: RunConfig, hashes: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Checks that the training and validation text is the one that the run was started on.
+
+        Args:
+            config: names the files.
+            hashes: see `create`.
 
         Raises:
             RunError: a file was changed since.
         """
+        found = _trained_on(config, hashes)
         for name, digest in self.manifest["trained_on"].items():
-            if file_sha256(getattr(config.data, name)) != digest:
+            if found[name] != digest:
                 raise RunError(
                     f"{getattr(config.data, name)} changed since {self.path} was started on it; "
                     "restore it, or train into another folder with --run"
@@ -277,6 +295,12 @@ class RunFolder:
     def _commit(self) -> None:
         with write_atomically(self.path / MANIFEST) as stream:
             stream.write(json.dumps(self.manifest, indent=2).encode() + b"\n")
+
+
+def _trained_on(config: RunConfig, hashes: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: hashes.get(name) or file_sha256(getattr(config.data, name)) for name in TRAINED_ON
+    }
 
 
 def manifest_text(path: Path) -> str:

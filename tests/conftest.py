@@ -53,11 +53,12 @@ class Silent:
     """A `Reporter` that remembers instead of showing."""
 
     def __init__(self) -> None:
+        self.messages: list[str] = []
         self.losses: list[float] = []
         self.results: list[Any] = []
 
     def started(self, message: str) -> None:
-        pass
+        self.messages.append(message)
 
     def stepped(self, progress: Any, loss: float, tokens: int, learning_rate: float) -> None:
         self.losses.append(loss)

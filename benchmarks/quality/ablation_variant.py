@@ -120,12 +120,16 @@ def _planned(config: RunConfig, steps: int) -> RunConfig:
 
 def _pilot(config: RunConfig) -> tuple[float, float]:
     """Seconds and target tokens of a training step, means over batches as they come."""
-    from seq2seq.training.corpus import epoch_batches, learn_subwords
+    from seq2seq.training.corpus import learn_subwords
+    from seq2seq.training.encoded_corpus import encode_corpus
+    from seq2seq.training.epochs import Epochs
     from seq2seq.training.train_step import Optimization
 
     subwords = learn_subwords(config)
     optimization = Optimization(config, subwords.size)
-    batches = list(islice(epoch_batches(config, subwords, 0), PILOT_WARM_UP + PILOT_STEPS))
+    corpus = encode_corpus(config.data, subwords)
+    epoch = Epochs(config, subwords, corpus).batches(0)
+    batches = list(islice(epoch, PILOT_WARM_UP + PILOT_STEPS))
     for batch in batches[:PILOT_WARM_UP]:
         optimization.step(batch, 0.0)
     started = time.monotonic()

@@ -72,16 +72,18 @@ def measure(folder: Path, threads: int, precision: str) -> OwnSpeed:
 
     from seq2seq.config.loading import check_settings
     from seq2seq.data.subwords import PAD, Subwords
-    from seq2seq.training.corpus import count_corpus, epoch_batches, prefetched
+    from seq2seq.training.encoded_corpus import encode_corpus
+    from seq2seq.training.epochs import Epochs
     from seq2seq.training.train_step import Optimization
 
     config = check_settings(_settings(folder, precision, 1024), "benchmark")
     subwords = Subwords.load(folder / "subwords.model")
-    counts = count_corpus(config, subwords)
+    corpus = encode_corpus(config.data, subwords)
+    counts = corpus.counts
     tokens_a_batch = SENTENCES * (counts.target_subwords / counts.kept + 1)
     config = check_settings(_settings(folder, precision, round(tokens_a_batch)), "benchmark")
     optimization = Optimization(config, subwords.size)
-    batches = iter(prefetched(epoch_batches(config, subwords, 0)))
+    batches = iter(Epochs(config, subwords, corpus).batches(0))
     for batch in islice(batches, WARM_UP):
         optimization.step(batch, 0.001)
     rates = [machine_rate()]

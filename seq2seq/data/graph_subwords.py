@@ -1,8 +1,11 @@
 """Subwords inside the TensorFlow graph, by tensorflow-text, with the same ids as `Subwords`."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 import tensorflow_text
 
+from seq2seq.data.id_rows import IdRows
 from seq2seq.data.subwords import WORD_START, Subwords
 
 
@@ -21,6 +24,11 @@ class GraphSubwords:
     def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Int32 ids (B, None) of strings (B,), without BOS and EOS."""
         return self.tokenizer.tokenize(texts)
+
+    def encode_rows(self, texts: Sequence[str]) -> IdRows:
+        """The same of texts outside a graph."""
+        ids = self.encode(tf.constant(texts, tf.string, shape=(len(texts),)))
+        return IdRows(ids.flat_values.numpy(), ids.row_splits.numpy())
 
     def decode(self, ids: tf.RaggedTensor) -> tf.Tensor:
         """Strings (B,) of int32 ids (B, None)."""

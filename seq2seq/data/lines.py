@@ -5,16 +5,20 @@ them.
 """
 
 import gzip
+import io
 import logging
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from seq2seq.errors import DataError
 from seq2seq.files import write_atomically
 
 logger = logging.getLogger(__name__)
+
+Hear = Callable[[bytes | memoryview], object]
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -50,14 +54,19 @@ def read_lines(path: Path) -> Iterator[str]:
     yield from decode_lines(raw_lines(path), str(path))
 
 
-def raw_lines(path: Path) -> Iterator[bytes]:
+def raw_lines(path: Path, hear: Hear | None = None) -> Iterator[bytes]:
     """Lines as they stand in a file, plain or .gz, one at a time, with their ends.
+
+    Args:
+        path: of the file.
+        hear: is called with every byte of the file as the disk holds it, part by part, so that
+            one reading serves a hash too.
 
     Raises:
         DataError: the file is missing, unreadable, or not the gzip file that its name says.
     """
     try:
-        with _open(path) as stream:
+        with _open(path, hear) as stream:
             yield from stream
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; check the path") from None
@@ -75,13 +84,23 @@ def count_lines(path: Path) -> int:
         return sum(1 for _ in stream)
 
 
-def read_pairs(source_path: Path, target_path: Path) -> Iterator[tuple[str, str]]:
+def read_pairs(
+    source_path: Path, target_path: Path, hear: tuple[Hear, Hear] | None = None
+) -> Iterator[tuple[str, str]]:
     """Line pairs of two parallel files, one at a time.
+
+    Args:
+        source_path: of one side.
+        target_path: of the other.
+        hear: of each file, see `raw_lines`.
 
     Raises:
         DataError: one file ends before the other; the message holds both line counts.
     """
-    sources, targets = read_lines(source_path), read_lines(target_path)
+    sources, targets = (
+        decode_lines(raw_lines(path, listener), str(path))
+        for path, listener in zip((source_path, target_path), hear or (None, None), strict=True)
+    )
     source_lines = target_lines = 0
     missing = object()
     while True:
@@ -110,5 +129,32 @@ def write_lines(path: Path, lines: Iterable[str]) -> int:
     return count
 
 
-def _open(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb"))
+class _Heard(io.RawIOBase):
+    """A file whose bytes are heard as they are read."""
+
+    def __init__(self, path: Path, hear: Hear) -> None:
+        self._file = open(path, "rb", buffering=0)
+        self._hear = hear
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._file.readinto(buffer) or 0
+        self._hear(memoryview(buffer)[:count])
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@contextmanager
+def _open(path: Path, hear: Hear | None = None) -> Iterator[BinaryIO]:
+    raw = io.BufferedReader(_Heard(path, hear), 1 << 16) if hear else open(path, "rb")
+    with raw:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(fileobj=raw) as stream:
+                yield cast(BinaryIO, stream)
+        else:
+            yield cast(BinaryIO, raw)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from seq2seq.data.id_rows import IdRows, padded_batch
 from seq2seq.data.lines import read_pairs
-from seq2seq.data.subwords import BOS, EOS, PAD
 
 Dataset = Any  # tf.data.Dataset; TensorFlow ships no types
 Step = Callable[[Dataset], Dataset]
@@ -25,6 +25,8 @@ Encode = Callable[[tf.Tensor, tf.Tensor], tf.RaggedTensor]
 CHUNK = 512  # lines encoded in one call
 WINDOW = 8192  # pairs sorted by length before they are cut into batches
 BATCHES_SHUFFLED = 512  # of a window's sorted batches, and of the next window's
+
+_as_written = tf.autograph.experimental.do_not_convert  # nothing here needs a second reading
 
 
 def text_pairs(source_path: Path, target_path: Path) -> Dataset:
@@ -80,37 +82,74 @@ def keep_lengths(longest: int) -> Step:
 def batch_by_tokens(tokens: int, seed: int) -> Step:
     """A step from pairs of ids to batches of pairs of similar length, in random order.
 
-    A batch holds (source_ids (B, S) ending in EOS, target_in (B, T) starting with BOS, target_out
-    (B, T) ending in EOS), padded with PAD; B * T is at most `tokens` and B * S at most twice that,
+    Batches are those of `padded_batch`; B * T is at most `tokens` and B * S at most twice that,
     unless one pair alone is longer.
     """
 
+    @_as_written
     def cut(sources: tf.RaggedTensor, targets: tf.RaggedTensor) -> Dataset:
-        source_lengths = sources.row_lengths() + 1
-        target_lengths = targets.row_lengths() + 1
-        order, ends = tf.numpy_function(
-            lambda s, t: _cut(s, t, tokens), [source_lengths, target_lengths], [tf.int64, tf.int64]
+        batches = _in_batches(
+            lambda source_lengths, target_lengths: _cut(source_lengths, target_lengths, tokens),
+            sources.row_lengths() + 1,
+            targets.row_lengths() + 1,
         )
-        rows = tf.RaggedTensor.from_row_splits(
-            tf.ensure_shape(order, (None,)), tf.ensure_shape(ends, (None,))
-        )
-        return tf.data.Dataset.from_tensor_slices(rows).map(
-            lambda batch: _padded(tf.gather(sources, batch), tf.gather(targets, batch))
-        )
+        window = [sources.flat_values, sources.row_splits, targets.flat_values, targets.row_splits]
+
+        @_as_written
+        def padded(rows: tf.Tensor) -> tuple:
+            return tf.numpy_function(_padded_of_window, [rows, *window], [tf.int32] * 3)
+
+        return tf.data.Dataset.from_tensor_slices(batches).map(padded)
 
     return lambda pairs: (
-        pairs.ragged_batch(WINDOW)
-        .flat_map(cut)
-        .shuffle(BATCHES_SHUFFLED, seed=seed, reshuffle_each_iteration=False)
+        pairs.ragged_batch(WINDOW).flat_map(cut).apply(_shuffled(seed)).map(_with_shapes)
     )
 
 
-def pad_in_order(sentences: int) -> Step:
-    """A step from pairs of ids to batches of `sentences` pairs, in order.
+def row_batches(
+    sources: IdRows,
+    targets: IdRows,
+    usable: np.ndarray,
+    shuffle_buffer: int,
+    tokens: int,
+    seed: int,
+) -> Dataset:
+    """The batches of `training_batches` of the same pairs, as the numbers (B,) of their rows.
 
-    The shapes are those of `batch_by_tokens`.
+    Args:
+        sources: ids of every pair, in the order of the text.
+        targets: ids of the other side.
+        usable: the rows that training may see, in order.
+        shuffle_buffer: see `training_batches`, as the following.
+        tokens: of a batch.
+        seed: of the order.
     """
-    return lambda pairs: pairs.ragged_batch(sentences).map(_padded)
+    source_lengths, target_lengths = sources.lengths() + 1, targets.lengths() + 1
+
+    def cut_rows(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = usable[places]
+        order, splits = _cut(source_lengths[rows], target_lengths[rows], tokens)
+        return rows[order], splits
+
+    @_as_written
+    def cut(places: tf.Tensor) -> Dataset:
+        return tf.data.Dataset.from_tensor_slices(_in_batches(cut_rows, places))
+
+    places = tf.data.Dataset.range(len(usable))
+    places = places.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=False)
+    return places.batch(WINDOW).flat_map(cut).apply(_shuffled(seed))
+
+
+def padded_batches(rows: Dataset, sources: IdRows, targets: IdRows) -> Dataset:
+    """Row numbers of batches to the batches themselves."""
+
+    @_as_written
+    def padded(rows: tf.Tensor) -> tuple:
+        return tf.numpy_function(
+            lambda rows: tuple(padded_batch(sources, targets, rows)), [rows], [tf.int32] * 3
+        )
+
+    return rows.map(padded).map(_with_shapes)
 
 
 def training_batches(
@@ -153,11 +192,31 @@ def _cut(
     return order.astype(np.int64), np.array([*ends, len(order)], np.int64)
 
 
-def _padded(sources: tf.RaggedTensor, targets: tf.RaggedTensor) -> tuple:
-    bos = tf.fill((targets.nrows(), 1), BOS)
-    eos = tf.fill((targets.nrows(), 1), EOS)
-    return (
-        tf.concat([sources, eos], axis=1).to_tensor(PAD),
-        tf.concat([bos, targets], axis=1).to_tensor(PAD),
-        tf.concat([targets, eos], axis=1).to_tensor(PAD),
+def _in_batches(
+    cut: Callable[..., tuple[np.ndarray, np.ndarray]], *inputs: tf.Tensor
+) -> tf.RaggedTensor:
+    """What `cut` gives, as a row for each batch."""
+    order, splits = tf.numpy_function(cut, inputs, [tf.int64, tf.int64])
+    order, splits = tf.ensure_shape(order, (None,)), tf.ensure_shape(splits, (None,))
+    return tf.RaggedTensor.from_row_splits(order, splits, validate=False)
+
+
+def _shuffled(seed: int) -> Step:
+    return lambda batches: batches.shuffle(
+        BATCHES_SHUFFLED, seed=seed, reshuffle_each_iteration=False
     )
+
+
+def _padded_of_window(
+    rows: np.ndarray,
+    sources: np.ndarray,
+    source_splits: np.ndarray,
+    targets: np.ndarray,
+    target_splits: np.ndarray,
+) -> tuple:
+    return tuple(padded_batch(IdRows(sources, source_splits), IdRows(targets, target_splits), rows))
+
+
+@_as_written
+def _with_shapes(*sides: tf.Tensor) -> tuple:
+    return tuple(tf.ensure_shape(side, (None, None)) for side in sides)

@@ -15,16 +15,17 @@ from seq2seq.errors import RunError
 from seq2seq.files import file_errors_of_libraries
 from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import HISTORY, TENSORBOARD, RunFolder
-from seq2seq.training.corpus import (
-    count_batches,
-    count_corpus,
-    epoch_batches,
-    prefetched,
-    report_left_out,
-)
+from seq2seq.training.encoded_corpus import EncodedCorpus, report_left_out
+from seq2seq.training.epochs import Epochs
 from seq2seq.training.schedules import learning_rate
 from seq2seq.training.train_step import Optimization, seeded
-from seq2seq.training.training_state import Reporter, TrainingState, load_state, save_state
+from seq2seq.training.training_state import (
+    Reporter,
+    TrainingState,
+    load_state,
+    save_state,
+    saved_state,
+)
 from seq2seq.training.validation import Validated, Validator
 
 logger = logging.getLogger(__name__)
@@ -37,15 +38,24 @@ PLATEAU = 2  # validations without a better result before the plateau schedule h
 
 
 class Training:
-    """One run being trained."""
+    """One run being trained.
 
-    def __init__(self, config: RunConfig, folder: RunFolder, reporter: Reporter) -> None:
+    Args:
+        config: every setting.
+        folder: the run.
+        corpus: its training text.
+        reporter: hears how it goes.
+    """
+
+    def __init__(
+        self, config: RunConfig, folder: RunFolder, corpus: EncodedCorpus, reporter: Reporter
+    ) -> None:
         self._config = config
         self._folder = folder
         self._reporter = reporter
         self._subwords = folder.subwords()
-        counts = count_corpus(config, self._subwords)
-        report_left_out(counts, config)
+        report_left_out(corpus.counts, config.data.longest)
+        self._epochs = Epochs(config, self._subwords, corpus)
         self._validator = Validator(config, self._subwords)
         with seeded(config.training.seed):
             self._optimization = Optimization(config, self._subwords.size)
@@ -57,7 +67,7 @@ class Training:
             self._summaries = tf.summary.create_file_writer(str(self._tensorboard))
         self._warned = False
         self._clock = time.monotonic()
-        pairs = f"{counts.kept} pairs of {counts.pairs}"
+        pairs = f"{corpus.counts.kept} pairs of {corpus.counts.pairs}"
         self._reporter.started(
             f"{pairs}, {self._subwords.size} subwords, {self._optimization.parameters:,} parameters"
         )
@@ -65,12 +75,10 @@ class Training:
     def run_epochs(self, interrupted: threading.Event) -> None:
         """Steps until the end, validating and saving on the way."""
         state, training = self._state, self._config.training
-        steps_an_epoch = count_batches(epoch_batches(self._config, self._subwords, 0))
-        state.total_steps = training.steps or steps_an_epoch * training.epochs
+        state.total_steps = training.steps or self._epochs.count() * training.epochs
         self._time_passed()
-        while not self._finished():
-            batches = epoch_batches(self._config, self._subwords, state.epoch)
-            for batch in prefetched(batches.skip(state.batch)):
+        while not state.is_finished(training):
+            for batch in self._epochs.batches(state.epoch, used=state.batch):
                 self._step(batch)
                 if training.validate_every and state.step % training.validate_every == 0:
                     self._validate()
@@ -79,7 +87,7 @@ class Training:
                 if interrupted.is_set():
                     self._save()
                     raise KeyboardInterrupt
-                if self._finished():
+                if state.is_finished(training):
                     break
             else:
                 state.epoch, state.batch = state.epoch + 1, 0
@@ -88,14 +96,8 @@ class Training:
             if interrupted.is_set():
                 self._save()
                 raise KeyboardInterrupt
-        if not state.history or state.history[-1]["step"] != state.step:
+        if not state.is_validated():
             self._validate()  # the steps after the last multiple of validate_every
-
-    def _finished(self) -> bool:
-        state, training = self._state, self._config.training
-        if training.steps:
-            return state.stopped or state.step >= training.steps
-        return state.stopped or state.epoch >= training.epochs
 
     def _time_passed(self) -> float:
         """Seconds since it was last asked."""
@@ -103,15 +105,12 @@ class Training:
         return self._clock - before
 
     def _resumed(self) -> TrainingState:
+        state = saved_state(self._folder, self._config.training)
         saved, last = self._folder.weights("state"), self._folder.weights("last")
-        if not saved or not last:
-            return TrainingState()
-        state, arrays = load_state(saved)
-        self._optimization.load_weights(last)
-        self._optimization.restore(arrays)
-        logger.info("resuming %s at step %d", self._folder.path, state.step)
-        if state.stopped and (self._config.training.patience or math.inf) > state.worse:
-            state.stopped = False
+        if saved and last:
+            self._optimization.load_weights(last)
+            self._optimization.restore(load_state(saved)[1])
+            logger.info("resuming %s at step %d", self._folder.path, state.step)
         return state
 
     def _start_from_vectors(self) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from seq2seq.config.loading import differences
 from seq2seq.config.sections import RunConfig
-from seq2seq.errors import ConfigError, RunError
+from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run_folder import RunFolder
-from seq2seq.training.corpus import count_corpus, evaluation_files, learn_subwords, read_parallel
+from seq2seq.training.corpus import evaluation_files, learn_subwords, read_parallel
+from seq2seq.training.encoded_corpus import EncodedCorpus, encode_corpus
 
 logger = logging.getLogger(__name__)
 
@@ -27,22 +28,35 @@ FIXED_TRAINING = {  # what the state of a run was made with, or its best result 
 }
 
 
-def create_if_missing(config: RunConfig, run: Path) -> None:
+def create_if_missing(config: RunConfig, run: Path) -> EncodedCorpus | None:
     """Makes the run folder from the training text, unless there is a run.
+
+    Returns:
+        The training text of a new run, which was encoded to be counted; None for a run that is
+        there.
 
     Raises:
         Seq2SeqError: data or folder cannot be used; nothing is written then.
     """
     for source, target in evaluation_files(config).values():
         read_parallel(source, target)  # all of the text is looked at before anything is written
-    if not RunFolder.exists(run):
-        subwords = learn_subwords(config)
-        count_corpus(config, subwords)
-        RunFolder.create(run, config, subwords)
+    if RunFolder.exists(run):
+        return None
+    subwords = learn_subwords(config)
+    corpus = encode_corpus(config.data, subwords, _scratch(run))
+    RunFolder.create(run, config, subwords, corpus.hashes)
+    return corpus
 
 
-def open_to_go_on(config: RunConfig, run: Path) -> RunFolder:
+def open_to_go_on(
+    config: RunConfig, run: Path, corpus: EncodedCorpus | None
+) -> tuple[RunFolder, EncodedCorpus]:
     """Opens a run to train it further, with changed settings where it can honour them.
+
+    Args:
+        config: every setting.
+        run: path of the run folder.
+        corpus: its training text, where `create_if_missing` gave it.
 
     Raises:
         RunError: the folder or its training text was altered.
@@ -59,11 +73,26 @@ def open_to_go_on(config: RunConfig, run: Path) -> RunFolder:
             f"{run} was started with other settings and cannot go on with these: "
             f"{'; '.join(refused)}; change them back, or train into another folder with --run"
         )
-    folder.check_trained_on(config)
+    corpus = corpus or _encoded_again(config, folder)
+    folder.check_trained_on(config, corpus.hashes)
     if changes:
         logger.info("%s goes on with changed settings: %s", run, "; ".join(changes))
         folder.replace_config(config)
-    return folder
+    return folder, corpus
+
+
+def _encoded_again(config: RunConfig, folder: RunFolder) -> EncodedCorpus:
+    """The training text of a run that goes on."""
+    try:
+        return encode_corpus(config.data, folder.subwords(), _scratch(folder.path))
+    except DataError:
+        folder.check_trained_on(config)  # a change since says more than what is wrong now
+        raise
+
+
+def _scratch(run: Path) -> Path:
+    """The run folder, or the closest one above it that is there: on the disk for large files."""
+    return next(path for path in (run, *run.absolute().parents) if path.is_dir())
 
 
 @contextmanager

@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
+from seq2seq.config.sections import TrainingConfig
+from seq2seq.run_folder import RunFolder
 from seq2seq.training.validation import Validated
 
 
@@ -29,6 +32,16 @@ class TrainingState:
     loss_tokens: int = 0
     loss_seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    def is_finished(self, training: TrainingConfig) -> bool:
+        """Whether the settings ask for no further step."""
+        if training.steps:
+            return self.stopped or self.step >= training.steps
+        return self.stopped or self.epoch >= training.epochs
+
+    def is_validated(self) -> bool:
+        """Whether the last step was followed by a validation."""
+        return bool(self.history) and self.history[-1]["step"] == self.step
 
     def history_csv(self) -> str:
         """One row a validation."""
@@ -58,7 +71,23 @@ def load_state(path: Path) -> tuple[TrainingState, dict[str, np.ndarray]]:
     """Reads what `save_state` wrote."""
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    return TrainingState(**json.loads(arrays.pop("progress").tobytes())), arrays
+    return _from_json(arrays.pop("progress")), arrays
+
+
+def saved_state(folder: RunFolder, training: TrainingConfig) -> TrainingState:
+    """Where a run stands, without its arrays; one that patience stopped goes on with more of it."""
+    path = folder.weights("state")
+    if not path or not folder.weights("last"):
+        return TrainingState()
+    with np.load(path) as stored:
+        state = _from_json(stored["progress"])
+    if (training.patience or math.inf) > state.worse:
+        state.stopped = False
+    return state
+
+
+def _from_json(text: np.ndarray) -> TrainingState:
+    return TrainingState(**json.loads(text.tobytes()))
 
 
 class Reporter(Protocol):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.graph_subwords import GraphSubwords
-from seq2seq.data.pipeline import encode, pad_in_order, text_pairs
+from seq2seq.data.id_rows import batches_in_order
 from seq2seq.data.subwords import PAD, Subwords
 from seq2seq.models.translator import Translator
 from seq2seq.scoring.scores import corpus_bleu
@@ -17,6 +17,7 @@ from seq2seq.translation.search import network
 from seq2seq.translation.text_translator import Parts, TextTranslator
 
 SAMPLES = 3
+SENTENCES = 64  # a batch
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,8 @@ class Validator:
         self.translator: Translator = network(config, subwords.size)
         greedy = replace(config.decoding, beam_width=1, n_best=1, sampling=False, shortlist=False)
         self._text_translator = TextTranslator(Parts(subwords, [self.translator]), greedy)
-        graph_subwords = GraphSubwords(subwords)
-
-        def encode_side(texts: tf.Tensor, _: tf.Tensor) -> tf.RaggedTensor:
-            return graph_subwords.encode(texts)
-
-        pairs = text_pairs(data.validation_source, data.validation_target)
-        pairs = pairs.apply(encode(encode_side, encode_side))
-        self._batches = pairs.apply(pad_in_order(64)).cache()
+        encode = GraphSubwords(subwords).encode_rows
+        self._batches = batches_in_order(encode(self._sources), encode(self._references), SENTENCES)
 
         @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)] * 3, autograph=False)
         def losses(source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor) -> tuple:

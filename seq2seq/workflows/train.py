@@ -6,7 +6,8 @@ from pathlib import Path
 
 from seq2seq.config.sections import RunConfig
 from seq2seq.run_folder import RunFolder
-from seq2seq.training.corpus import check_files, learn_run_shortlist
+from seq2seq.training.corpus import check_files
+from seq2seq.training.encoded_corpus import EncodedCorpus, learn_run_shortlist
 from seq2seq.training.loop import Training
 from seq2seq.training.run_lifecycle import (
     create_if_missing,
@@ -14,7 +15,7 @@ from seq2seq.training.run_lifecycle import (
     only_trainer,
     open_to_go_on,
 )
-from seq2seq.training.training_state import Reporter
+from seq2seq.training.training_state import Reporter, saved_state
 from seq2seq.workflows.evaluate import score_run
 
 
@@ -30,9 +31,9 @@ def train(config: RunConfig, run: Path, reporter: Reporter) -> RunFolder:
         Seq2SeqError: settings, data or run folder cannot be used; nothing is left half-written.
         KeyboardInterrupt: after Ctrl-C, with everything so far saved.
     """
-    with _trained(config, run, reporter) as folder:
+    with _trained(config, run, reporter) as (folder, corpus):
         if not folder.shortlist():
-            folder.save_shortlist(learn_run_shortlist(config, folder.subwords()))
+            folder.save_shortlist(learn_run_shortlist(corpus, folder.subwords().size))
         score_run(folder)
     return folder
 
@@ -51,18 +52,24 @@ def fit(config: RunConfig, run: Path, reporter: Reporter) -> RunFolder:
         Seq2SeqError: settings, data or run folder cannot be used; nothing is left half-written.
         KeyboardInterrupt: after Ctrl-C, with everything so far saved.
     """
-    with _trained(config, run, reporter) as folder:
+    with _trained(config, run, reporter) as (folder, _):
         return folder
 
 
 @contextmanager
-def _trained(config: RunConfig, run: Path, reporter: Reporter) -> Iterator[RunFolder]:
-    """A run whose last step is done, held for this process."""
+def _trained(
+    config: RunConfig, run: Path, reporter: Reporter
+) -> Iterator[tuple[RunFolder, EncodedCorpus]]:
+    """A run whose last step is done, held for this process, and its training text."""
     check_files(config)
-    create_if_missing(config, run)
+    made = create_if_missing(config, run)
     with only_trainer(run):
-        folder = open_to_go_on(config, run)
-        training = Training(config, folder, reporter)
-        with interrupts_between_steps() as interrupted:
-            training.run_epochs(interrupted)
-        yield folder
+        folder, corpus = open_to_go_on(config, run, made)
+        state = saved_state(folder, config.training)
+        if state.is_finished(config.training) and state.is_validated():
+            reporter.started(f"{run} is finished after {state.step} steps")
+        else:
+            training = Training(config, folder, corpus, reporter)
+            with interrupts_between_steps() as interrupted:
+                training.run_epochs(interrupted)
+        yield folder, corpus

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from conftest import write_corpus
+from loaded import loaded
 
 from seq2seq.cli.main import main
 from seq2seq.config.loading import dump_run_config
@@ -65,7 +66,10 @@ def test_evaluate_prints_one_json_object(trained_run, tmp_path, capsys):
     assert list(printed) == metrics
 
 
-def test_evaluate_compares_with_a_baseline_and_writes_a_report(trained_run, tmp_path, capsys):
+def test_evaluate_compares_with_a_baseline_and_writes_a_report(
+    trained_run, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("seq2seq.workflows.evaluate.load_translator", loaded)
     folder = write_corpus(tmp_path, train=5, others=8)
     files = [str(folder / "test.en"), str(folder / "test.de")]
     report = tmp_path / "report.html"

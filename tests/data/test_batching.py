@@ -6,7 +6,14 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.data.pipeline import _cut, batch_by_tokens, keep_lengths, pad_in_order
+from seq2seq.data.id_rows import IdRows, batches_in_order
+from seq2seq.data.pipeline import (
+    _cut,
+    batch_by_tokens,
+    keep_lengths,
+    padded_batches,
+    row_batches,
+)
 from seq2seq.data.subwords import BOS, EOS, PAD
 
 FIRST = 4  # ids below are special
@@ -41,8 +48,16 @@ def numbers(batch):
     return [row[0] - FIRST for row in batch[0]]
 
 
+def held(lengths):
+    """The same pairs, both sides in memory."""
+    ids = np.arange(FIRST, FIRST + len(lengths), dtype=np.int32)
+    return [
+        IdRows(np.repeat(ids, side), np.cumsum([0, *side])) for side in zip(*lengths, strict=True)
+    ]
+
+
 def padding_share(batches, side):
-    cells = np.concatenate([batch[side].ravel() for batch in batches.as_numpy_iterator()])
+    cells = np.concatenate([batch[side].ravel() for batch in batches])
     return np.mean(cells == PAD)
 
 
@@ -94,9 +109,9 @@ def test_sources_end_in_eos_and_targets_are_shifted_by_one():
 
 
 def test_pairs_of_similar_length_share_a_batch():
-    pairs = pairs_of(random_lengths(2000))
-    batches = pairs.apply(batch_by_tokens(512, seed=1))
-    unsorted = pairs.apply(pad_in_order(20))
+    lengths = random_lengths(2000)
+    batches = list(pairs_of(lengths).apply(batch_by_tokens(512, seed=1)).as_numpy_iterator())
+    unsorted = batches_in_order(*held(lengths), 20)
     assert padding_share(batches, 0) < 0.15 < 0.3 < padding_share(unsorted, 0)
     assert padding_share(batches, 1) < 0.05 < 0.3 < padding_share(unsorted, 1)
 
@@ -112,10 +127,33 @@ def test_batches_come_in_an_order_drawn_from_the_seed():
 
 
 def test_pairs_are_padded_in_order_for_validation():
-    batches = content(pairs_of(random_lengths(50)).apply(pad_in_order(20)))
+    batches = [
+        tuple(side.tolist() for side in batch)
+        for batch in batches_in_order(*held(random_lengths(50)), 20)
+    ]
     assert [numbers(batch) for batch in batches] == [
         list(range(20)),
         list(range(20, 40)),
         list(range(40, 50)),
     ]
     assert {row[0] for _, target_in, _ in batches for row in target_in} == {BOS}
+
+
+@pytest.mark.parametrize("shuffle_buffer", [1, 70, 1000])
+def test_pairs_that_are_held_come_in_the_batches_of_pairs_that_are_streamed(
+    shuffle_buffer, monkeypatch
+):
+    monkeypatch.setattr("seq2seq.data.pipeline.WINDOW", 64)
+    monkeypatch.setattr("seq2seq.data.pipeline.BATCHES_SHUFFLED", 5)
+    lengths = [(0, 3), *random_lengths(300), (3, 0), (44, 2)]
+
+    def streamed(seed):
+        pairs = pairs_of(lengths).apply(keep_lengths(43))
+        pairs = pairs.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=False)
+        return content(pairs.apply(batch_by_tokens(128, seed)))
+
+    sides, usable = held(lengths), np.arange(1, 301)
+    rows = row_batches(*sides, usable, shuffle_buffer, 128, seed=3)
+    assert content(padded_batches(rows, *sides)) == streamed(seed=3)
+    assert content(padded_batches(rows.skip(4), *sides)) == streamed(seed=3)[4:]
+    assert streamed(seed=4) != streamed(seed=3)  # control

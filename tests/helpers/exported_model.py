@@ -30,9 +30,10 @@ class Exported:
 def exported_model(request):
     """For fixtures: the model, which the first that asks exports."""
 
+    run = request.getfixturevalue("trained_run")
+
     def make(folder):
-        shutil.copytree(request.getfixturevalue("trained_run"), folder / "run")
-        shutil.copytree(folder / "run", folder / "gone")
+        shutil.copytree(run, folder / "gone")
         written = folder / "written" / "miniature"
         with pytest.MonkeyPatch.context() as patch:
             # What was moved is verified by test_export_directory.py, and that is enough.
@@ -43,4 +44,4 @@ def exported_model(request):
         shutil.move(written, folder / "miniature")
 
     folder = made_once(request.getfixturevalue("tmp_path_factory"), "exported", make)
-    return Exported(folder / "run", folder / "miniature")
+    return Exported(run, folder / "miniature")

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from loaded import loaded
 
 from seq2seq.data.subwords import EOS
 from seq2seq.inspection.search import search_history, token_log_probs
 from seq2seq.run_folder import RunFolder
-from seq2seq.translation.loading import load_translator
 from seq2seq.translation.search import make_engine
 from seq2seq.translation.shortlist_mask import GraphShortlist
 
@@ -17,7 +17,7 @@ SENTENCE = "a man in a blue shirt is standing on a ladder"
 
 @pytest.fixture(scope="module")
 def opened(trained_run):
-    translator = load_translator(trained_run, {"n_best": 3, "beam_width": 4})
+    translator = loaded(trained_run, n_best=3, beam_width=4)
     engine = make_engine(translator.network, translator.decoding)
     return translator, [engine], [*translator.subwords.encode(SENTENCE), EOS]
 
@@ -66,7 +66,7 @@ def test_token_probabilities_are_those_of_forced_decoding(opened, found):
 
 def test_one_hypothesis_is_the_greedy_search(opened, trained_run):
     _, engines, source_ids = opened
-    greedy = load_translator(trained_run, {"beam_width": 1})
+    greedy = loaded(trained_run, beam_width=1)
     config = replace(greedy.decoding, n_best=1)
     found = search_history(engines, config, source_ids)
     own = greedy.batch_search()([source_ids[:-1]], [(0, 0)])[0][0]
@@ -77,7 +77,7 @@ def test_one_hypothesis_is_the_greedy_search(opened, trained_run):
 
 def test_with_a_shortlist_ids_are_those_of_the_vocabulary(opened, trained_run):
     _, engines, source_ids = opened
-    short = load_translator(trained_run, {"shortlist": True, "beam_width": 4})
+    short = loaded(trained_run, shortlist=True, beam_width=4)
     shortlist = GraphShortlist(RunFolder.open(trained_run).shortlist())
     found = search_history(engines, short.decoding, source_ids, shortlist)
     own = short.batch_search()([source_ids[:-1]], [(0, 0)])[0][0]

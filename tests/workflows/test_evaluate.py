@@ -1,27 +1,31 @@
 import pytest
 from conftest import write_corpus
+from loaded import loaded
 
-import seq2seq
 from seq2seq.data.lines import read_lines, write_lines
 from seq2seq.errors import DataError
-from seq2seq.workflows.evaluate import evaluate
+from seq2seq.workflows.evaluate import evaluate, evaluate_with
 
 
 def test_a_translators_own_output_as_reference_scores_100(trained_run, tmp_path):
     folder = write_corpus(tmp_path, train=5, others=12)
     source, reference = folder / "test.en", tmp_path / "reference.de"
-    translator = seq2seq.load(str(trained_run))
+    translator = loaded(trained_run)
     write_lines(reference, translator.translate(list(read_lines(source))))
     scores = evaluate(trained_run, source, reference).as_dict()
     assert (scores["bleu"], scores["chrf"], scores["ter"]) == (100, 100, 0)
+    assert evaluate_with(translator, "", source, reference).as_dict() == scores
     # Control: the real references score less.
-    assert evaluate(trained_run, source, folder / "test.de").as_dict()["bleu"] < 100
+    assert evaluate_with(translator, "", source, folder / "test.de").as_dict()["bleu"] < 100
 
 
-def test_a_run_and_a_file_of_its_translations_are_the_same_baseline(trained_run, tmp_path):
+def test_a_run_and_a_file_of_its_translations_are_the_same_baseline(
+    trained_run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("seq2seq.workflows.evaluate.load_translator", loaded)
     folder = write_corpus(tmp_path, train=5, others=12)
     source, reference, file = folder / "test.en", folder / "test.de", tmp_path / "baseline.de"
-    write_lines(file, seq2seq.load(str(trained_run)).translate(list(read_lines(source))))
+    write_lines(file, loaded(trained_run).translate(list(read_lines(source))))
     for baseline in (file, trained_run):
         found = evaluate(trained_run, source, reference, baseline).as_dict()
         assert found["baseline"]["name"] == str(baseline)
@@ -35,7 +39,8 @@ def test_a_run_and_a_file_of_its_translations_are_the_same_baseline(trained_run,
 def test_a_text_without_words_has_a_report_too(trained_run, tmp_path):
     for name in ("a.en", "a.de"):
         write_lines(tmp_path / name, ["", " "])
-    evaluation = evaluate(trained_run, tmp_path / "a.en", tmp_path / "a.de")
+    translator = loaded(trained_run)
+    evaluation = evaluate_with(translator, "run", tmp_path / "a.en", tmp_path / "a.de")
     evaluation.write_report(tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert "2 lines of" in page

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from exported_model import LONGEST, N_BEST, exported_model
+from loaded import loaded
 
-import seq2seq
 from seq2seq.data.lines import read_lines
 from seq2seq.run_folder import RunFolder
 from seq2seq.serving.saved_model.tensors import as_array
@@ -50,7 +50,7 @@ def served(exported):
 
 @pytest.fixture(scope="module")
 def translator(exported):
-    return seq2seq.load(str(exported.run), n_best=N_BEST)
+    return loaded(exported.run, n_best=N_BEST)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 from command_line import fails, run_command
 from exported_model import N_BEST, exported_model
+from loaded import loaded
 
-import seq2seq
 from seq2seq.run_folder import RunFolder
 from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, decode_expected
 from seq2seq.serving.saved_model.version_directory import versions
@@ -28,7 +28,7 @@ def exported(request):
 
 @pytest.fixture(scope="module")
 def translator(exported):
-    return seq2seq.load(str(exported.run))
+    return loaded(exported.run)
 
 
 def test_moved_and_without_its_run_it_verifies(exported):

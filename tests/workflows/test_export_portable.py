@@ -10,8 +10,8 @@ import sentencepiece
 from command_line import fails, run_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from loaded import loaded
 
-import seq2seq
 from seq2seq.data.lines import read_lines
 from seq2seq.errors import ExportError
 from seq2seq.run_folder import RunFolder
@@ -80,7 +80,7 @@ def padded(rows, columns=0):
 def test_onnx_runtime_and_sentencepiece_translate_as_the_run_does(
     with_onnx, run_onnx, trained_run, sentences
 ):
-    translator = seq2seq.load(str(trained_run), **RULES)
+    translator = loaded(trained_run, **RULES)
     subwords, rows = encoded(with_onnx, sentences)
     found = run_onnx(padded(rows))
     texts = [
@@ -105,7 +105,7 @@ def test_litert_and_sentencepiece_translate_as_the_run_does(with_litert, trained
         found = run(source_ids=padded([row]))
         assert found["ids"].shape[:2] == found["lengths"].shape == found["scores"].shape == (1, 1)
         texts.append(subwords.decode(found["ids"][0, 0, : found["lengths"][0, 0] - 1].tolist()))
-    assert texts == seq2seq.load(str(trained_run)).translate(sentences)
+    assert texts == loaded(trained_run).translate(sentences)
     assert len(set(texts)) > 40  # the control
 
 

@@ -19,10 +19,10 @@ import pytest
 import tensorflow as tf
 from exported_model import LONGEST, exported_model
 from fake_server import ShoutingModel, serving, strings
+from loaded import loaded
 from server_process import SERVE, server_process
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-import seq2seq
 from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
 from seq2seq.data.lines import read_lines
 from seq2seq.serving.saved_model.tensors import as_array
@@ -111,7 +111,7 @@ def by_every_way(by_c_api, in_memory):
 @pytest.fixture(scope="module")
 def in_memory(run, tmp_path_factory):
     """The text of each line that is not too long for a search, by its number."""
-    translator = seq2seq.load(str(run), beam_width=3, length_penalty=0.5)
+    translator = loaded(run, beam_width=3, length_penalty=0.5)
     file = tmp_path_factory.mktemp("lines") / "lines.txt"
     file.write_bytes(b"\n".join([*LINES, b""]))
     lines = dict(enumerate(read_lines(file)))

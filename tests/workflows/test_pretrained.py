@@ -6,7 +6,7 @@ from seq2seq.data.pretrained_embeddings import WordVectors
 from seq2seq.errors import DataError
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.train_step import Optimization
-from seq2seq.workflows.train import train
+from seq2seq.workflows.train import fit
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.99])
@@ -35,11 +35,11 @@ def test_training_starts_from_a_file_of_vectors_and_says_how_many(small_corpus, 
         small_corpus, model={"source_vectors": str(path)}, training={"epochs": 1}
     )
     with caplog.at_level("INFO"):
-        train(config, tmp_path / "run", Silent())
+        fit(config, tmp_path / "run", Silent())
     size = RunFolder.open(tmp_path / "run").subwords().size
     assert f"vectors for 3 of {size} subwords" in caplog.text  # the, The, dog
     assert RunFolder.open(tmp_path / "run").config().model.source_vectors == path
     path.unlink()
     with pytest.raises(DataError, match="model.source_vectors: .*vectors.txt"):
-        train(config, tmp_path / "another", Silent())
+        fit(config, tmp_path / "another", Silent())
     assert not (tmp_path / "another").exists()

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from conftest import Silent, miniature_settings
+from loaded import loaded
 from matplotlib.figure import Figure
 
 import seq2seq
@@ -14,7 +15,7 @@ from seq2seq.inspection.sentence import CANDIDATES
 from seq2seq.inspection.sentence_figures import gradient_curves, memory_figure, sentence_figures
 from seq2seq.workflows import show as show_module
 from seq2seq.workflows.show import show, show_training
-from seq2seq.workflows.train import train
+from seq2seq.workflows.train import fit
 
 SENTENCE = "Today she reads the book."
 LAYERS = {"encoder_0_forward", "encoder_0_backward", "decoder_0"}
@@ -22,7 +23,7 @@ LAYERS = {"encoder_0_forward", "encoder_0_backward", "decoder_0"}
 
 @pytest.fixture(scope="module")
 def translator(trained_run):
-    return seq2seq.load(trained_run)
+    return loaded(trained_run)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,8 @@ def test_the_folder_holds_page_pictures_and_arrays(shown, inspection):
         assert stored["source_subwords"].tolist() == inspection.source_subwords
 
 
-def test_pictures_come_as_svg_too(trained_run, tmp_path):
+def test_pictures_come_as_svg_too(trained_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(show_module, "load_translator", loaded)
     _, files = show(trained_run, "The dog sleeps.", tmp_path, "svg")
     pictures = [path for path in files if path.suffix not in (".html", ".npz")]
     assert pictures and all(b"<svg" in path.read_bytes() for path in pictures)
@@ -126,7 +128,7 @@ def test_a_network_without_attention_or_gates_is_shown_without_them(small_corpus
         training={"steps": 2},
         decoding={"beam_width": 2},
     )
-    train(config, tmp_path / "run", Silent())
+    fit(config, tmp_path / "run", Silent())
     found = seq2seq.inspect(seq2seq.load(tmp_path / "run"), SENTENCE)
     names = {each.name for each in sentence_figures(found)}
     assert names >= {"source_gradients", "memory_decoder_0", "gradient_flow_decoder"}

@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from loaded import loaded
 
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run_folder import RunFolder
 from seq2seq.translation.loading import load_translator
-from seq2seq.workflows.score import score
-from seq2seq.workflows.translate import FileJob, _translated, translate
+from seq2seq.workflows.score import score, score_with
+from seq2seq.workflows.translate import FileJob, _translated, translate, translate_with
 
 
 class Silent:
@@ -32,11 +33,23 @@ class Silent:
 LINES = b"The dog sleeps.\n\nToday she reads the book.\r\n \t \nMax is tired"
 
 
-def run_on(run, content=None, source=None, output=None, **options):
-    stream = io.BytesIO()
-    job = FileJob(run, source, output, **options)
-    translate(job, io.BytesIO(content or b""), stream, Silent())
+def run_on(run, content=b"", **options):
+    """What a job of this run writes, by a translator that all tests share."""
+    job, stream = FileJob(run, **options), io.BytesIO()
+    translate_with(loaded(run, **(job.settings or {})), job, io.BytesIO(content), stream, Silent())
     return stream.getvalue()
+
+
+def run_anew(run, content=b"", **options):
+    """The same, by a translator that is loaded for it."""
+    stream = io.BytesIO()
+    translate(FileJob(run, **options), io.BytesIO(content), stream, Silent())
+    return stream.getvalue()
+
+
+def test_a_translator_that_is_loaded_writes_what_one_does_that_is_loaded_for_a_job(trained_run):
+    assert run_anew(trained_run, LINES) == run_on(trained_run, LINES)
+    assert run_on(trained_run, LINES[:-1]) != run_on(trained_run, LINES)  # control
 
 
 def test_a_stream_gives_a_line_for_a_line(trained_run):
@@ -66,12 +79,12 @@ def test_a_failed_translation_leaves_the_older_output(trained_run, tmp_path, mon
 
 def test_a_missing_input_is_named(trained_run, tmp_path):
     with pytest.raises(DataError, match="nowhere.txt does not exist"):
-        run_on(trained_run, source=tmp_path / "nowhere.txt")
+        run_anew(trained_run, source=tmp_path / "nowhere.txt")
 
 
 def test_a_missing_output_folder_is_named(trained_run, tmp_path):
     with pytest.raises(DataError, match="nowhere is no folder"):
-        run_on(trained_run, LINES, output=tmp_path / "nowhere" / "out.txt")
+        run_anew(trained_run, LINES, output=tmp_path / "nowhere" / "out.txt")
 
 
 def test_a_run_without_weights_says_so(tmp_path, trained_run):
@@ -83,7 +96,7 @@ def test_a_run_without_weights_says_so(tmp_path, trained_run):
 
 @pytest.fixture(scope="module")
 def translator(trained_run):
-    return load_translator(trained_run, {"beam_width": 1})
+    return loaded(trained_run, beam_width=1)
 
 
 @given(lines=st.lists(st.text(max_size=20), max_size=6))
@@ -163,14 +176,14 @@ def test_json_holds_what_the_network_did(trained_run):
 
 def test_several_outputs_a_line_are_no_text(trained_run):
     with pytest.raises(DataError, match="--n-best gives several rows a line"):
-        run_on(trained_run, LINES, settings={"n_best": 2})
+        run_anew(trained_run, LINES, settings={"n_best": 2})
 
 
 def test_a_setting_out_of_range_is_named(trained_run):
     with pytest.raises(ConfigError, match=r"decoding.beam_width: .* \(got 0\)"):
-        run_on(trained_run, LINES, settings={"beam_width": 0})
+        run_anew(trained_run, LINES, settings={"beam_width": 0})
     with pytest.raises(ConfigError, match="did you mean beam_width"):
-        run_on(trained_run, LINES, settings={"beam_widht": 1})
+        run_anew(trained_run, LINES, settings={"beam_widht": 1})
 
 
 class Stop(Exception):
@@ -193,17 +206,17 @@ def test_an_interrupted_file_goes_on_where_it_stopped(trained_run, tmp_path, mon
     monkeypatch.setattr("seq2seq.workflows.translate.WINDOW", 2)
     source, output = tmp_path / "in.txt", tmp_path / "out.txt.gz"
     source.write_bytes(LINES)
-    job = FileJob(trained_run, source, output)
+    job, translator = FileJob(trained_run, source, output), loaded(trained_run)
     with pytest.raises(Stop):
-        translate(job, io.BytesIO(), io.BytesIO(), StopsAfter(1))
+        translate_with(translator, job, io.BytesIO(), io.BytesIO(), StopsAfter(1))
     assert not output.exists()
     reporter = Silent()
-    translate(replace(job, resume=True), io.BytesIO(), io.BytesIO(), reporter)
+    translate_with(translator, replace(job, resume=True), io.BytesIO(), io.BytesIO(), reporter)
     assert reporter.started_at == 2 and reporter.lines == 3
     assert gzip.decompress(output.read_bytes()) == run_on(trained_run, LINES)
     # Control: with another setting it would not be the same job.
     with pytest.raises(Stop):
-        translate(job, io.BytesIO(), io.BytesIO(), StopsAfter(1))
+        translate_with(translator, job, io.BytesIO(), io.BytesIO(), StopsAfter(1))
     other = replace(job, resume=True, settings={"length_penalty": 0.5})
     with pytest.raises(DataError, match="length_penalty"):
         translate(other, io.BytesIO(), io.BytesIO(), Silent())
@@ -233,8 +246,8 @@ def test_given_translations_are_scored_line_by_line(trained_run, tmp_path):
         total = sum(row["token_log_probabilities"])
         assert row["log_probability"] == pytest.approx(total, abs=1e-2)
     target.write_text("".join(reversed(target.read_text().splitlines(keepends=True))))
-    swapped = list(score(trained_run, source, target, {}))
+    swapped = list(score_with(loaded(trained_run), source, target))
     assert swapped[0]["log_probability"] < rows[0]["log_probability"]
     target.write_text("one\n")
     with pytest.raises(DataError, match="parallel files need equal counts"):
-        list(score(trained_run, source, target, {}))
+        list(score_with(loaded(trained_run), source, target))

@@ -1,0 +1,196 @@
+"""The training text is read once for all that is wanted of it, which stays what it is."""
+
+import gzip
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import Silent, miniature_settings
+
+from seq2seq.data.graph_subwords import GraphSubwords
+from seq2seq.data.lines import read_lines, read_pairs
+from seq2seq.data.pipeline import encode, text_pairs, training_batches
+from seq2seq.data.shortlist import learn_shortlist
+from seq2seq.errors import DataError, RunError
+from seq2seq.files import file_sha256
+from seq2seq.training import encoded_corpus
+from seq2seq.training.corpus import learn_subwords
+from seq2seq.training.encoded_corpus import TRANSLATIONS_KEPT, encode_corpus, learn_run_shortlist
+from seq2seq.training.epochs import Epochs, _seed
+from seq2seq.workflows.train import fit
+
+LONGEST = 14
+
+
+@pytest.fixture(scope="module")
+def config(small_corpus, tmp_path_factory):
+    """Of a text with blank sides, long pairs and bytes that are not UTF-8; one side is .gz."""
+    folder = tmp_path_factory.mktemp("text")
+    for name, language, odd in (("a.en", "en", 7), ("a.de.gz", "de", 11)):
+        lines = (small_corpus / f"train.{language}").read_bytes().splitlines(keepends=True)
+        lines[odd], lines[odd + 1], lines[20] = b"\n", b" \t\r\n", b"\xff dog \0\n"
+        content = b"".join(lines)
+        (folder / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    files = {"train_source": str(folder / "a.en"), "train_target": str(folder / "a.de.gz")}
+    sizes = {"longest": LONGEST, "batch_tokens": 100, "shuffle_buffer": 50}
+    return miniature_settings(small_corpus, data=files | sizes)
+
+
+@pytest.fixture(scope="module")
+def subwords(config):
+    return learn_subwords(config)
+
+
+@pytest.fixture(scope="module")
+def corpus(config, subwords):
+    return encode_corpus(config.data, subwords)
+
+
+@pytest.fixture(scope="module")
+def encoded(config, subwords):
+    """Ids of every pair, line by line."""
+    pairs = read_pairs(config.data.train_source, config.data.train_target)
+    return [tuple(map(subwords.encode, pair)) for pair in pairs]
+
+
+def test_ids_are_those_of_each_line_without_what_is_too_long(corpus, encoded):
+    short = [pair for pair in encoded if max(map(len, pair)) <= LONGEST]
+    found = [
+        (corpus.sources[row].tolist(), corpus.targets[row].tolist())
+        for row in range(len(corpus.sources))
+    ]
+    assert found == short
+    assert len(corpus.targets) == len(short)
+    assert corpus.usable.tolist() == [row for row, pair in enumerate(short) if all(pair)]
+
+
+def test_counts_are_those_of_the_lines(corpus, encoded):
+    kept = [pair for pair in encoded if all(pair) and max(map(len, pair)) <= LONGEST]
+    counts = corpus.counts
+    assert counts.pairs == len(encoded) == 400
+    assert counts.empty == sum(not all(pair) for pair in encoded) == 4
+    assert counts.kept == len(kept) < 396 - 20  # some are too long
+    assert counts.source_subwords == sum(len(source) for source, _ in kept)
+    assert counts.target_subwords == sum(len(target) for _, target in kept)
+
+
+def test_hashes_are_those_of_the_files(config, corpus):
+    assert corpus.hashes == {
+        name: file_sha256(getattr(config.data, name)) for name in ("train_source", "train_target")
+    }
+
+
+def content(batches):
+    return [[side.tolist() for side in batch] for batch in batches.as_numpy_iterator()]
+
+
+def test_batches_are_those_of_the_text_encoded_in_the_graph(config, subwords, corpus):
+    graph, data = GraphSubwords(subwords), config.data
+
+    def of_text(epoch):
+        steps = [lambda texts, _: graph.encode(texts)] * 2
+        pairs = text_pairs(data.train_source, data.train_target)
+        seed = _seed(config.training.seed, epoch)
+        return content(training_batches(pairs, encode(*steps), LONGEST, 50, 100, seed))
+
+    epochs = Epochs(config, subwords, corpus)
+    first, second = of_text(0), of_text(1)
+    assert content(epochs.batches(0)) == first
+    assert content(epochs.batches(1)) == second
+    assert content(epochs.batches(1, used=5)) == second[5:]
+    assert epochs.count() == len(first) > 10
+    assert sorted(first) != sorted(second)  # control: epochs differ
+
+
+def test_the_shortlist_is_that_of_the_lines(subwords, corpus, encoded):
+    short = [pair for pair in encoded if max(map(len, pair)) <= LONGEST]
+    found = learn_run_shortlist(corpus, subwords.size).to_bytes()
+    assert found == learn_shortlist(short, subwords.size, TRANSLATIONS_KEPT).to_bytes()
+    assert (
+        found != learn_shortlist(short[1:], subwords.size, TRANSLATIONS_KEPT).to_bytes()
+    )  # control
+
+
+def test_ids_above_two_bytes_are_kept(config, subwords, corpus, monkeypatch):
+    class Large(GraphSubwords):
+        def encode(self, texts):
+            return super().encode(texts) + (1 << 16)
+
+    monkeypatch.setattr(encoded_corpus, "GraphSubwords", Large)
+    monkeypatch.setattr(subwords, "size", 1 << 17)
+    found = encode_corpus(config.data, subwords)
+    np.testing.assert_array_equal(
+        found.sources.flat, np.add(corpus.sources.flat, 1 << 16, dtype=int)
+    )
+
+
+def test_a_text_without_a_usable_pair_is_refused_with_its_counts(config, subwords):
+    with pytest.raises(DataError, match=r"hold no usable pair: 400 lines, 4 with .*longest = 2 "):
+        encode_corpus(replace(config.data, longest=2), subwords)
+
+
+class Stop(Exception):
+    """What ends a training in a test."""
+
+
+@pytest.fixture
+def stopped_at_once(monkeypatch):
+    """Every training ends with its first step."""
+
+    def step(*_):
+        raise Stop
+
+    monkeypatch.setattr("seq2seq.training.train_step.Optimization.step", step)
+
+
+def openings(config, run):
+    """How often the training text is opened before the first step."""
+    path, opened, listening = str(config.data.train_source), 0, True
+
+    def hear(event, arguments):
+        nonlocal opened
+        opened += listening and event == "open" and str(arguments[0]) == path
+
+    sys.addaudithook(hear)
+    with pytest.raises(Stop):
+        fit(config, run, Silent())
+    listening = False
+    return opened
+
+
+def test_before_the_first_step_the_text_is_read_to_learn_subwords_and_to_encode(
+    small_corpus, tmp_path, stopped_at_once
+):
+    config = miniature_settings(small_corpus)
+    assert openings(config, tmp_path / "run") == 2
+    assert openings(config, tmp_path / "run") == 1  # a run that goes on has its subwords
+    # Control: words that are segmented anew in each epoch need the text in each.
+    drawn = miniature_settings(small_corpus, subwords={"vocabulary_size": 700, "sampling": 0.3})
+    assert openings(drawn, tmp_path / "drawn") == 4
+
+
+def test_a_changed_text_is_named_whatever_is_wrong_with_it(small_corpus, tmp_path, stopped_at_once):
+    text = tmp_path / "train.en"
+    text.write_bytes((small_corpus / "train.en").read_bytes())
+    config = miniature_settings(small_corpus, data={"train_source": str(text)})
+    with pytest.raises(Stop):
+        fit(config, tmp_path / "run", Silent())
+    with pytest.raises(Stop):
+        fit(config, tmp_path / "run", Silent())  # control: unchanged, it goes on
+    before = text.read_text()
+    text.write_text(before.replace("the", "a"))
+    with pytest.raises(RunError, match=r"train.en changed since .*run was started on it"):
+        fit(config, tmp_path / "run", Silent())
+    text.write_text("".join(f"{line}\n" for line in list(read_lines(text))[:-1]))
+    with pytest.raises(RunError, match=r"train.en changed since .*run was started on it"):
+        fit(config, tmp_path / "run", Silent())
+    with pytest.raises(DataError, match="train.en has 399 lines but .*train.de has 400"):
+        fit(config, tmp_path / "another", Silent())
+
+
+def test_pairs_left_out_are_counted(small_corpus, tmp_path, caplog, stopped_at_once):
+    config = miniature_settings(small_corpus, data={"longest": 8})
+    with caplog.at_level("WARNING"), pytest.raises(Stop):
+        fit(config, tmp_path / "run", Silent())
+    assert "above data.longest = 8 subwords" in caplog.text
