@@ -49,7 +49,7 @@ def create_if_missing(config: RunConfig, run: Path) -> EncodedCorpus | None:
 
 
 def open_to_go_on(
-    config: RunConfig, run: Path, corpus: EncodedCorpus | None
+    config: RunConfig, run: Path, corpus: EncodedCorpus | None = None
 ) -> tuple[RunFolder, EncodedCorpus]:
     """Opens a run to train it further, with changed settings where it can honour them.
 

@@ -1,6 +1,7 @@
 """Mistakes in settings or files: one message, and nothing is written."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from conftest import Silent, miniature_settings
@@ -51,5 +52,7 @@ def test_a_place_that_takes_no_curves_is_an_os_error_that_names_it(trained_run, 
     run = shutil.copytree(trained_run, tmp_path / "run")
     shutil.rmtree(run / "tensorboard")
     (run / "tensorboard").touch()
+    config = RunFolder.open(run).config()
+    longer = replace(config, training=replace(config.training, epochs=config.training.epochs + 1))
     with pytest.raises(OSError, match=f"Not a directory: '{run / 'tensorboard'}'"):
-        train(RunFolder.open(run).config(), run, Silent())
+        train(longer, run, Silent())
