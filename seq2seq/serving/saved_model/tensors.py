@@ -161,7 +161,7 @@ def tensor_from_proto(tensor: Any) -> np.ndarray:
         array = tf.make_ndarray(tensor)
     except KeyError:  # a handle, such as DT_RESOURCE
         raise ValueError(f"type {tensor.dtype} holds no values") from None
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:  # a value too large for its type, too
         raise ValueError(str(error)) from None
     if array.dtype == object and array.size and not tensor.string_val:
         array = np.full(array.shape, b"", dtype=object)  # TensorFlow itself fills it with str
