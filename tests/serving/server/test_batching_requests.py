@@ -307,8 +307,8 @@ def test_what_let_others_go_first_does_not_wait_for_ever():
     async def scenario(driver):
         driver.model.gate.clear()
         large = driver.ask(*["x" * 40] * 6)  # three runs; the last yields for a second
-        await driver.until_running()
         early = driver.ask("early")
+        await driver.until_running()
         await asyncio.sleep(1.2)
         late = driver.ask("late")
         await asyncio.sleep(0)

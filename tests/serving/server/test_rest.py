@@ -303,23 +303,12 @@ def test_the_encoding_that_is_none_may_be_named_in_any_case(server):
 @pytest.mark.parametrize(
     "value", ["[]", "[[],[]]", '[{"text":[]}]', '["",""]', "{}", "1", '[{"b64":""}]'], ids=repr
 )
-def test_millions_of_values_keep_nobody_from_an_answer(server, value):
+def test_millions_of_values_are_refused_in_no_time(server, value):
     body = b'{"instances": [%s]}' % b",".join([value.encode()] * (4_000_000 // (len(value) + 1)))
-    longest, ended = [], threading.Event()
-
-    def watch_health():
-        while not ended.is_set():
-            started = time.monotonic()
-            assert server.request("GET", "/healthz")[0] == 200
-            longest.append(time.monotonic() - started)
-
-    probe = threading.Thread(target=watch_health)
-    probe.start()
+    started = time.process_time()
     status, content = server.predict(body)
-    ended.set()
-    probe.join()
     assert (status, "more than 100000 values" in content["error"]) == (400, True)
-    assert longest and max(longest) < 1
+    assert time.process_time() - started < 2  # of this process, in which the server runs too
 
 
 def test_large_bodies_are_read_beside_the_event_loop(tmp_path, monkeypatch):
