@@ -4,6 +4,7 @@ r"""Text files, line by line: plain or .gz, UTF-8, lines end at "\n" alone.
 them.
 """
 
+import functools
 import gzip
 import io
 import logging
@@ -21,6 +22,46 @@ logger = logging.getLogger(__name__)
 Hear = Callable[[bytes | memoryview], object]
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LONGEST_LINE = 2**20  # bytes, without the line end; what a line has beyond them is left out
+READ_AT_ONCE = 2**16  # bytes
+
+
+def cut_lines(stream: BinaryIO, name: str, longest: int = LONGEST_LINE) -> Iterator[bytes]:
+    r"""Lines of a binary stream with their ends, cut to a number of bytes.
+
+    So memory does not grow with a line. A line is cut between two characters; how many lines were
+    cut is logged as a warning at the end.
+
+    Args:
+        stream: open for reading.
+        name: of the stream, in the warning.
+        longest: bytes of a line, without its end.
+
+    >>> import io
+    >>> list(cut_lines(io.BytesIO("grün\nrot\n".encode()), "colours", longest=3))
+    [b'gr\n', b'rot\n']
+    """
+    cut = 0
+    for line in iter(functools.partial(stream.readline, longest + 2), b""):  # 2: "\r\n"
+        if len(line) > longest and len(line.removesuffix(b"\n").removesuffix(b"\r")) > longest:
+            cut += 1
+            ended = line.endswith(b"\n") or _skip_line(stream)
+            end = longest
+            while end > max(0, longest - 3) and line[end] & 0xC0 == 0x80:  # inside a character
+                end -= 1
+            line = line[:end] + (b"\n" if ended else b"")
+        yield line
+    if cut:
+        logger.warning("%s: %d line(s) were cut to their first %d bytes", name, cut, longest)
+
+
+def _skip_line(stream: BinaryIO) -> bool:
+    """Reads the rest of a line; tells whether it had an end."""
+    part = b""
+    for part in iter(functools.partial(stream.readline, READ_AT_ONCE), b""):
+        if part.endswith(b"\n"):
+            break
+    return part.endswith(b"\n")
 
 
 def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
@@ -55,7 +96,7 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def raw_lines(path: Path, hear: Hear | None = None) -> Iterator[bytes]:
-    """Lines as they stand in a file, plain or .gz, one at a time, with their ends.
+    """Lines as they stand in a file, plain or .gz, one at a time, with their ends; see `cut_lines`.
 
     Args:
         path: of the file.
@@ -67,7 +108,7 @@ def raw_lines(path: Path, hear: Hear | None = None) -> Iterator[bytes]:
     """
     try:
         with _open(path, hear) as stream:
-            yield from stream
+            yield from cut_lines(stream, str(path))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; check the path") from None
     except (OSError, EOFError, zlib.error) as error:
@@ -80,8 +121,12 @@ def count_lines(path: Path) -> int:
     Raises:
         OSError: the file cannot be read.
     """
+    lines, block = 0, b"\n"
     with _open(path) as stream:
-        return sum(1 for _ in stream)
+        while following := stream.read(READ_AT_ONCE):
+            block = following
+            lines += block.count(b"\n")
+    return lines + (not block.endswith(b"\n"))
 
 
 def read_pairs(

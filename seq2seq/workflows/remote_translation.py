@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from seq2seq.data.lines import decode_lines, read_lines, write_lines
+from seq2seq.data.lines import cut_lines, decode_lines, read_lines, write_lines
 from seq2seq.data.output_formats import FORMATS, LineOutput, LineReport, PartReport
 from seq2seq.errors import DataError, ServerError
 from seq2seq.serving.client import Client
@@ -33,7 +33,10 @@ def translate_remotely(job: RemoteJob, input_stream: BinaryIO, output_stream: Bi
     """
     if job.source and not job.source.is_file():
         raise DataError(f"{job.source} does not exist; give a text file, or - for standard input")
-    lines = read_lines(job.source) if job.source else decode_lines(input_stream, "standard input")
+    if job.source:
+        lines = read_lines(job.source)
+    else:
+        lines = decode_lines(cut_lines(input_stream, "standard input"), "standard input")
     reports = SIGNATURES[job.format](Client(job.url), lines)
     rows = map(FORMATS[job.format], reports)
     if job.output:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from seq2seq.data.lines import decode_lines, read_lines
+from seq2seq.data.lines import cut_lines, decode_lines, read_lines
 from seq2seq.data.output_formats import FORMATS
 from seq2seq.data.read_ahead import arriving_windows, own_reader, windows
 from seq2seq.data.resumable_output import PartialOutput
@@ -20,6 +20,7 @@ from seq2seq.translation.text_translator import WINDOW, TextTranslator
 
 logger = logging.getLogger(__name__)
 
+STANDARD_INPUT = "standard input"
 MOST_CHARACTERS = 1_000_000  # of a window; long lines make it shorter
 PATIENCE = 0.02  # seconds without a further line after which a pipe's lines are translated
 
@@ -155,7 +156,7 @@ def _windows(job: FileJob, stream: BinaryIO, done: int) -> Iterator[list[str]]:
     if job.source:
         left = itertools.islice(read_lines(job.source), done, None)
         return windows(left, WINDOW, MOST_CHARACTERS)
-    lines = decode_lines(own_reader(stream), "standard input")
+    lines = decode_lines(cut_lines(own_reader(stream), STANDARD_INPUT), STANDARD_INPUT)
     return arriving_windows(lines, WINDOW, MOST_CHARACTERS, PATIENCE)
 
 

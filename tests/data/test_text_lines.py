@@ -3,12 +3,21 @@ r"""Text files: N lines in are N lines out, whatever the lines hold; they end at
 import gzip
 import io
 import re
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.data.lines import decode_lines, read_lines, read_pairs, write_lines
+from seq2seq.data.lines import (
+    LONGEST_LINE,
+    count_lines,
+    cut_lines,
+    decode_lines,
+    read_lines,
+    read_pairs,
+    write_lines,
+)
 from seq2seq.errors import DataError
 
 # Where other readers of text would end a line, or the text.
@@ -143,3 +152,53 @@ def test_the_same_lines_give_the_same_compressed_bytes(tmp_path):
     assert gzip.decompress(first.read_bytes()) == b"a\nb\n"
     write_lines(second, ["a", "c"])
     assert first.read_bytes() != second.read_bytes()
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=12)))
+def test_a_cut_line_is_the_beginning_of_the_line_in_whole_characters(lines):
+    for longest in (4, 7):
+        whole = [line.encode() for line in lines]
+        found = list(cut_lines(io.BytesIO(b"".join(line + b"\n" for line in whole)), "", longest))
+        assert len(found) == len(lines)
+        for line, cut in zip(whole, found, strict=True):
+            kept = cut.removesuffix(b"\n")
+            assert kept.decode().encode() == kept == line[: len(kept)]
+            assert len(kept) == len(line) if len(line) <= longest else longest - 3 <= len(kept)
+            assert len(kept) <= longest
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+def test_a_line_as_long_as_the_bound_is_whole_whatever_ends_it(end, caplog):
+    lines = [b"abcd" + end, b"abcde" + end] if end else [b"abcd"]
+    found = list(cut_lines(io.BytesIO(b"".join(lines)), "text", 4))
+    assert found == [lines[0], b"abcd\n"][: len(lines)]
+    expected = ["text: 1 line(s) were cut to their first 4 bytes"] if end else []
+    assert caplog.messages == expected
+
+
+def test_invalid_bytes_are_cut_too():
+    assert list(cut_lines(io.BytesIO(b"\x80" * 100 + b"\na"), "", 8)) == [b"\x80" * 5 + b"\n", b"a"]
+
+
+@pytest.mark.parametrize("name", ["long.txt", "bomb.txt.gz"])
+def test_memory_does_not_grow_with_a_line(tmp_path, name, caplog):
+    path = tmp_path / name
+    line = bytes(32 * LONGEST_LINE)
+    path.write_bytes(gzip.compress(line + b"\nb\n", 1) if name.endswith("gz") else line + b"\nb\n")
+    del line
+    tracemalloc.start()
+    found = [len(line) for line in read_lines(path)]
+    lines = count_lines(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == [LONGEST_LINE, 1] and lines == 2
+    assert peak < 8 * LONGEST_LINE
+    assert caplog.messages == [f"{path}: 1 line(s) were cut to their first {LONGEST_LINE} bytes"]
+
+
+@given(st.lists(st.sampled_from(["", "a", "\r", "\u2028"])), st.booleans())
+def test_lines_are_counted_as_they_are_read(tmp_path_factory, lines, ended):
+    path = tmp_path_factory.getbasetemp() / "counted.txt"
+    path.write_text("\n".join(lines) + "\n" * ended, encoding="utf-8", newline="")
+    assert count_lines(path) == len(list(read_lines(path)))
