@@ -22,14 +22,17 @@ demo: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-# The tutorials, each in a new kernel, in order: later ones use what earlier ones trained. Warnings of
-# Jupyter's own are none of ours.
+# The tutorials, each in a new kernel: two rows of them side by side, with a thread each. In a row, later
+# ones use what earlier ones trained. Warnings of Jupyter's own are none of ours.
 NBMAKE := $(BIN)/python -m pytest --nbmake --nbmake-timeout=900 -p no:warnings --override-ini addopts=
 notebooks: .venv/installed-dev
 	rm -rf runs/notebooks data/notebooks
-	$(NBMAKE) notebooks
+	$(MAKE) --no-print-directory --output-sync --jobs=2 row-01-04 row-02-03-05
 
-# The same, and keeps their new outputs.
+row-%:
+	TF_NUM_INTRAOP_THREADS=1 $(NBMAKE) $(foreach number,$(subst -, ,$*),notebooks/$(number)_*.ipynb)
+
+# All of them, one after the other with all threads, which keeps their new outputs.
 notebooks-write: .venv/installed-dev
 	rm -rf runs/notebooks data/notebooks
 	$(NBMAKE) --overwrite notebooks

@@ -54,6 +54,7 @@ def encode(encode_source: Encode, encode_target: Encode) -> Step:
         encode_target: the same for the other side.
     """
 
+    @_as_written
     def encode_chunk(first: tf.Tensor, sources: tf.Tensor, targets: tf.Tensor) -> tuple:
         return encode_source(sources, first), encode_target(targets, first)
 
@@ -72,6 +73,7 @@ def keep_lengths(longest: int) -> Step:
     0
     """
 
+    @_as_written
     def fits(source_ids: tf.Tensor, target_ids: tf.Tensor) -> tf.Tensor:
         lengths = tf.stack([tf.size(source_ids), tf.size(target_ids)])
         return tf.reduce_all((lengths > 0) & (lengths <= longest))

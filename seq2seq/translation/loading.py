@@ -1,6 +1,7 @@
 """Open run folders as a translator: text in, text out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,35 @@ from seq2seq.models.weight_files import load_weights
 from seq2seq.run_folder import RunFolder, manifest_text
 from seq2seq.translation.search import network
 from seq2seq.translation.text_translator import Parts, TextTranslator
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """What a run folder translates by; the folder was opened, and compared with its hashes, once.
+
+    Attributes:
+        folder: as it was opened.
+        config: its settings, with the decoding settings that were asked for.
+        subwords: its vocabulary.
+        network: with its best weights.
+        shortlist: if the settings ask for it.
+    """
+
+    folder: RunFolder
+    config: RunConfig
+    subwords: Subwords
+    network: Translator
+    shortlist: Shortlist | None
+
+    def translator(self, others: Sequence[Translator] = (), threads: int = 1) -> TextTranslator:
+        """Text in, text out.
+
+        Args:
+            others: networks of the same vocabulary that vote with the run's.
+            threads: batches searched at once.
+        """
+        parts = Parts(self.subwords, [self.network, *others], self.shortlist)
+        return TextTranslator(parts, self.config.decoding, threads)
 
 
 def load_translator(
@@ -34,19 +64,34 @@ def load_translator(
         ConfigError: a setting that does not exist or is out of range.
         RunError: no run, an altered file, no weights yet, or another vocabulary.
     """
-    first, config, subwords = _while_it_may_change(Path(run), settings or {})
-    networks, shortlist = [first], None
-    if config.decoding.shortlist:
-        shortlist = _shortlist(RunFolder.open(Path(run)))
-    for path in ensemble:
-        other, _, other_subwords = _while_it_may_change(Path(path), settings or {})
-        if other_subwords.model != subwords.model:
+    first, *others = (load_run(Path(path), lambda _: settings or {}) for path in (run, *ensemble))
+    for path, other in zip(ensemble, others, strict=True):
+        if other.subwords.model != first.subwords.model:
             raise RunError(
                 f"{path} has another vocabulary than {run}; networks vote over one vocabulary: "
                 "train both on the same text and subwords settings, e.g. with two training.seed"
             )
-        networks.append(other)
-    return TextTranslator(Parts(subwords, networks, shortlist), config.decoding, threads)
+    return first.translator([other.network for other in others], threads)
+
+
+def load_run(run: Path, settings: Callable[[RunConfig], Mapping[str, Any]]) -> LoadedRun:
+    """Opens a run folder with its best weights, also while it is being trained.
+
+    Args:
+        run: the folder.
+        settings: gives decoding settings in place of the run's, which it is called with.
+
+    Raises:
+        ConfigError: a setting that does not exist or is out of range.
+        RunError: no run, an altered file, no weights yet, or no shortlist.
+    """
+    before = manifest_text(run)
+    try:
+        return _load(run, settings)
+    except (RunError, OSError):
+        if manifest_text(run) == before:
+            raise
+        return _load(run, settings)  # a training saved in between, and took old weights away
 
 
 def with_decoding(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
@@ -60,27 +105,17 @@ def with_decoding(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
     return check_settings(changed, "decoding settings")
 
 
-def _while_it_may_change(
-    run: Path, settings: Mapping[str, Any]
-) -> tuple[Translator, RunConfig, Subwords]:
-    before = manifest_text(run)
-    try:
-        return _load(run, settings)
-    except (RunError, OSError):
-        if manifest_text(run) == before:
-            raise
-        return _load(run, settings)  # a training saved in between, and took old weights away
-
-
-def _load(run: Path, settings: Mapping[str, Any]) -> tuple[Translator, RunConfig, Subwords]:
+def _load(run: Path, settings: Callable[[RunConfig], Mapping[str, Any]]) -> LoadedRun:
     folder = RunFolder.open(run)
     weights = folder.weights("best")
     if not weights:
         raise RunError(f"{run} has no trained weights yet; run `seq2seq train` again to go on")
-    config, subwords = with_decoding(folder.config(), settings), folder.subwords()
+    own, subwords = folder.config(), folder.subwords()
+    config = with_decoding(own, settings(own))
     translator = network(config, subwords.size)
     load_weights(translator.training, weights)
-    return translator, config, subwords
+    shortlist = _shortlist(folder) if config.decoding.shortlist else None
+    return LoadedRun(folder, config, subwords, translator, shortlist)
 
 
 def _shortlist(folder: RunFolder) -> Shortlist:

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -18,14 +19,14 @@ from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import SpecialIds
 from seq2seq.errors import ExportError
 from seq2seq.files import file_errors_of_libraries, file_sha256
-from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
+from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS
 from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, Expected, encode_expected
 from seq2seq.serving.saved_model.signatures import save_signatures
 from seq2seq.serving.saved_model.version_directory import TEMPORARY, new_version, write_samples
 from seq2seq.serving.saved_model.warmup import WARMUP_FILE, write_warmup
 from seq2seq.serving.verify.c_api import CApiModel
 from seq2seq.serving.verify.verification import ANSWERS, verify
-from seq2seq.translation.loading import load_translator
+from seq2seq.translation.loading import load_run
 from seq2seq.translation.serving_graph import StoredNetwork, make_graph
 from seq2seq.translation.text_translator import TextTranslator
 from seq2seq.workflows.export_answers import find_ties, record_answers, warmup_requests, without
@@ -92,15 +93,13 @@ def export(job: ExportJob) -> Path:
 
 def _write(job: ExportJob, directory: Path, say: Callable[[str], None]) -> None:
     """Fills the directory and verifies it."""
-    folder = RunFolder.open(job.run)
-    config = folder.config()
-    translator = load_translator(job.run, _settings(job, config))
-    texts = example_texts(config, translator.subwords)
+    loaded = load_run(job.run, partial(_settings, job))
+    translator = loaded.translator()
+    texts = example_texts(loaded.folder.config(), translator.subwords)
     if job.weights != "float32":
         _round_weights(translator, texts, job.weights)
     say("tracing and saving the graph")
-    shortlist = folder.shortlist() if translator.decoding.shortlist else None
-    parameter_bytes = _save_graph(translator, shortlist, job.weights, directory)
+    parameter_bytes = _save_graph(translator, loaded.shortlist, job.weights, directory)
     say(f"searching {len(texts)} sentences")
     answers = record_answers(translator, texts)
     expected = Expected(tuple(answers), parameter_bytes=parameter_bytes)

@@ -8,18 +8,19 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import tensorflow as tf
 
-from seq2seq.config.sections import DecodingConfig
+from seq2seq.config.sections import DecodingConfig, RunConfig
 from seq2seq.data.subwords import EOS, PAD, SpecialIds
 from seq2seq.files import file_errors_of_libraries, file_sha256
 from seq2seq.models.recurrent.plain_recurrence import with_plain_loops
 from seq2seq.models.translator import Translator
-from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS, RunFolder
+from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS
 from seq2seq.serving.portable.directory import new_directory
 from seq2seq.serving.portable.formats import FORMATS, PortableFormat
 from seq2seq.serving.portable.parity import (
@@ -31,7 +32,7 @@ from seq2seq.serving.portable.parity import (
     compare,
 )
 from seq2seq.translation.engine import Engine, begin
-from seq2seq.translation.loading import load_translator, with_decoding
+from seq2seq.translation.loading import load_run, with_decoding
 from seq2seq.translation.search import NEVER_WRITTEN, run_search
 from seq2seq.translation.text_translator import TextTranslator
 from seq2seq.workflows.export_examples import example_texts
@@ -86,13 +87,13 @@ def export_portable(job: PortableJob) -> Path:
 
 
 def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> None:
-    folder, portable = RunFolder.open(job.run), FORMATS[job.format]
-    config = with_decoding(folder.config(), _settings(job))
-    if folder.config().decoding.shortlist:
+    portable = FORMATS[job.format]
+    loaded = load_run(job.run, partial(_whole_beam, job))
+    own = loaded.folder.config()
+    config = with_decoding(own, _settings(job))
+    if own.decoding.shortlist:
         logger.info("the vocabulary shortlist is left out: the model scores every subword")
-    decoding = config.decoding
-    # The whole beam, so that what ties with an output of the model is known.
-    translator = load_translator(job.run, {**_settings(job), "n_best": decoding.beam_width})
+    translator, decoding = loaded.translator(), config.decoding
     texts = example_texts(config, translator.subwords)
     say("searching the run's own sentences")
     examples = find_examples(translator, texts)
@@ -156,6 +157,12 @@ def find_examples(translator: TextTranslator, texts: Sequence[str]) -> list[Exam
 
 def _settings(job: PortableJob) -> dict[str, Any]:
     return {**job.settings, "sampling": False, "shortlist": False, "precision": "float32"}
+
+
+def _whole_beam(job: PortableJob, own: RunConfig) -> dict[str, Any]:
+    """Every output of the beam, so that what ties with an output of the model is known."""
+    settings = _settings(job)
+    return {**settings, "n_best": with_decoding(own, settings).decoding.beam_width}
 
 
 def _log(parity: Parity, portable: PortableFormat) -> None:

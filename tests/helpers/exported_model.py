@@ -1,6 +1,7 @@
 """One exported model for all tests that look at one."""
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from command_line import run_command
 from made_once import made_once
 
+from seq2seq.files import file_sha256
 from seq2seq.serving.verify.report import Report
 from seq2seq.workflows import export as exporting
 
@@ -25,6 +27,21 @@ class Exported:
     def version(self):
         """The directory of its one version."""
         return self.model / "1"
+
+
+@contextmanager
+def hashed_files():
+    """Names of the files of run folders that are compared with their hashes, in order."""
+    names = []
+
+    def hear(path):
+        names.append(path.name)
+        return file_sha256(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seq2seq.run_folder.file_sha256", hear)
+        yield names
+    names.sort()
 
 
 def exported_model(request):

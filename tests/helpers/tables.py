@@ -145,7 +145,8 @@ def compiled(search, rules, modulus, vocabulary, positions, widths, options):
             tf.TensorSpec((None, positions), tf.bool),
             tf.TensorSpec((None,), tf.int32),
             *[tf.TensorSpec((None, width, None), dtype) for width, dtype in widths],
-        )
+        ),
+        autograph=False,
     )
     def run(logits, attention, source_mask, limits, *arrays):
         start = start_of(logits, attention, source_mask, limits)
@@ -177,7 +178,7 @@ def run(search, tables, limits, rules=PLAIN, *arrays, mode="eager", step=table_s
         function = compiled(search, rules, *shape, widths, tuple(options.items()))
         found = function(*arguments, *arrays)
     else:
-        found = find() if mode == "eager" else tf.function(find)()
+        found = find() if mode == "eager" else tf.function(find, autograph=False)()
     return {name: np.asarray(value) for name, value in found.items()}
 
 

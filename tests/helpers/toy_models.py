@@ -132,7 +132,7 @@ def save_as_attribute(path: Path) -> Path:
     module = tf.Module()
     module.network, module.tokenizer = toy().network, toy().tokenizer
     functions = {"serving_default": toy().functions["serving_default"]}
-    signature = tf.function(functions["serving_default"], input_signature=[TEXT])
+    signature = tf.function(functions["serving_default"], input_signature=[TEXT], autograph=False)
     tf.saved_model.save(module, str(path), signatures={"serving_default": signature})
     record(path, functions, toy().parameter_bytes)
     return path
@@ -144,7 +144,7 @@ def save_plain(path: Path, **functions: Function) -> Path:
     signatures = {
         name: function
         if hasattr(function, "get_concrete_function")
-        else tf.function(function, input_signature=input_signature(name))
+        else tf.function(function, input_signature=input_signature(name), autograph=False)
         for name, function in functions.items()
     }
     module = tf.Module()

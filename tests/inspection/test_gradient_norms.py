@@ -141,7 +141,7 @@ def learnt_reach(kind, steps, seed=1):
     optimizer = keras.optimizers.Adam(0.005, clipnorm=1.0)
     random = np.random.default_rng(0)
 
-    @tf.function
+    @tf.function(autograph=False)
     def learn(source, target_in, target_out):
         with tf.GradientTape() as tape:
             logits = translator.training([source, target_in], training=True)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from command_line import fails, run_command
-from exported_model import N_BEST, exported_model
+from exported_model import N_BEST, exported_model, hashed_files
 from loaded import loaded
 
+import seq2seq
 from seq2seq.run_folder import RunFolder
 from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, decode_expected
 from seq2seq.serving.saved_model.version_directory import versions
@@ -59,6 +60,18 @@ def parameter_bytes(translator):
 
 def stored_bytes(version):
     return sum(each.stat().st_size for each in (version / "variables").glob("variables.data*"))
+
+
+def test_a_run_folder_is_opened_once(exported, tmp_path, monkeypatch):
+    with hashed_files() as once:
+        RunFolder.open(exported.run)
+    monkeypatch.setattr(exporting, "save_signatures", Mock(side_effect=KeyboardInterrupt))
+    with hashed_files() as hashed, pytest.raises(KeyboardInterrupt):
+        exporting.export(exporting.ExportJob(exported.run, tmp_path / "model"))
+    assert hashed == once != []
+    with hashed_files() as hashed:  # control
+        seq2seq.load(RunFolder.open(exported.run).path)
+    assert hashed == sorted(once * 2)
 
 
 def test_each_weight_is_stored_once(exported, translator):

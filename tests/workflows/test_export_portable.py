@@ -3,11 +3,13 @@ import json
 import shutil
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import sentencepiece
 from command_line import fails, run_command
+from exported_model import hashed_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loaded import loaded
@@ -217,6 +219,16 @@ def test_a_litert_model_with_an_altered_weight_is_refused(trained_run, tmp_path,
     line = fails("export", trained_run, tmp_path / "model", "--format", "litert")
     assert line.startswith("error: the converted model translates otherwise than the run: of '")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_folder_is_opened_once(trained_run, tmp_path, monkeypatch):
+    need("litert")
+    with hashed_files() as once:
+        RunFolder.open(trained_run)
+    monkeypatch.setattr(exporting, "find_examples", Mock(side_effect=KeyboardInterrupt))
+    with hashed_files() as hashed, pytest.raises(KeyboardInterrupt):
+        export_portable(PortableJob(trained_run, tmp_path / "model", "litert"))
+    assert hashed == once != []
 
 
 def test_what_cannot_be_converted_is_one_line(trained_run, tmp_path, monkeypatch):
