@@ -7,6 +7,7 @@ manifest points to them, then the old ones go. A kill at any moment leaves a fol
 import csv
 import hashlib
 import json
+import math
 import os
 import platform
 import re
@@ -32,13 +33,22 @@ from seq2seq.files import (
     rename_durably,
     write_atomically,
 )
+from seq2seq.manifest import (
+    CONFIG,
+    FORMAT,
+    MANIFEST,
+    RESTORE,
+    SUBWORDS,
+    check_files,
+    read_manifest,
+)
 
-FORMAT = 2  # of the manifest and the weights; 1 was version 0.1's, see `weight_files`
-CONFIG, SUBWORDS, MANIFEST = "config.yaml", "subwords.model", "manifest.json"
 SHORTLIST = "shortlist.npz"
 SCORES, HISTORY = "scores.json", "history.csv"
 TRAINED_ON = ("train_source", "train_target", "validation_source", "validation_target")
 OURS = re.compile(r"(best|last|state)-\d+.*|\.tmp-.*")  # in weights/; others' files stay
+ALWAYS_RECORDED = ("step", "best", "validation_perplexity")  # columns of the history
+METRICS = ("bleu", "chrf", "ter")
 WEIGHTS, TENSORBOARD = "weights", "tensorboard"
 PACKAGES = ("seq2seq", "tensorflow", "tensorflow-text", "keras", "sentencepiece", "sacrebleu")
 
@@ -123,48 +133,46 @@ class RunFolder:
         Raises:
             RunError: no run, a newer format, or a file that is missing or was altered.
         """
-        if not (path / MANIFEST).is_file():
-            raise RunError(
-                f"{path} is not a run folder (it has no {MANIFEST}); `seq2seq train` makes one"
-            )
-        try:
-            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-            found = int(manifest["format"])
-            files, weights = dict(manifest["files"]), dict(manifest["weights"])
-            known = {name: str(digests).split() for name, digests in files.items()}
-            manifest["vocabulary_size"], manifest["versions"], manifest["trained_on"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise RunError(
-                f"{path / MANIFEST} is damaged; restore it from a copy of the run"
-            ) from None
-        if found > FORMAT:
-            raise RunError(
-                f"{path} has run format {found}, this version reads up to {FORMAT}; update seq2seq"
-            )
-        for name in {*files, *weights.values()}:
-            if not (path / name).is_file():
-                raise RunError(f"{path / name} is missing; restore it from a copy of the run")
-            if file_sha256(path / name) not in known.get(name, []):
-                raise RunError(
-                    f"{path / name} is not the file this run wrote (its SHA-256 differs from "
-                    f"{MANIFEST}); restore it from a copy of the run"
-                )
+        manifest = read_manifest(path)
+        check_files(path, manifest)
         return cls(path, manifest)
 
     def config(self) -> RunConfig:
-        """The settings of the run."""
-        text = (self.path / CONFIG).read_text(encoding="utf-8")
-        return check_settings(parse_yaml(text, str(self.path / CONFIG)), str(self.path / CONFIG))
+        """The settings of the run.
+
+        Raises:
+            ConfigError: they are none that this version knows.
+        """
+        path = self.path / CONFIG
+        text = path.read_bytes().decode("utf-8", errors="replace")
+        return check_settings(parse_yaml(text, str(path)), str(path))
 
     def subwords(self) -> Subwords:
-        """The run's vocabulary."""
-        return Subwords.load(self.path / SUBWORDS)
+        """The run's vocabulary.
+
+        Raises:
+            RunError: it is none, or not the one that the manifest describes.
+        """
+        path = self.path / SUBWORDS
+        try:
+            subwords = Subwords.load(path)
+        except RuntimeError as error:  # of SentencePiece
+            raise RunError(f"{path} is no SentencePiece model; {RESTORE}") from error
+        if subwords.size != self.manifest["vocabulary_size"]:
+            raise RunError(
+                f"{path} has {subwords.size} subwords, and {MANIFEST} says "
+                f"{self.manifest['vocabulary_size']}; {RESTORE}"
+            )
+        return subwords
 
     def shortlist(self) -> Shortlist | None:
         """The run's vocabulary shortlist, if it has one."""
         if SHORTLIST not in self.manifest["files"]:
             return None
-        return Shortlist.from_bytes((self.path / SHORTLIST).read_bytes())
+        try:
+            return Shortlist.from_bytes((self.path / SHORTLIST).read_bytes())
+        except ValueError as error:
+            raise RunError(f"{self.path / SHORTLIST}: {error}; {RESTORE}") from error
 
     def save_shortlist(self, shortlist: Shortlist) -> None:
         """Adds the vocabulary shortlist."""
@@ -270,22 +278,41 @@ class RunFolder:
             stream.write(text.encode())
 
     def history(self) -> list[dict[str, str]]:
-        """Rows of history.csv, by column; none before the first validation."""
+        """Rows of history.csv, by column, all of them numbers; none before the first validation.
+
+        Raises:
+            RunError: the file is damaged.
+        """
         path = self.path / HISTORY
         if not path.is_file():
             return []
-        with open(path, newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream))
+        try:
+            with open(path, newline="", encoding="utf-8") as stream:
+                rows = list(csv.DictReader(stream))
+            for row in rows:
+                numbers = [row[name] for name in ALWAYS_RECORDED] + list(filter(None, row.values()))
+                if not all(math.isfinite(float(number)) for number in numbers):
+                    raise ValueError(row)
+        except (ValueError, TypeError, KeyError, csv.Error):
+            raise RunError(f"{path} is damaged; {RESTORE}, or delete it") from None
+        return rows
 
     def scores(self) -> dict[str, Any]:
-        """Contents of scores.json, empty before the first evaluation."""
+        """Contents of scores.json, empty before the first evaluation.
+
+        Raises:
+            RunError: the file is damaged.
+        """
         path = self.path / SCORES
+        if not path.is_file():
+            return {}
         try:
-            return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        except ValueError:
-            raise RunError(
-                f"{path} is damaged; delete it, `seq2seq train` writes it anew"
-            ) from None
+            scores = json.loads(path.read_bytes())
+            if all(name == "of" or _are_scores(each) for name, each in scores.items()):
+                return scores
+        except (ValueError, AttributeError, RecursionError):
+            pass
+        raise RunError(f"{path} is damaged; delete it, `seq2seq train` writes it anew")
 
     def _write(self, name: str, content: bytes) -> None:
         with write_atomically(self.path / name) as stream:
@@ -297,15 +324,14 @@ class RunFolder:
             stream.write(json.dumps(self.manifest, indent=2).encode() + b"\n")
 
 
+def _are_scores(scores: Any) -> bool:
+    return isinstance(scores, dict) and all(
+        type(scores.get(name)) in (int, float) and isinstance(scores.get(f"{name}_signature"), str)
+        for name in METRICS
+    )
+
+
 def _trained_on(config: RunConfig, hashes: Mapping[str, str]) -> dict[str, str]:
     return {
         name: hashes.get(name) or file_sha256(getattr(config.data, name)) for name in TRAINED_ON
     }
-
-
-def manifest_text(path: Path) -> str:
-    """The manifest as it is now, "" if there is none; tells whether a run was saved in between."""
-    try:
-        return (path / MANIFEST).read_text(encoding="utf-8")
-    except OSError:
-        return ""

@@ -1,4 +1,6 @@
 import functools
+import hashlib
+import io
 import json
 import operator
 import os
@@ -8,14 +10,17 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from command_line import fails
 from conftest import miniature_settings
 
 from seq2seq.data.subwords import Subwords
-from seq2seq.errors import RunError
+from seq2seq.errors import RunError, Seq2SeqError
 from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.run_lifecycle import open_to_go_on
 from seq2seq.training.training_state import TrainingState, load_state, save_state
+from seq2seq.translation.loading import load_translator
+from seq2seq.workflows.evaluate import score_run
 
 
 @pytest.fixture
@@ -172,7 +177,7 @@ def test_going_on_with_a_run_removes_what_killed_processes_left(run):
     kept = set((run / "weights").iterdir())
     for name in ("last-0000099-1234abcd.weights.h5", ".tmp-best.weights.h5"):
         (run / "weights" / name).touch()
-    open_to_go_on(RunFolder.open(run).config(), run)
+    open_to_go_on(RunFolder.open(run).config(), run, None)
     assert [path.name for path in run.glob(".*")] == [".notes.txt.12345.tmp"]
     assert set((run / "weights").iterdir()) == kept
 
@@ -215,3 +220,171 @@ def test_weights_written_to_memory_first_are_those_of_a_file(tmp_path):
     model.load_weights(tmp_path / "some.weights.h5")
     for weight, loaded in zip(weights, model.get_weights(), strict=True):
         assert (weight == loaded).all()
+
+
+def forge(run, name, content):
+    """Another file of the run, with its right hash in the manifest."""
+    manifest = json.loads((run / "manifest.json").read_text())
+    path = Path(name) if "." in name else Path(manifest["weights"][name])
+    (run / path).write_bytes(content)
+    manifest["files"][str(path)] = hashlib.sha256(content).hexdigest()
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    return path.name
+
+
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"weights": 5},
+        {"weights": [1]},
+        {"weights": None},
+        {"weights": {"best": "../../../../../etc/passwd"}},
+        {"weights": {"best": "/etc/passwd"}},
+        {"weights": {"best": "weights/../../passwd"}},
+        {"weights": {"newest": "weights/best.h5"}},
+        {"files": {"../outside": "0"}},
+        {"files": {}},
+        {"format": float("inf")},
+        {"format": "1"},
+        {"format": True},
+        {"versions": 5},
+        {"vocabulary_size": "900"},
+        {"trained_on": []},
+        {"trained_on": {"another": "0"}},
+    ],
+    ids=str,
+)
+def test_a_forged_manifest_is_refused_and_leads_nowhere(run, fields):
+    change_manifest(run, **fields)
+    with pytest.raises(RunError, match="manifest.json is damaged; restore it"):
+        RunFolder.open(run)
+
+
+@pytest.mark.parametrize("content", [DEEP, b"5", b"null", b"\xff", b"[]", b""], ids=repr)
+def test_any_other_manifest_is_refused(run, content):
+    (run / "manifest.json").write_bytes(content)
+    with pytest.raises(RunError, match="manifest.json is damaged; restore it"):
+        RunFolder.open(run)
+
+
+OTHER_MODEL = keras.Sequential([keras.layers.Dense(3)])
+OTHER_MODEL.build((None, 2))
+
+
+def weights_of_another_network():
+    stream = io.BytesIO()
+    write_weights(OTHER_MODEL, stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.yaml", b"a: [", "config.yaml is not valid YAML"),
+        ("config.yaml", b"\xff: 1", "config.yaml: "),
+        ("config.yaml", b"", "config.yaml: "),
+        ("subwords.model", b"garbage", "subwords.model is no SentencePiece model"),
+        ("best", b"garbage", "holds no weights of this run's network .*; restore it"),
+        (
+            "best",
+            weights_of_another_network(),
+            "holds no weights of this run's network .*; restore",
+        ),
+        ("shortlist.npz", b"garbage", "shortlist.npz: not a vocabulary shortlist.*; restore it"),
+    ],
+)
+def test_a_forged_file_is_refused_by_name(run, name, content, message):
+    name = forge(run, name, content)
+    with pytest.raises(Seq2SeqError, match=message) as caught:
+        load_translator(run, {"shortlist": True})
+    assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_vocabulary_of_another_size_is_refused(run):
+    change_manifest(run, vocabulary_size=5)
+    with pytest.raises(RunError, match="subwords.model has 900 subwords, and manifest.json says 5"):
+        RunFolder.open(run).subwords()
+
+
+def packed(**arrays):
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"garbage",
+        packed(),
+        packed(progress=np.zeros(3)),
+        packed(progress=np.frombuffer(b'{"step":[]}', "u1")),
+    ],
+)
+def test_a_forged_state_is_refused_by_name(run, content):
+    name = forge(run, "state", content)
+    with pytest.raises(RunError, match=f"{name} holds no state of a training .*; restore it"):
+        load_state(RunFolder.open(run).weights("state"))
+
+
+def test_weights_that_are_no_numbers_are_refused_by_name(run):
+    translator = load_translator(run)
+    layer = translator.network.training.weights[-1]
+    value = np.array(layer)
+    for wrong in (np.nan, np.inf):
+        value.flat[-1] = wrong
+        layer.assign(value)
+        stream = io.BytesIO()
+        write_weights(translator.network.training, stream)
+        name = forge(run, "best", stream.getvalue())
+        with pytest.raises(RunError, match=f"{name}: {layer.path} holds values that are infinite"):
+            load_translator(run)
+    value.flat[-1] = 1e30  # the control: large is no mistake
+    layer.assign(value)
+    stream = io.BytesIO()
+    write_weights(translator.network.training, stream)
+    forge(run, "best", stream.getvalue())
+    load_translator(run)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"step,best\n1,1\n",
+        b"step,best,validation_perplexity\n1,1,many\n",
+        b"step,best,validation_perplexity\n1,1,nan\n",
+        b"step,best,validation_perplexity\n1,1\n",
+        b"step,best,validation_perplexity\n1,1,2,3\n",
+        b"step,best,validation_perplexity\n1,1,\xff\n",
+        b"step,best,validation_perplexity\n1,1,\0\n",
+    ],
+)
+def test_a_damaged_history_is_refused_by_name(run, content):
+    assert RunFolder.open(run).history()[0]["step"].isdigit()  # the control
+    (run / "history.csv").write_bytes(content)
+    with pytest.raises(RunError, match="history.csv is damaged; restore it from a copy of the run"):
+        RunFolder.open(run).history()
+
+
+def test_commands_name_a_damaged_history(run):
+    (run / "history.csv").write_bytes(b"\xff")
+    for command in (["show", run, "--training", "-o", run / "out"], ["info", run]):
+        assert "history.csv is damaged; restore it from a copy of the run" in fails(*command)
+    assert not (run / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"[]", b"5", b'"text"', b"null", DEEP, b"\xff", b'{"test": {}}', b'{"test": 5}']
+    + [b'{"test": {"bleu": "x", "bleu_signature": "s"}}'],
+    ids=lambda content: repr(content[:20]),
+)
+def test_damaged_scores_are_refused_by_name(run, content):
+    (run / "scores.json").write_bytes(content)
+    folder = RunFolder.open(run)
+    for read in (folder.scores, lambda: score_run(folder)):
+        with pytest.raises(RunError, match="scores.json is damaged; delete it"):
+            read()

@@ -20,7 +20,12 @@ LINE_BREAKS = tuple(4 + byte for byte in b"\0\n\r")  # byte pieces follow the sp
 WORD_START = (
     "\u2581"  # SentencePiece's visible space; comes back as bytes where a whole word was unknown
 )
-LONGEST_TRAINING_LINE = 1_000_000  # bytes; SentencePiece leaves longer lines out of its training
+# Characters; longer lines are cut at spaces, which subwords never cross, since SentencePiece's time
+# grows with the square of a line.
+LONGEST_TRAINING_LINE = 500
+TRAINING_PIECE = re.compile(
+    rf"\S(?:.{{0,{LONGEST_TRAINING_LINE - 2}}}\S)?(?!\S)|\S{{{LONGEST_TRAINING_LINE}}}", re.DOTALL
+)
 MOST_TRAINING_LINES = 2_000_000  # sampled from a larger corpus, which bounds memory
 
 
@@ -114,7 +119,7 @@ def train_subwords(lines: Iterable[str], config: SubwordConfig) -> Subwords:
             eos_id=EOS,
             input_sentence_size=MOST_TRAINING_LINES,
             shuffle_input_sentence=True,
-            max_sentence_length=LONGEST_TRAINING_LINE,
+            max_sentence_length=4 * LONGEST_TRAINING_LINE,  # bytes
             minloglevel=2,
         )
     except RuntimeError as error:
@@ -125,13 +130,20 @@ def train_subwords(lines: Iterable[str], config: SubwordConfig) -> Subwords:
 
 
 def _with_text(lines: Iterable[str]) -> Iterator[str]:
-    """Lines that hold something; SentencePiece's trainer reads a NUL as the end of the line."""
+    """Lines that hold something, in pieces that are short enough to train on.
+
+    SentencePiece's trainer reads a NUL as the end of the line.
+    """
     empty = True
     for line in lines:
         line = line.replace("\0", " ").strip()
-        if line:
-            empty = False
+        if not line:
+            continue
+        empty = False
+        if len(line) <= LONGEST_TRAINING_LINE:
             yield line
+        else:
+            yield from (piece[0] for piece in TRAINING_PIECE.finditer(line))
     if empty:
         raise DataError("the training files hold no text; give files with a sentence a line")
 

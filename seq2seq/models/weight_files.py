@@ -10,8 +10,11 @@ from typing import BinaryIO
 import h5py
 import keras
 
+from seq2seq.errors import RunError
+
 # Version 0.1 had a layer of its own for the plain LSTM, which held its weights itself.
 FORMER_LSTM = re.compile(r"(.*/)lstm((?:_\d+)?)/vars")
+LONGEST_REASON = 200  # characters of what a library says
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
@@ -20,7 +23,27 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Args:
         model: built, of the settings that the weights were saved with.
         path: a file ending in .weights.h5; it stays as it is.
+
+    Raises:
+        RunError: the file is none of such a model, or holds a weight that is no number.
     """
+    try:
+        _load(model, path)
+    except Exception as error:  # h5py and Keras have a dozen kinds
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise RunError(
+            f"{path} holds no weights of this run's network ({reason}); "
+            "restore it from a copy of the run"
+        ) from error
+    for weight in model.weights:
+        if not bool(keras.ops.all(keras.ops.isfinite(weight))):
+            raise RunError(
+                f"{path}: {weight.path} holds values that are infinite or no numbers; restore it "
+                "from a copy of the run, or train again"
+            )
+
+
+def _load(model: keras.Model, path: Path) -> None:
     groups: list[str] = []
     with h5py.File(path) as stored:
         stored.visit(groups.append)

@@ -13,6 +13,7 @@ from seq2seq.config.sections import RunConfig
 from seq2seq.data.pretrained_embeddings import read_vectors
 from seq2seq.errors import RunError
 from seq2seq.files import file_errors_of_libraries
+from seq2seq.manifest import RESTORE
 from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import HISTORY, TENSORBOARD, RunFolder
 from seq2seq.training.encoded_corpus import EncodedCorpus, report_left_out
@@ -109,7 +110,13 @@ class Training:
         saved, last = self._folder.weights("state"), self._folder.weights("last")
         if saved and last:
             self._optimization.load_weights(last)
-            self._optimization.restore(load_state(saved)[1])
+            arrays = load_state(saved)[1]
+            try:
+                self._optimization.restore(arrays)
+            except (KeyError, ValueError, TypeError) as error:
+                raise RunError(
+                    f"{saved} holds no state of this run's network ({error}); {RESTORE}"
+                ) from error
             logger.info("resuming %s at step %d", self._folder.path, state.step)
         return state
 

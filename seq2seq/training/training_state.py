@@ -4,13 +4,20 @@ import csv
 import io
 import json
 import math
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from seq2seq.config.sections import TrainingConfig
+from seq2seq.errors import RunError
+from seq2seq.manifest import RESTORE
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.validation import Validated
 
@@ -68,10 +75,14 @@ def save_state(stream: BinaryIO, state: TrainingState, arrays: dict[str, np.ndar
 
 
 def load_state(path: Path) -> tuple[TrainingState, dict[str, np.ndarray]]:
-    """Reads what `save_state` wrote."""
-    with np.load(path) as stored:
+    """Reads what `save_state` wrote.
+
+    Raises:
+        RunError: the file holds something else.
+    """
+    with _stored(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    return _from_json(arrays.pop("progress")), arrays
+        return _from_json(arrays.pop("progress")), arrays
 
 
 def saved_state(folder: RunFolder, training: TrainingConfig) -> TrainingState:
@@ -79,15 +90,29 @@ def saved_state(folder: RunFolder, training: TrainingConfig) -> TrainingState:
     path = folder.weights("state")
     if not path or not folder.weights("last"):
         return TrainingState()
-    with np.load(path) as stored:
+    with _stored(path) as stored:
         state = _from_json(stored["progress"])
     if (training.patience or math.inf) > state.worse:
         state.stopped = False
     return state
 
 
+LONGEST_REASON = 200  # characters of what a library says
+_STATE = TypeAdapter(TrainingState)
+
+
+@contextmanager
+def _stored(path: Path) -> Iterator[Any]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            yield stored
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise RunError(f"{path} holds no state of a training ({reason}); {RESTORE}") from error
+
+
 def _from_json(text: np.ndarray) -> TrainingState:
-    return TrainingState(**json.loads(text.tobytes()))
+    return _STATE.validate_json(text.tobytes())
 
 
 class Reporter(Protocol):

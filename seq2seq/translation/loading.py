@@ -10,9 +10,10 @@ from seq2seq.config.sections import RunConfig
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RunError
+from seq2seq.manifest import manifest_text
 from seq2seq.models.translator import Translator
 from seq2seq.models.weight_files import load_weights
-from seq2seq.run_folder import RunFolder, manifest_text
+from seq2seq.run_folder import RunFolder
 from seq2seq.translation.search import network
 from seq2seq.translation.text_translator import Parts, TextTranslator
 

@@ -19,7 +19,8 @@ from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import SpecialIds
 from seq2seq.errors import ExportError
 from seq2seq.files import file_errors_of_libraries, file_sha256
-from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS
+from seq2seq.manifest import MANIFEST, SUBWORDS
+from seq2seq.run_folder import PACKAGES
 from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, Expected, encode_expected
 from seq2seq.serving.saved_model.signatures import save_signatures
 from seq2seq.serving.saved_model.version_directory import TEMPORARY, new_version, write_samples

@@ -18,9 +18,10 @@ import tensorflow as tf
 from seq2seq.config.sections import DecodingConfig, RunConfig
 from seq2seq.data.subwords import EOS, PAD, SpecialIds
 from seq2seq.files import file_errors_of_libraries, file_sha256
+from seq2seq.manifest import MANIFEST, SUBWORDS
 from seq2seq.models.recurrent.plain_recurrence import with_plain_loops
 from seq2seq.models.translator import Translator
-from seq2seq.run_folder import MANIFEST, PACKAGES, SUBWORDS
+from seq2seq.run_folder import PACKAGES
 from seq2seq.serving.portable.directory import new_directory
 from seq2seq.serving.portable.formats import FORMATS, PortableFormat
 from seq2seq.serving.portable.parity import (

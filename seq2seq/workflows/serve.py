@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from seq2seq.config.serving import DEFAULT_NAME, ServerConfig
 from seq2seq.errors import ServerError
-from seq2seq.run_folder import MANIFEST
+from seq2seq.manifest import MANIFEST
 from seq2seq.serving.server.version_folders import VersionFolders
 
 if TYPE_CHECKING:

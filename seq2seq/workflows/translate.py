@@ -13,7 +13,7 @@ from seq2seq.data.read_ahead import arriving_windows, own_reader, windows
 from seq2seq.data.resumable_output import PartialOutput
 from seq2seq.errors import DataError
 from seq2seq.files import file_sha256
-from seq2seq.run_folder import MANIFEST
+from seq2seq.manifest import MANIFEST
 from seq2seq.translation.line_translator import LineTranslator, report
 from seq2seq.translation.loading import load_translator
 from seq2seq.translation.text_translator import WINDOW, TextTranslator

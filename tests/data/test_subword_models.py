@@ -2,6 +2,7 @@
 
 import random
 import re
+import time
 import unicodedata
 
 import pytest
@@ -15,11 +16,13 @@ from seq2seq.data.subwords import (
     BOS,
     EOS,
     LINE_BREAKS,
+    LONGEST_TRAINING_LINE,
     PAD,
     UNKNOWN,
     WORD_START,
     SpecialIds,
     Subwords,
+    _with_text,
     train_subwords,
 )
 from seq2seq.errors import ConfigError, DataError
@@ -194,3 +197,25 @@ def test_a_nul_in_the_text_hides_nothing_that_follows():
     config = SubwordConfig(vocabulary_size=360)
     learnt = train_subwords([f"x\0{line}" for line in sentences()], config)
     assert len(learnt.encode(sentences()[0])) < len(sentences()[0]) / 2
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=9) | st.integers(400, 1200).map("x".__mul__), max_size=60))
+def test_long_lines_are_trained_on_in_pieces_that_lose_nothing_but_space(words):
+    line = " ".join(words)
+    pieces = list(_with_text(["text", line]))[1:]
+    assert all(len(piece) <= LONGEST_TRAINING_LINE for piece in pieces)
+    assert "".join("".join(pieces).split()) == "".join(line.replace("\0", " ").split())
+    if len(line.strip()) <= LONGEST_TRAINING_LINE:
+        assert len(pieces) <= 1
+    elif max(map(len, line.replace("\0", " ").split())) <= LONGEST_TRAINING_LINE:
+        assert " ".join(pieces).split() == line.replace("\0", " ").split()  # no word is cut
+
+
+def test_training_time_does_not_grow_with_the_square_of_a_line():
+    long = " ".join([*sentences(), *["zoowal"] * 300] * 40)  # 12,000 sentences in one line
+    started = time.process_time()
+    found = train_subwords([*sentences(), long], SubwordConfig(vocabulary_size=360))
+    assert time.process_time() - started < 20  # minutes, if the line is not cut
+    without = train_subwords(sentences(), SubwordConfig(vocabulary_size=360))
+    assert len(found.encode("zoowal")) < len(without.encode("zoowal"))  # it is not left out

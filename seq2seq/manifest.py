@@ -1,0 +1,84 @@
+"""The manifest of a run folder: its format, and the hashes of its files."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, PositiveInt, StringConstraints, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from seq2seq.errors import RunError
+from seq2seq.files import file_sha256
+
+CONFIG, SUBWORDS, MANIFEST = "config.yaml", "subwords.model", "manifest.json"
+FORMAT = 2  # of the manifest and the weights; 1 was version 0.1's, see `weight_files`
+RESTORE = "restore it from a copy of the run"
+
+Name = Annotated[str, StringConstraints(pattern=r"^(weights/)?[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
+
+
+@dataclass(config=ConfigDict(strict=True))
+class _Manifest:
+    """What a manifest has to hold; names of files lead nowhere but into the run folder."""
+
+    format: PositiveInt
+    versions: dict[str, str]
+    vocabulary_size: PositiveInt
+    trained_on: dict[
+        Literal["train_source", "train_target", "validation_source", "validation_target"], str
+    ]
+    weights: dict[Literal["best", "last", "state"], Name]
+    files: dict[Name, str]
+
+
+_MANIFEST = TypeAdapter(_Manifest)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of the run at `path`.
+
+    Raises:
+        RunError: no run, a newer format, or a damaged manifest.
+    """
+    if not (path / MANIFEST).is_file():
+        raise RunError(
+            f"{path} is not a run folder (it has no {MANIFEST}); `seq2seq train` makes one"
+        )
+    try:
+        text = (path / MANIFEST).read_bytes()
+        manifest = json.loads(text)
+        found = manifest["format"]
+        if type(found) is int and found > FORMAT:
+            raise RunError(
+                f"{path} has run format {found}, this version reads up to {FORMAT}; update seq2seq"
+            )
+        _MANIFEST.validate_json(text)
+        manifest["files"][CONFIG], manifest["files"][SUBWORDS]
+        return manifest
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise RunError(f"{path / MANIFEST} is damaged; {RESTORE}") from None
+
+
+def check_files(path: Path, manifest: dict[str, Any]) -> None:
+    """Compares every file of a run with its hash in the manifest.
+
+    Raises:
+        RunError: a file that is missing or was altered.
+    """
+    files = manifest["files"]
+    for name in {*files, *manifest["weights"].values()}:
+        if not (path / name).is_file():
+            raise RunError(f"{path / name} is missing; {RESTORE}")
+        if file_sha256(path / name) not in files.get(name, "").split():
+            raise RunError(
+                f"{path / name} is not the file this run wrote (its SHA-256 differs from "
+                f"{MANIFEST}); {RESTORE}"
+            )
+
+
+def manifest_text(path: Path) -> str:
+    """The manifest as it is now, "" if there is none; tells whether a run was saved in between."""
+    try:
+        return (path / MANIFEST).read_text(encoding="utf-8")
+    except OSError:
+        return ""
