@@ -89,6 +89,14 @@ def test_stopped_anywhere_and_resumed_gives_the_same_file(tmp_path_factory, wind
     assert len(files(folder)) == 2
 
 
+@pytest.mark.parametrize("name", ["n" * 255, "ü" * 125 + ".txt", "n" * 252 + ".gz"])
+def test_names_as_long_as_the_file_system_takes_can_be_resumed(tmp_path, name):
+    stop_at(tmp_path / name, 2)
+    assert write(tmp_path / name, WINDOWS, resume=True) == 2
+    assert content(tmp_path / name) == WHOLE
+    assert os.listdir(tmp_path) == [name]
+
+
 CHILD = """
 import os, signal, sys
 from pathlib import Path
