@@ -39,7 +39,7 @@ def hashed_files():
         return file_sha256(path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seq2seq.run_folder.file_sha256", hear)
+        patch.setattr("seq2seq.manifest.file_sha256", hear)
         yield names
     names.sort()
 
