@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from seq2seq.errors import Seq2SeqError
+
 LONGEST_NAME = 255  # bytes in the name of a file, on nearly every file system
 # Errors of the disk and of paths; libraries in C and C++ report them in messages that end so.
 FILE_ERRORS = {
@@ -106,6 +108,8 @@ def file_errors_of_libraries(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         error.filename = error.filename or str(path)
+        raise
+    except Seq2SeqError:  # says more already
         raise
     except Exception as error:
         message = str(error)

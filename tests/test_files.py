@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seq2seq.errors import DataError
 from seq2seq.files import (
     LONGEST_NAME,
     file_errors_of_libraries,
@@ -166,6 +167,9 @@ def test_file_errors_of_libraries_are_os_errors_that_name_the_file(number):
         with file_errors_of_libraries(Path("runs/mine")):
             raise LibraryError(message)
     assert caught.value.errno == number
+    with pytest.raises(DataError, match="a.txt cannot be read"):  # it says more already
+        with file_errors_of_libraries(Path("runs/mine")):
+            raise DataError(f"a.txt cannot be read: {os.strerror(number)}")
     with pytest.raises(LibraryError, match="shapes differ"):
         with file_errors_of_libraries(Path("runs/mine")):
             raise LibraryError("shapes differ")

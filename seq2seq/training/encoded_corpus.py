@@ -17,6 +17,7 @@ from seq2seq.data.lines import read_pairs
 from seq2seq.data.shortlist import Shortlist, learn_shortlist
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import DataError
+from seq2seq.files import file_errors_of_libraries
 
 logger = logging.getLogger(__name__)
 
@@ -73,12 +74,17 @@ def encode_corpus(
 
     Raises:
         DataError: the sides have different numbers of lines, or no pair is usable.
+        OSError: the folder has no room.
     """
     encoder, counts = GraphSubwords(subwords), _Counter(data.longest)
     digests = hashlib.sha256(), hashlib.sha256()
     hear = digests[0].update, digests[1].update
     pairs = read_pairs(data.train_source, data.train_target, hear)
-    with tempfile.TemporaryFile(dir=scratch) as first, tempfile.TemporaryFile(dir=scratch) as other:
+    with (
+        file_errors_of_libraries(scratch or Path(tempfile.gettempdir())),
+        tempfile.TemporaryFile(dir=scratch) as first,
+        tempfile.TemporaryFile(dir=scratch) as other,
+    ):
         sides = _RowWriter(first, subwords.size), _RowWriter(other, subwords.size)
         while chunk := list(itertools.islice(pairs, CHUNK)):
             encoded = [encoder.encode_rows(texts) for texts in zip(*chunk, strict=True)]
