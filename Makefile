@@ -20,7 +20,7 @@ demo: .venv/installed
 	@echo "Try next:           echo 'Today she reads the book.' | $(BIN)/seq2seq translate $(RUN)"
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -p no:nbmake
 
 # The tutorials, each in a new kernel: two rows of them side by side, with a thread each. In a row, later
 # ones use what earlier ones trained. Warnings of Jupyter's own are none of ours.

@@ -111,15 +111,29 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def make(folder: Path) -> None:
         from seq2seq.workflows.train import train
 
-        corpus = write_corpus(folder / "corpus", train=None, others=200)
+        corpus = write_corpus(folder / "corpus", train=5000, others=200)
         config = miniature_settings(
             corpus,
             subwords={"vocabulary_size": 900},
-            model={"embedding_size": 64, "units": 128, "attention": "additive", "dropout": 0.1},
+            model={"embedding_size": 64, "units": 128, "attention": "additive", "dropout": 0.0},
             data={"batch_tokens": 640},
             decoding={"beam_width": 4},
-            training={"epochs": 3, "learning_rate": 0.005, "warmup_steps": 100},
+            training={"epochs": 3, "learning_rate": 0.008, "warmup_steps": 50},
         )
         train(config, folder / "run", Silent())
 
     return made_once(tmp_path_factory, "trained", make) / "run"
+
+
+@pytest.fixture
+def stopped_at_once(monkeypatch: pytest.MonkeyPatch) -> type[Exception]:
+    """What every training raises in place of its first step, all before it being done."""
+
+    class Stop(Exception):
+        pass
+
+    def step(*_: Any) -> None:
+        raise Stop
+
+    monkeypatch.setattr("seq2seq.training.train_step.Optimization.step", step)
+    return Stop

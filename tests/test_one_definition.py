@@ -32,6 +32,14 @@ def network(**settings):
     return translator
 
 
+@pytest.fixture
+def eagerly():
+    """Functions run as they are written, with no graph of them: the same code, sooner."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 def computed(translator):
     """Numbers from each way to run the network."""
     source = tf.constant([SOURCE])
@@ -53,7 +61,7 @@ def assert_all_changed(before, after):
 
 
 @pytest.mark.parametrize("kind", CELLS)
-def test_a_change_of_a_cells_equations_reaches_every_way_to_run_it(kind, monkeypatch):
+def test_a_change_of_a_cells_equations_reaches_every_way_to_run_it(kind, monkeypatch, eagerly):
     cell, advance = CELLS[kind], CELLS[kind].advance
     before = computed(network(cell=kind))
 
@@ -66,7 +74,7 @@ def test_a_change_of_a_cells_equations_reaches_every_way_to_run_it(kind, monkeyp
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)
-def test_a_change_of_the_decoders_wiring_reaches_every_way_to_run_it(wiring, monkeypatch):
+def test_a_change_of_the_decoders_wiring_reaches_every_way_to_run_it(wiring, monkeypatch, eagerly):
     through = Decoder.through
 
     def changed(self, *arguments):
@@ -81,5 +89,8 @@ def test_a_change_of_the_decoders_wiring_reaches_every_way_to_run_it(wiring, mon
 def test_without_a_change_all_ways_compute_what_they_did():
     """The control of the comparisons above."""
     before = computed(network())
-    for way, numbers in computed(network()).items():
+    tf.config.run_functions_eagerly(True)  # as the comparisons do
+    after = computed(network())
+    tf.config.run_functions_eagerly(False)
+    for way, numbers in after.items():
         np.testing.assert_allclose(numbers, before[way], atol=1e-6, err_msg=way)

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -127,13 +128,16 @@ def test_info_prints_names_and_values(trained_run, capsys):
     assert "parameters" in capsys.readouterr().out
 
 
-def test_translate_reads_standard_input(trained_run):
-    done = subprocess.run(
-        [sys.executable, "-m", "seq2seq", "translate", trained_run],
-        input=b"The dog sleeps.\n\nMax is tired.\n",
-        capture_output=True,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    first, blank, third, end = done.stdout.split(b"\n")
+def test_translate_reads_standard_input_and_answers_before_it_ends(trained_run):
+    command = [sys.executable, "-m", "seq2seq", "translate", str(trained_run)]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, **pipes, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as child:
+        for _ in range(2):
+            child.stdin.write(b"The dog sleeps.\n")
+            child.stdin.flush()
+            assert child.stdout.readline().endswith(b"\n")  # while standard input is open
+        rest, errors = child.communicate(b"Max is tired.\n\nThe dog sleeps.\n")
+    assert child.returncode == 0, errors.decode()
+    first, blank, third, end = rest.split(b"\n")
     assert first and third and not blank and not end
-    assert done.stderr == b""
+    assert errors == b""

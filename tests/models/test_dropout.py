@@ -22,7 +22,8 @@ def small(**settings):
 
 def differ(model, training):
     """Whether two calls do."""
-    first, second = (model([SOURCE, TARGET_IN], training=training).numpy() for _ in range(2))
+    given = [SOURCE, TARGET_IN[:, :6]]
+    first, second = (model(given, training=training).numpy() for _ in range(2))
     return np.abs(first - second).max() > 1e-4
 
 

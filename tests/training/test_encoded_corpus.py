@@ -130,22 +130,8 @@ def test_a_text_without_a_usable_pair_is_refused_with_its_counts(config, subword
         encode_corpus(replace(config.data, longest=2), subwords)
 
 
-class Stop(Exception):
-    """What ends a training in a test."""
-
-
-@pytest.fixture
-def stopped_at_once(monkeypatch):
-    """Every training ends with its first step."""
-
-    def step(*_):
-        raise Stop
-
-    monkeypatch.setattr("seq2seq.training.train_step.Optimization.step", step)
-
-
-def openings(config, run):
-    """How often the training text is opened before the first step."""
+def openings(config, run, stop):
+    """How often the training text is opened before the first step, which raises `stop`."""
     path, opened, listening = str(config.data.train_source), 0, True
 
     def hear(event, arguments):
@@ -153,7 +139,7 @@ def openings(config, run):
         opened += listening and event == "open" and str(arguments[0]) == path
 
     sys.addaudithook(hear)
-    with pytest.raises(Stop):
+    with pytest.raises(stop):
         fit(config, run, Silent())
     listening = False
     return opened
@@ -163,20 +149,22 @@ def test_before_the_first_step_the_text_is_read_to_learn_subwords_and_to_encode(
     small_corpus, tmp_path, stopped_at_once
 ):
     config = miniature_settings(small_corpus)
-    assert openings(config, tmp_path / "run") == 2
-    assert openings(config, tmp_path / "run") == 1  # a run that goes on has its subwords
+    assert openings(config, tmp_path / "run", stopped_at_once) == 2
+    assert (
+        openings(config, tmp_path / "run", stopped_at_once) == 1
+    )  # a run that goes on has its subwords
     # Control: words that are segmented anew in each epoch need the text in each.
     drawn = miniature_settings(small_corpus, subwords={"vocabulary_size": 700, "sampling": 0.3})
-    assert openings(drawn, tmp_path / "drawn") == 4
+    assert openings(drawn, tmp_path / "drawn", stopped_at_once) == 4
 
 
 def test_a_changed_text_is_named_whatever_is_wrong_with_it(small_corpus, tmp_path, stopped_at_once):
     text = tmp_path / "train.en"
     text.write_bytes((small_corpus / "train.en").read_bytes())
     config = miniature_settings(small_corpus, data={"train_source": str(text)})
-    with pytest.raises(Stop):
+    with pytest.raises(stopped_at_once):
         fit(config, tmp_path / "run", Silent())
-    with pytest.raises(Stop):
+    with pytest.raises(stopped_at_once):
         fit(config, tmp_path / "run", Silent())  # control: unchanged, it goes on
     before = text.read_text()
     text.write_text(before.replace("the", "a"))
@@ -191,6 +179,6 @@ def test_a_changed_text_is_named_whatever_is_wrong_with_it(small_corpus, tmp_pat
 
 def test_pairs_left_out_are_counted(small_corpus, tmp_path, caplog, stopped_at_once):
     config = miniature_settings(small_corpus, data={"longest": 8})
-    with caplog.at_level("WARNING"), pytest.raises(Stop):
+    with caplog.at_level("WARNING"), pytest.raises(stopped_at_once):
         fit(config, tmp_path / "run", Silent())
     assert "above data.longest = 8 subwords" in caplog.text

@@ -28,13 +28,13 @@ def test_vectors_take_the_place_of_fresh_ones_in_weights_and_averages(small_corp
     np.testing.assert_array_equal(new[others], old[others])
 
 
-def test_training_starts_from_a_file_of_vectors_and_says_how_many(small_corpus, tmp_path, caplog):
+def test_training_starts_from_a_file_of_vectors_and_says_how_many(
+    small_corpus, tmp_path, caplog, stopped_at_once
+):
     path = tmp_path / "vectors.txt"
     path.write_text("".join(f"{word} {'1 ' * 15}1\n" for word in ("the", "dog", "nowhere")))
-    config = miniature_settings(
-        small_corpus, model={"source_vectors": str(path)}, training={"epochs": 1}
-    )
-    with caplog.at_level("INFO"):
+    config = miniature_settings(small_corpus, model={"source_vectors": str(path)})
+    with caplog.at_level("INFO"), pytest.raises(stopped_at_once):
         fit(config, tmp_path / "run", Silent())
     size = RunFolder.open(tmp_path / "run").subwords().size
     assert f"vectors for 3 of {size} subwords" in caplog.text  # the, The, dog

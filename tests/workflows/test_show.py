@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import Silent, miniature_settings
+from conftest import miniature_settings
 from loaded import loaded
 from matplotlib.figure import Figure
 
@@ -13,9 +13,11 @@ from seq2seq.errors import DataError, RunError
 from seq2seq.inspection.beam_tree import Fate
 from seq2seq.inspection.sentence import CANDIDATES
 from seq2seq.inspection.sentence_figures import gradient_curves, memory_figure, sentence_figures
+from seq2seq.training.corpus import learn_subwords
+from seq2seq.translation.search import network
+from seq2seq.translation.text_translator import Parts, TextTranslator
 from seq2seq.workflows import show as show_module
 from seq2seq.workflows.show import show, show_training
-from seq2seq.workflows.train import fit
 
 SENTENCE = "Today she reads the book."
 LAYERS = {"encoder_0_forward", "encoder_0_backward", "decoder_0"}
@@ -121,15 +123,15 @@ def test_gradients_are_counted_back_from_where_each_layer_ended(inspection):
     assert not np.isclose(backward[:, 0].mean(), backward[:, -1].mean())  # control
 
 
-def test_a_network_without_attention_or_gates_is_shown_without_them(small_corpus, tmp_path):
+def test_a_network_without_attention_or_gates_is_shown_without_them(small_corpus):
     config = miniature_settings(
         small_corpus,
         model={"attention": "none", "cell": "simple_rnn"},
-        training={"steps": 2},
         decoding={"beam_width": 2},
     )
-    fit(config, tmp_path / "run", Silent())
-    found = seq2seq.inspect(seq2seq.load(tmp_path / "run"), SENTENCE)
+    subwords = learn_subwords(config)
+    untrained = Parts(subwords, [network(config, subwords.size)])
+    found = seq2seq.inspect(TextTranslator(untrained, config.decoding), SENTENCE)
     names = {each.name for each in sentence_figures(found)}
     assert names >= {"source_gradients", "memory_decoder_0", "gradient_flow_decoder"}
     assert not names & {"attention", "gates_encoder", "gates_decoder"}

@@ -1,5 +1,6 @@
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,9 +72,10 @@ def whole_run(small_corpus, tmp_path_factory):
     return run, reporter.losses
 
 
-def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(small_corpus, whole_run, tmp_path):
-    run, losses = whole_run
-    middle = len(losses) * 3 // 4  # in the second epoch, some steps after a save
+@pytest.fixture(scope="module")
+def killed_run(small_corpus, whole_run, tmp_path_factory):
+    """The same training, killed in the second epoch, some steps after a save; to be copied."""
+    run, middle = tmp_path_factory.mktemp("killed") / "run", len(whole_run[1]) * 3 // 4
     script = f"""
         import os, signal, sys
         sys.path[:0] = [{str(TESTS)!r}, {str(TESTS / "helpers")!r}]
@@ -87,35 +89,32 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(small_corpus, whol
                     os.kill(os.getpid(), signal.SIGKILL)
 
         config = miniature_settings(Path({str(small_corpus)!r}), **{NOISY!r})
-        fit(config, Path({str(tmp_path / "run")!r}), Killer())
+        fit(config, Path({str(run)!r}), Killer())
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    return run
+
+
+def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(
+    small_corpus, whole_run, killed_run, tmp_path
+):
+    (run, losses), copy = whole_run, shutil.copytree(killed_run, tmp_path / "run")
     resumed = Silent()
-    fit(miniature_settings(small_corpus, **NOISY), tmp_path / "run", resumed)
+    fit(miniature_settings(small_corpus, **NOISY), copy, resumed)
     assert 0 < len(resumed.losses) < len(losses)
     assert resumed.losses == losses[-len(resumed.losses) :]
-    assert equal(everything(run), everything(tmp_path / "run"))
+    assert equal(everything(run), everything(copy))
 
 
 def test_without_its_saved_state_a_run_would_end_elsewhere(
-    small_corpus, whole_run, tmp_path, monkeypatch
+    small_corpus, whole_run, killed_run, tmp_path, monkeypatch
 ):
     """The control of the test above: the same interruption, but moments and seeds start anew."""
-    run, losses = whole_run
-
-    class Stopper(Silent):
-        def stepped(self, progress, *rest):
-            super().stepped(progress, *rest)
-            if progress.step == len(losses) * 3 // 4:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    config = miniature_settings(small_corpus, **NOISY)
-    with pytest.raises(KeyboardInterrupt):
-        fit(config, tmp_path / "run", Stopper())
+    copy = shutil.copytree(killed_run, tmp_path / "run")
     monkeypatch.setattr("seq2seq.training.train_step.Optimization.restore", lambda *_: None)
-    fit(config, tmp_path / "run", Silent())
-    assert not equal(everything(run), everything(tmp_path / "run"))
+    fit(miniature_settings(small_corpus, **NOISY), copy, Silent())
+    assert not equal(everything(whole_run[0]), everything(copy))
 
 
 def test_ctrl_c_saves_the_step_it_came_in(small_corpus, tmp_path):
@@ -181,14 +180,13 @@ def test_a_setting_that_a_run_cannot_change_is_refused_by_name(
     assert (whole_run[0] / "config.yaml").read_bytes() == before
 
 
-def test_more_epochs_go_on_from_a_finished_run(small_corpus, tmp_path):
-    config = NOISY | {"training": NOISY["training"] | {"epochs": 1}}
-    first, second = Silent(), Silent()
-    fit(miniature_settings(small_corpus, **config), tmp_path / "run", first)
-    longer = NOISY | {"training": NOISY["training"] | {"epochs": 2}}
-    folder = fit(miniature_settings(small_corpus, **longer), tmp_path / "run", second)
-    assert first.losses and second.losses
-    assert folder.config().training.epochs == 2
+def test_more_epochs_go_on_from_a_finished_run(small_corpus, whole_run, tmp_path):
+    (run, losses), further = whole_run, Silent()
+    longer = NOISY | {"training": NOISY["training"] | {"epochs": 3}}
+    copy = shutil.copytree(run, tmp_path / "run")
+    folder = fit(miniature_settings(small_corpus, **longer), copy, further)
+    assert losses and further.losses
+    assert folder.config().training.epochs == 3
 
 
 def test_patience_stops_a_run_that_gets_no_better(small_corpus, tmp_path):

@@ -1,9 +1,6 @@
 import gzip
 import io
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -220,20 +217,6 @@ def test_an_interrupted_file_goes_on_where_it_stopped(trained_run, tmp_path, mon
     other = replace(job, resume=True, settings={"length_penalty": 0.5})
     with pytest.raises(DataError, match="length_penalty"):
         translate(other, io.BytesIO(), io.BytesIO(), Silent())
-
-
-def test_output_flows_before_input_ends(trained_run):
-    command = [sys.executable, "-m", "seq2seq", "translate", str(trained_run)]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-    ) as child:
-        for _ in range(2):
-            child.stdin.write(b"The dog sleeps.\n")
-            child.stdin.flush()
-            assert child.stdout.readline().endswith(b"\n")  # while standard input is open
-        child.stdin.close()
-        assert child.wait() == 0
 
 
 def test_given_translations_are_scored_line_by_line(trained_run, tmp_path):
