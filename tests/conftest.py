@@ -111,7 +111,7 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def make(folder: Path) -> None:
         from seq2seq.workflows.train import train
 
-        corpus = write_corpus(folder / "corpus", train=5000, others=200)
+        corpus = write_corpus(folder / "corpus", train=5000, others=130)
         config = miniature_settings(
             corpus,
             subwords={"vocabulary_size": 900},

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +25,16 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+@pytest.fixture(scope="module")
+def nbformat():
+    """The package, whose import takes a second that tests without it are spared."""
+    import nbformat
+
+    return nbformat
+
+
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
-def notebook(request):
+def notebook(request, nbformat):
     return nbformat.read(request.param, as_version=4)
 
 
@@ -36,7 +43,7 @@ def test_there_are_five_of_them_and_they_are_small():
     assert all(path.stat().st_size < MOST_BYTES for path in NOTEBOOKS)
 
 
-def test_every_cell_was_run_in_order_and_none_failed(notebook):
+def test_every_cell_was_run_in_order_and_none_failed(notebook, nbformat):
     nbformat.validate(notebook)
     cells = code_cells(notebook)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
@@ -64,7 +71,7 @@ def test_each_shows_a_picture_or_a_server_and_asserts_what_it_says(notebook):
 
 
 @pytest.mark.parametrize("path", [*NOTEBOOKS, *PAGES], ids=lambda path: path.name)
-def test_every_relative_link_leads_somewhere(path):
+def test_every_relative_link_leads_somewhere(path, nbformat):
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
         cells = nbformat.reads(text, as_version=4).cells
@@ -75,7 +82,7 @@ def test_every_relative_link_leads_somewhere(path):
 
 
 @pytest.mark.parametrize(("holds", "status"), [("1 + 1 == 2", 0), ("1 + 1 == 3", 1)])
-def test_a_run_fails_when_an_expectation_fails(holds, status, tmp_path):
+def test_a_run_fails_when_an_expectation_fails(holds, status, tmp_path, nbformat):
     cell = nbformat.v4.new_code_cell(f"assert {holds}")
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "one.ipynb")
     command = [sys.executable, "-m", "pytest", "-q", "--nbmake", "-p", "no:cacheprovider"]
