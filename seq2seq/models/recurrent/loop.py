@@ -14,7 +14,7 @@ Shape suffixes: T steps, B sentences.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from keras import ops
 
@@ -22,6 +22,7 @@ from seq2seq.models.products import Tensor, product
 from seq2seq.models.recurrent.backend import (
     Tensors,
     custom_gradient,
+    rows_where,
     scan,
     vector_jacobian_product,
 )
@@ -63,10 +64,9 @@ def recurrent_loop(
         The wanted states after every position, each (T, B, ...); what else the step gave, each (T,
         B, ...); and every state after the last position.
     """
-    mask = _beside(sequences.mask, states[0])
     if not training:
-        return _forward_only(step, replace(sequences, mask=mask), states, weights, returned)
-    loop = _Loop(step, sequences.fixed, mask, weights, tuple(returned))
+        return _forward_only(step, sequences, states, weights, returned)
+    loop = _Loop(step, sequences.fixed, sequences.mask, weights, tuple(returned))
     counts = [len(sequences.inputs), len(states), len(weights.matrices), len(weights.values)]
 
     def run(*flat: Tensor) -> tuple[Tensors, Callable]:
@@ -135,7 +135,7 @@ class _Kept:
 class _Loop:
     step: Step
     fixed: Sequence[Tensor]
-    mask: Tensor  # (T, B, 1, ...) of as many axes as the states have, and one
+    mask: Tensor  # (T, B)
     weights: Weights  # whose names and precision count; values are given
     returned: tuple[int, ...]
 
@@ -184,7 +184,7 @@ class _Loop:
         self, kept: _Kept, d_wanted: Tensors, d_outputs: Tensors, d_others: Tensors
     ) -> Tensors:
         """Gradients of inputs, first states, matrices and values."""
-        real = ops.cast(self.mask, kept.first[0].dtype)
+        real = ops.cast(_beside(self.mask, kept.first[0]), kept.first[0].dtype)
         before = kept.before
         columns = [kept.inputs, list(self.fixed), before, kept.products, d_wanted, d_outputs]
         counts = [len(each) for each in columns]
@@ -194,7 +194,7 @@ class _Loop:
 
         def body(carry: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
             d_states, d_values = _cut(carry, [len(kept.first), len(values)])
-            *parts, (now_real,) = _cut(slices, [*counts, 1])
+            *parts, (mask, now_real) = _cut(slices, [*counts, 2])
             inputs, fixed, states, products, d_wanted, d_outputs = parts
             for number, each in zip(self.returned, d_wanted, strict=True):
                 d_states[number] = d_states[number] + each
@@ -203,8 +203,7 @@ class _Loop:
                 kept, transposed, (inputs, fixed, states, products), [*d_new, *d_outputs]
             )
             d_inputs, d_before, d_products, d_now = found
-            triples = zip(d_before, d_states, d_new, strict=True)
-            d_states = [before + (whole - new) for before, whole, new in triples]
+            d_states = _where(mask, d_before, d_states)
             d_values = [total + now for total, now in zip(d_values, d_now, strict=True)]
             return [*d_states, *d_values], [*d_inputs, *lefts, *d_products]
 
@@ -213,7 +212,7 @@ class _Loop:
         d_last = self.together([ops.zeros_like(kept.first[n]) for n in self.returned], d_others)
         carry = [*d_last, *(ops.zeros_like(each) for each in values)]
         flat = [each for column in columns for each in column]
-        carry, stacked = scan(body, carry, [*flat, real], like, reverse=True)
+        carry, stacked = scan(body, carry, [*flat, self.mask, real], like, reverse=True)
         d_first, d_values = _cut(carry, [len(kept.first), len(values)])
         d_inputs, lefts, d_products = _cut(
             stacked, [len(kept.inputs), len(stacked_lefts), len(kept.products)]
@@ -259,9 +258,9 @@ def _beside(mask_TB: Tensor, state: Tensor) -> Tensor:
     return ops.reshape(mask_TB, (*ops.shape(mask_TB), *[1] * (len(state.shape) - 1)))
 
 
-def _where(real: Tensor, one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensors:
+def _where(mask: Tensor, one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensors:
     """Of each pair of tensors (B, ...) the one at real positions, the other at padding."""
-    return [ops.where(real, yes, no) for yes, no in zip(one, other, strict=True)]
+    return [rows_where(mask, yes, no) for yes, no in zip(one, other, strict=True)]
 
 
 def _number_of(left: Tensor, states: Sequence[Tensor]) -> Tensor | int:

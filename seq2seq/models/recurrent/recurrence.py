@@ -82,8 +82,9 @@ class Recurrence(keras.layers.Layer):
         training: bool | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """See the class."""
-        projected = product(inputs, value_of(self.cell.kernel), self.precision)
-        return self.run(ops.transpose(projected, (1, 0, 2)), mask, states, bool(training))
+        steps_first = ops.transpose(inputs, (1, 0, 2))  # fewer numbers than what comes of them
+        projected = product(steps_first, value_of(self.cell.kernel), self.precision)
+        return self.run(projected, mask, states, bool(training))
 
     def run(
         self,
