@@ -1,0 +1,73 @@
+"""How much of each source word is left in what attention reads.
+
+A network whose encoder blurs its words when training begins learns a language model of the target
+first, and may stay with it. A linear probe sees that before a step is taken (Alain and Bengio 2016,
+https://arxiv.org/abs/1610.01644, probe trained networks so).
+
+Shape suffixes: B sentences, S source positions, M memory units, E embedding units, N positions.
+"""
+
+import numpy as np
+from keras import ops
+
+from seq2seq.models.embeddings import scaled
+from seq2seq.models.translator import Translator
+
+PENALTY = 0.01  # of the ridge, in mean squares of a memory unit over the positions
+
+
+def words_recovered(translator: Translator, source_ids_BS: np.ndarray, training: bool) -> float:
+    """Share of the variance of embedded words that a ridge regression finds in the memory.
+
+    The regression goes from the memory at a position (M,) to the embedded word there (E,), is made
+    of the first four fifths of the sentences, and judged on the others: the coefficient of
+    determination R², 1 if every word is there, 0 or less if none is.
+
+    Args:
+        translator: fresh or trained.
+        source_ids_BS: sentences as the encoder reads them, 0 at padding; some hundred, so that
+            there are many more positions than memory units.
+        training: with training's dropout.
+
+    Raises:
+        ValueError: fewer positions than memory units to make the regression of.
+    """
+    memory_BSM = ops.convert_to_numpy(translator.encoder(source_ids_BS, training=training)[0])
+    embedding = translator.layers.source_embedding
+    words_BSE = ops.convert_to_numpy(scaled(embedding, ops.convert_to_tensor(source_ids_BS)))
+    real_BS, first = source_ids_BS != 0, len(source_ids_BS) * 4 // 5
+    seen, held_out = (
+        (memory_BSM[part][real_BS[part]], words_BSE[part][real_BS[part]])
+        for part in (slice(first), slice(first, None))
+    )
+    if len(seen[0]) <= memory_BSM.shape[-1] or not len(held_out[0]):
+        raise ValueError(
+            f"{len(seen[0])} positions for {memory_BSM.shape[-1]} memory units: give more sentences"
+        )
+    return _r_squared(*_standardized(seen, held_out))
+
+
+def _standardized(
+    seen: tuple[np.ndarray, np.ndarray], held_out: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Both sides in float64, less the means of what was seen, memory in its mean deviation."""
+    (memory, words), (other_memory, other_words) = seen, held_out
+    level, centre = memory.mean(0, "float64"), words.mean(0, "float64")
+    scale = max(float(np.sqrt(np.mean((memory - level) ** 2))), 1e-12)
+    return (
+        (memory - level) / scale,
+        words - centre,
+        (other_memory - level) / scale,
+        other_words - centre,
+    )
+
+
+def _r_squared(
+    memory_NM: np.ndarray, words_NE: np.ndarray, other_memory: np.ndarray, other_words: np.ndarray
+) -> float:
+    """Of a ridge regression made of the first two, judged on the others."""
+    positions, units = memory_NM.shape
+    products = memory_NM.T @ memory_NM + PENALTY * positions * np.eye(units)
+    weights_ME = np.linalg.solve(products, memory_NM.T @ words_NE)
+    missed = np.sum((other_words - other_memory @ weights_ME) ** 2)
+    return float(1 - missed / np.sum(other_words**2))

@@ -1,0 +1,93 @@
+"""What attention reads when training begins: the words, in every network as configs/ has it."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from seq2seq.config.loading import load_run_config
+from seq2seq.inspection.source_probe import words_recovered
+from seq2seq.models.encoder import Encoder, _joined
+from seq2seq.models.translator import build_translator
+from seq2seq.training.train_step import seeded
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+FLOOR = 0.2  # a network below learned nothing of its source in a thousand steps of Multi30k
+NETWORKS = (
+    *("multi30k_7m", "bahdanau2015", "luong2015", "sutskever2014"),
+    *("gnmt2016", "rnmt_plus2018", "hybrid2018"),
+)
+VOCABULARY = 800
+
+
+def sentences(count=300, longest=16):
+    """Ids of words that are as frequent as words are."""
+    random = np.random.default_rng(0)
+    ids = np.zeros((count, longest), np.int32)
+    for row, length in zip(ids, random.integers(5, longest, count), strict=True):
+        row[:length] = np.minimum(random.zipf(1.3, length) + 3, VOCABULARY - 1)
+    return ids
+
+
+def recovered(name, overrides=(), change=None):
+    """What is left of words in a fresh network's memory, under training's dropout."""
+    config = load_run_config(CONFIGS / f"{name}.yaml", list(overrides)).model
+    with seeded(1):
+        network = build_translator(config, VOCABULARY)
+    return words_recovered(network, sentences(), training=True)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_words_are_in_what_attention_reads(name):
+    assert recovered(name) > FLOOR
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("luong2015", ["model.residual_from=0"]),
+        ("gnmt2016", ["model.residual_from=3", "model.directions=full", "model.dropout=0.3"]),
+        ("rnmt_plus2018", ["model.residual_from=3", "model.dropout=0.3"]),
+    ],
+)
+def test_control_deep_stacks_as_published_blur_them(name, overrides):
+    assert recovered(name, overrides) < FLOOR / 2
+
+
+def test_control_dropout_on_the_residual_sum_blurs_them(monkeypatch):
+    def above(self, first, mask, dropout=0.0):
+        outputs, states = _joined(first)
+        outputs, last_states = keras.layers.Dropout(dropout)(outputs), [states]
+        for number, directions in enumerate(self.recurrent[1:], 2):
+            found, states = _joined([layer(outputs, mask) for layer in directions])
+            found = found + outputs if 0 < self.residual_from <= number else found
+            outputs = keras.layers.Dropout(dropout)(found)
+            last_states.append(states)
+        return outputs, last_states
+
+    as_it_is = recovered("gnmt2016", ["model.dropout=0.3"])
+    monkeypatch.setattr(Encoder, "above", above)
+    assert recovered("gnmt2016", ["model.dropout=0.3"]) < as_it_is / 4
+
+
+def test_nothing_is_found_in_a_memory_of_noise():
+    """And everything in one that is the words."""
+    network = build_translator(load_run_config(CONFIGS / "multi30k_7m.yaml").model, VOCABULARY)
+    ids, random = sentences(), np.random.default_rng(1)
+
+    def with_memory(make):
+        encoder = type("Encoder", (), {"__call__": lambda self, ids, training: [make(ids)]})()
+        return dataclasses.replace(network, encoder=encoder)
+
+    noise = with_memory(lambda ids: random.normal(size=(*ids.shape, 64)))
+    assert abs(words_recovered(noise, ids, training=False)) < 0.1
+    words = with_memory(lambda ids: network.layers.source_embedding(ids))
+    assert words_recovered(words, ids, training=False) > 0.95
+
+
+def test_too_few_sentences_are_refused():
+    network = build_translator(load_run_config(CONFIGS / "multi30k_7m.yaml").model, VOCABULARY)
+    with pytest.raises(ValueError, match="positions for 512 memory units: give more sentences"):
+        words_recovered(network, sentences(count=5), training=False)
