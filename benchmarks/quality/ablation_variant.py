@@ -69,8 +69,8 @@ def measure(config: RunConfig, run: Path, minutes: float | None) -> Result:
         if plan
         else statistics.median(row["target_tokens_per_second"] for row in rows),
         perplexity=best["validation_perplexity"],
-        bleu=corpus_bleu(translations, references),
-        bleu_interval=bleu_interval(translations, references),
+        bleu=corpus_bleu(translations, references, beam.languages.target),
+        bleu_interval=bleu_interval(translations, references, beam.languages.target),
         greedy_sentences_per_second=_speed(load_translator(run, {"beam_width": 1}), lines),
         beam_sentences_per_second=_speed(beam, lines),
     )

@@ -12,6 +12,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from seq2seq.config.architecture import NUMBER, STRICT, ModelConfig, Share
+from seq2seq.config.languages import Languages, LanguageTag, language_of_file
 
 Count = Annotated[int, Field(gt=0, le=10**9), NUMBER]
 BatchTokens = Annotated[int, Field(ge=16, le=10**6), NUMBER]
@@ -28,6 +29,9 @@ class DataConfig:
     validation_target: Path
     test_source: Path | None = None  # scored once, after training
     test_target: Path | None = None
+    # BCP 47, e.g. de or pt-BR; none: as the training files' names end.
+    source_language: LanguageTag | None = None
+    target_language: LanguageTag | None = None
     # Subwords a side; longer pairs are left out.
     longest: Annotated[int, Field(ge=2, le=1000), NUMBER] = 100
     # Pairs held in memory while shuffling.
@@ -38,6 +42,14 @@ class DataConfig:
         """Rejects half of a test set."""
         if (self.test_source is None) != (self.test_target is None):
             raise ValueError("test_source and test_target are given together or not at all")
+
+    @property
+    def languages(self) -> Languages:
+        """The languages of the run: as set, or as the training files' names end."""
+        return Languages(
+            self.source_language or language_of_file(self.train_source),
+            self.target_language or language_of_file(self.train_target),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

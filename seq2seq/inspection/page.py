@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import jinja2
 
+from seq2seq.config.languages import UNKNOWN, Languages
+
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("seq2seq.inspection"),
     autoescape=True,
@@ -54,6 +56,7 @@ class Page:
     hypotheses: Sequence[Outline]  # outputs first, best first
     pictures: Sequence[tuple[str, str]]  # file and caption
     arrays: str  # the file of arrays
+    languages: Languages = UNKNOWN
 
     def html(self) -> str:
         """The whole document; every text is escaped."""

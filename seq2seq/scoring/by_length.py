@@ -25,6 +25,7 @@ def bleu_by_length(
     systems: Mapping[str, Sequence[str]],
     references: Sequence[str],
     edges: Sequence[int] = EDGES,
+    language: str | None = None,
 ) -> BleuByLength:
     """Corpus BLEU of the sentences of each bin; bins without a sentence are left out.
 
@@ -36,6 +37,7 @@ def bleu_by_length(
         references: one for each source.
         edges: the first length of each bin, growing; shorter sentences are left out, and the last
             bin has no end.
+        language: of systems and references, a BCP 47 tag.
 
     Raises:
         ValueError: numbers of texts differ, edges do not grow, or there is no sentence in any bin.
@@ -58,11 +60,13 @@ def bleu_by_length(
         bins=[(edges[place - 1], ends[place - 1]) for place in present],
         counts=np.array([len(each) for each in rows]),
         scores={
-            name: np.array([_bleu(texts, references, each) for each in rows])
+            name: np.array([_bleu(texts, references, each, language) for each in rows])
             for name, texts in systems.items()
         },
     )
 
 
-def _bleu(texts: Sequence[str], references: Sequence[str], rows: np.ndarray) -> float:
-    return corpus_bleu([texts[row] for row in rows], [references[row] for row in rows])
+def _bleu(
+    texts: Sequence[str], references: Sequence[str], rows: np.ndarray, language: str | None
+) -> float:
+    return corpus_bleu([texts[row] for row in rows], [references[row] for row in rows], language)

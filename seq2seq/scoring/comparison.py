@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest, Result
 
-SAMPLES = 1000  # drawn from the lines, with a fixed seed
+from seq2seq.scoring.metrics import Metric, bleu, metrics
 
-Metric = BLEU | CHRF | TER
+SAMPLES = 1000  # drawn from the lines, with a fixed seed
 
 
 @dataclass(frozen=True)
@@ -37,28 +36,48 @@ class Compared(Measured):
         return -difference if self.metric == "TER" else difference
 
 
-def measure(translations: Sequence[str], references: Sequence[str]) -> list[Measured]:
+def measure(
+    translations: Sequence[str], references: Sequence[str], language: str | None = None
+) -> list[Measured]:
     """BLEU, chrF and TER with intervals from bootstrap samples of the lines.
 
     Koehn 2004, https://aclanthology.org/W04-3250.
 
+    Args:
+        translations: a line for each reference.
+        references: one for each line.
+        language: of both, a BCP 47 tag: what words are, see `metrics.bleu`.
+
     Raises:
         ValueError: the counts differ or there is nothing to score.
+        ConfigError: the language needs MeCab, and it is not installed.
     """
     return [
         Measured(name, float(ours.score), float(ours.ci or 0), signature)
-        for name, signature, (ours,) in _bootstrapped(_metrics(), [translations], references)
+        for name, signature, (ours,) in _bootstrapped(metrics(language), [translations], references)
     ]
 
 
-def bleu_interval(translations: Sequence[str], references: Sequence[str]) -> float:
-    """Half width of the 95 % interval of BLEU, as `measure` has it, without the other metrics."""
-    ((_, _, (ours,)),) = _bootstrapped({"BLEU": BLEU(force=True)}, [translations], references)
+def bleu_interval(
+    translations: Sequence[str], references: Sequence[str], language: str | None = None
+) -> float:
+    """Half width of the 95 % interval of BLEU, as `measure` has it, without the other metrics.
+
+    Args:
+        translations: see `measure`, as the others.
+        references: one for each line.
+        language: of both.
+    """
+    only = {"BLEU": bleu(language)}
+    ((_, _, (ours,)),) = _bootstrapped(only, [translations], references)
     return float(ours.ci or 0)
 
 
 def compare(
-    translations: Sequence[str], baseline: Sequence[str], references: Sequence[str]
+    translations: Sequence[str],
+    baseline: Sequence[str],
+    references: Sequence[str],
+    language: str | None = None,
 ) -> list[Compared]:
     """BLEU, chrF and TER of two translations, with p-values by paired bootstrap resampling.
 
@@ -68,19 +87,21 @@ def compare(
         translations: a line for each reference.
         baseline: another translation of the same lines.
         references: one for each line.
+        language: of all three, see `measure`.
 
     Raises:
         ValueError: the counts differ or there is nothing to score.
+        ConfigError: the language needs MeCab, and it is not installed.
     """
     systems = [baseline, translations]
     return [
         _compared(name, signature, *results)
-        for name, signature, results in _bootstrapped(_metrics(), systems, references)
+        for name, signature, results in _bootstrapped(metrics(language), systems, references)
     ]
 
 
 def _bootstrapped(
-    metrics: Mapping[str, Metric], systems: Sequence[Sequence[str]], references: Sequence[str]
+    used: Mapping[str, Metric], systems: Sequence[Sequence[str]], references: Sequence[str]
 ) -> list[tuple[str, str, list[Result]]]:
     """Name and signature of each metric, and its results for each system."""
     sizes = {len(references), *map(len, systems)}
@@ -88,14 +109,14 @@ def _bootstrapped(
         raise ValueError(f"texts of {sorted(sizes)} lines; each needs one for each reference")
     signatures, scores = PairedTest(
         [(str(number), system) for number, system in enumerate(systems)],
-        metrics,
+        used,
         [references],
         test_type="bs",
         n_samples=SAMPLES,
     )()
     return [
         (name, str(signatures[key]), cast(list[Result], scores[key]))
-        for name, key in zip(metrics, signatures, strict=True)  # sacreBLEU's own key says chrF2
+        for name, key in zip(used, signatures, strict=True)  # sacreBLEU's own key says chrF2
     ]
 
 
@@ -111,8 +132,3 @@ def _compared(name: str, signature: str, theirs: Result, ours: Result) -> Compar
         baseline_interval=float(theirs.ci or 0),
         p_value=p_value,
     )
-
-
-def _metrics() -> dict[str, Metric]:
-    # force: no warning about spaces before full stops
-    return {"BLEU": BLEU(force=True), "chrF": CHRF(), "TER": TER()}

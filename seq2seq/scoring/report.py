@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import jinja2
 from sacrebleu.metrics import CHRF
 
+from seq2seq.config.languages import UNKNOWN, Languages
 from seq2seq.scoring.comparison import Measured
 
 LISTED = 50  # sentences in each list
@@ -33,7 +34,8 @@ class Sentence:
     """A line of the text in a list of sentences."""
 
     line: int  # from 1
-    texts: Sequence[tuple[str, str]]  # label and text: source, reference, translations
+    # Label, text, and its language for browsers: of source, reference, translations.
+    texts: Sequence[tuple[str, str, str | None]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class EvaluationReport:
     references: Sequence[str]
     measured: Sequence[Measured]  # `Compared` where there is a baseline
     by_length: bytes  # an SVG picture; empty where no source has a word
+    languages: Languages = UNKNOWN
 
     def html(self) -> str:
         """The whole document; every text is escaped."""
@@ -103,12 +106,16 @@ class EvaluationReport:
         self, title: str, rows: Sequence[int], ours: list[float], theirs: list[float] | None
     ) -> SentenceList:
         sentences = []
+        target = self.languages.target
         for row in rows:
-            texts = [("", self.sources[row]), ("reference", self.references[row])]
-            texts.append((f"{ours[row]:.1f}", self.system.lines[row]))
+            texts = [
+                ("", self.sources[row], self.languages.source),
+                ("reference", self.references[row], target),
+                (f"{ours[row]:.1f}", self.system.lines[row], target),
+            ]
             if self.baseline and theirs:
                 label = f"{self.baseline.name}, {theirs[row]:.1f}"
-                texts.append((label, self.baseline.lines[row]))
+                texts.append((label, self.baseline.lines[row], target))
             sentences.append(Sentence(row + 1, texts))
         return SentenceList(title, sentences)
 

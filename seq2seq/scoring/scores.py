@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sacrebleu.metrics import BLEU, CHRF, TER
+from seq2seq.scoring.metrics import bleu, metrics
 
 
 @dataclass(frozen=True)
@@ -22,24 +22,41 @@ class Scores:
         return asdict(self)
 
 
-def corpus_scores(translations: Sequence[str], references: Sequence[str]) -> Scores:
+def corpus_scores(
+    translations: Sequence[str], references: Sequence[str], language: str | None = None
+) -> Scores:
     """Scores of detokenised text against one reference a line, with sacreBLEU's defaults.
 
-    BLEU (13a) and chrF see case, TER does not.
+    BLEU and chrF see case, TER does not.
 
-    Post 2018, https://aclanthology.org/W18-6319.
+    Args:
+        translations: a line for each reference.
+        references: one for each line.
+        language: of both, a BCP 47 tag: what words are, see `metrics.bleu`.
 
     Raises:
         ValueError: the counts differ or there is nothing to score.
+        ConfigError: the language needs MeCab, and it is not installed.
     """
     if len(translations) != len(references) or not references:
         raise ValueError(f"{len(translations)} translations for {len(references)} references")
-    metrics = (BLEU(force=True), CHRF(), TER())  # force: no warning about spaces before full stops
-    values = [round(m.corpus_score(translations, [references]).score, 2) for m in metrics]
-    signatures = [str(m.get_signature()) for m in metrics]
+    used = metrics(language).values()
+    values = [round(each.corpus_score(translations, [references]).score, 2) for each in used]
+    signatures = [str(each.get_signature()) for each in used]
     return Scores(*values, *signatures)
 
 
-def corpus_bleu(translations: Sequence[str], references: Sequence[str]) -> float:
-    """BLEU, unrounded, without the metrics that take seconds on long corpora."""
-    return BLEU(force=True).corpus_score(translations, [references]).score
+def corpus_bleu(
+    translations: Sequence[str], references: Sequence[str], language: str | None = None
+) -> float:
+    """BLEU, unrounded, without the metrics that take seconds on long corpora.
+
+    Args:
+        translations: see `corpus_scores`, as the others.
+        references: one for each line.
+        language: of both.
+
+    Raises:
+        ConfigError: the language needs MeCab, and it is not installed.
+    """
+    return bleu(language).corpus_score(translations, [references]).score

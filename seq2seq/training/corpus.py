@@ -7,6 +7,7 @@ from seq2seq.config.sections import RunConfig
 from seq2seq.data.lines import read_pairs
 from seq2seq.data.subwords import Subwords, train_subwords
 from seq2seq.errors import DataError
+from seq2seq.scoring.metrics import bleu
 
 SPLITS, SIDES = ("train", "validation", "test"), ("source", "target")
 
@@ -16,6 +17,7 @@ def check_files(config: RunConfig) -> None:
 
     Raises:
         DataError: naming the setting of each missing file.
+        ConfigError: BLEU of the target language cannot be counted here.
     """
     fields = [f"{split}_{side}" for split in SPLITS for side in SIDES]
     paths = {field: getattr(config.data, field) for field in fields}
@@ -27,6 +29,7 @@ def check_files(config: RunConfig) -> None:
             f"no such file: {'; '.join(missing)}; prepare the corpus first "
             "(`python -m data_prep --help`) or change the path"
         )
+    bleu(config.data.languages.target)
 
 
 def learn_subwords(config: RunConfig) -> Subwords:

@@ -13,12 +13,18 @@ from seq2seq.config.loading import differences
 from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run_folder import RunFolder
+from seq2seq.scoring.metrics import bleu
 from seq2seq.training.corpus import evaluation_files, learn_subwords, read_parallel
 from seq2seq.training.encoded_corpus import EncodedCorpus, encode_corpus
 
 logger = logging.getLogger(__name__)
 
-CHANGEABLE_DATA = {"data.test_source", "data.test_target"}
+CHANGEABLE_DATA = {
+    "data.test_source",
+    "data.test_target",
+    "data.source_language",
+    "data.target_language",  # unless BLEU is counted otherwise then
+}
 FIXED_TRAINING = {  # what the state of a run was made with, or its best result is measured in
     "training.seed",
     "training.averaging",
@@ -67,7 +73,13 @@ def open_to_go_on(
     changes = differences(
         folder.config(), config, ("data", "subwords", "model", "training", "decoding")
     )
-    refused = [change for change in changes if _is_fixed(change.partition(":")[0])]
+    recounted = _tokenizer(folder.config()) != _tokenizer(config)
+    refused = [
+        change
+        for change in changes
+        for name in [change.partition(":")[0]]
+        if _is_fixed(name) or (name == "data.target_language" and recounted)
+    ]
     if refused:
         raise ConfigError(
             f"{run} was started with other settings and cannot go on with these: "
@@ -132,6 +144,11 @@ def interrupts_between_steps() -> Iterator[threading.Event]:
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _tokenizer(config: RunConfig) -> str:
+    """How BLEU, which the best weights are chosen by, finds words."""
+    return bleu(config.data.languages.target).tokenizer_signature
 
 
 def _is_fixed(name: str) -> bool:

@@ -40,6 +40,7 @@ class Validator:
 
     def __init__(self, config: RunConfig, subwords: Subwords) -> None:
         data = config.data
+        self._language = data.languages.target
         self._sources, self._references = read_parallel(
             data.validation_source, data.validation_target
         )
@@ -74,7 +75,7 @@ class Validator:
         return Validated(
             perplexity=_perplexity(loss / tokens),
             wrong_source_perplexity=_perplexity(wrong_loss / tokens),
-            bleu=corpus_bleu(translations, self._references),
+            bleu=corpus_bleu(translations, self._references, self._language),
             samples=[(self._sources[n], self._references[n], translations[n]) for n in spread],
         )
 

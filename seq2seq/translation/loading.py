@@ -43,7 +43,9 @@ class LoadedRun:
             others: networks of the same vocabulary that vote with the run's.
             threads: batches searched at once.
         """
-        parts = Parts(self.subwords, [self.network, *others], self.shortlist)
+        networks = [self.network, *others]
+        languages = self.config.data.languages
+        parts = Parts(self.subwords, networks, self.shortlist, languages)
         return TextTranslator(parts, self.config.decoding, threads)
 
 

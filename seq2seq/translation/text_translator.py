@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from seq2seq.config.languages import UNKNOWN, Languages
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import EOS, Subwords
@@ -35,6 +36,7 @@ class Parts:
     subwords: Subwords
     networks: Sequence[Translator]
     shortlist: Shortlist | None = None
+    languages: Languages = UNKNOWN
 
 
 class TextTranslator:
@@ -48,6 +50,7 @@ class TextTranslator:
 
     def __init__(self, parts: Parts, decoding: DecodingConfig, threads: int = 1) -> None:
         self.subwords = parts.subwords
+        self.languages = parts.languages
         self.network = parts.networks[0]
         self.decoding = decoding
         self._threads = threads

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seq2seq.config.languages import UNKNOWN, Languages
 from seq2seq.config.loading import as_settings
 from seq2seq.files import write_atomically
 from seq2seq.inspection.figures.lengths import draw_bleu_by_length
@@ -34,6 +35,7 @@ class Evaluation:
     system: System
     baseline: System | None
     measured: list[Measured]  # `Compared` where there is a baseline
+    languages: Languages = UNKNOWN
 
     def as_dict(self) -> dict[str, Any]:
         """By metric's name in lower case; each with `_interval` and `_signature` too.
@@ -60,7 +62,9 @@ class Evaluation:
             systems["baseline"] = self.baseline.lines
         picture = io.BytesIO()
         if any(text.split() for text in self.sources):
-            lengths = bleu_by_length(self.sources, systems, self.references)
+            lengths = bleu_by_length(
+                self.sources, systems, self.references, language=self.languages.target
+            )
             save(draw_bleu_by_length(lengths.bins, lengths.scores, lengths.counts), picture, "svg")
         report = EvaluationReport(
             files=f"{self.source_path}, compared with {self.reference_path}",
@@ -70,6 +74,7 @@ class Evaluation:
             references=self.references,
             measured=self.measured,
             by_length=picture.getvalue(),
+            languages=self.languages,
         )
         with write_atomically(path) as stream:
             stream.write(report.html().encode())
@@ -119,12 +124,13 @@ def evaluate_with(
     """
     sources, references = read_parallel(source, reference)
     system = System(name, translator.translate(sources))
+    languages = translator.languages
     measured: list[Measured] = (
-        [*compare(system.lines, baseline.lines, references)]
+        [*compare(system.lines, baseline.lines, references, languages.target)]
         if baseline
-        else measure(system.lines, references)
+        else measure(system.lines, references, languages.target)
     )
-    return Evaluation(source, reference, sources, references, system, baseline, measured)
+    return Evaluation(source, reference, sources, references, system, baseline, measured, languages)
 
 
 def score_run(folder: RunFolder) -> None:
@@ -142,9 +148,12 @@ def score_run(folder: RunFolder) -> None:
     translator = load_translator(folder.path)
     scores: dict = {"of": scored}
     for name, (source, reference) in splits.items():
-        scores[name] = _score(translator, *read_parallel(source, reference)).as_dict()
+        texts = read_parallel(source, reference)
+        scores[name] = _score(translator, *texts, config.data.languages.target).as_dict()
     folder.write_record(SCORES, json.dumps(scores, indent=2) + "\n")
 
 
-def _score(translator: TextTranslator, sources: list[str], references: list[str]) -> Scores:
-    return corpus_scores(translator.translate(sources), references)
+def _score(
+    translator: TextTranslator, sources: list[str], references: list[str], language: str | None
+) -> Scores:
+    return corpus_scores(translator.translate(sources), references, language)

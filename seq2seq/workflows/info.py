@@ -17,6 +17,7 @@ from seq2seq.workflows.network_size import (
 
 Row = tuple[str, str]  # name and value; a heading has no value
 MEBIBYTE = 2**20
+NOT_SAID = "not said (data.source_language, data.target_language)"
 
 
 def describe(subject: Path, overrides: Sequence[str] = ()) -> list[Row]:
@@ -39,9 +40,13 @@ def describe(subject: Path, overrides: Sequence[str] = ()) -> list[Row]:
 
 def _network(config: RunConfig, vocabulary_size: int) -> list[Row]:
     model = config.model
+    languages = config.data.languages
     sizes = sizes_of(config, vocabulary_size)
     translating, training = translation_bytes(config, sizes), training_bytes(config, sizes)
     return [
+        ("languages", ""),
+        ("source language", languages.source or NOT_SAID),
+        ("target language", languages.target or NOT_SAID),
         ("network", ""),
         ("cell", model.cell),
         ("encoder", f"{model.encoder}, {model.encoder_layers} layers"),

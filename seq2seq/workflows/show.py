@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.figure import Figure
 
+from seq2seq.config.languages import Languages
 from seq2seq.errors import DataError, RunError
 from seq2seq.files import write_atomically
 from seq2seq.inspection.figures.curves import draw_training
@@ -32,7 +33,8 @@ def show(run: Path, sentence: str, output: Path, kind: Kind = "png") -> tuple[st
         RunError: no run, or no weights yet.
         DataError: the sentence is blank or too long, or the folder cannot be made.
     """
-    inspection = inspect(load_translator(run), sentence)
+    translator = load_translator(run)
+    inspection = inspect(translator, sentence)
     _make_folder(output)
     pictures = []
     for each in sentence_figures(inspection):
@@ -42,7 +44,8 @@ def show(run: Path, sentence: str, output: Path, kind: Kind = "png") -> tuple[st
         arrays: dict[str, Any] = dict(inspection.arrays())
         np.savez_compressed(stream, allow_pickle=False, **arrays)
     with write_atomically(output / PAGE) as stream:
-        stream.write(_page(inspection, pictures).html().encode())
+        page = _page(inspection, pictures, translator.languages)
+        stream.write(page.html().encode())
     files = [output / name for name in (PAGE, ARRAYS, *(file for file, _ in pictures))]
     return inspection.translation, files
 
@@ -82,7 +85,7 @@ def _write_figure(figure: Figure, path: Path, kind: Kind) -> None:
         save(figure, stream, kind)
 
 
-def _page(inspection: Inspection, pictures: list[tuple[str, str]]) -> Page:
+def _page(inspection: Inspection, pictures: list[tuple[str, str]], languages: Languages) -> Page:
     likeliest, history = inspection.alternatives, inspection.history
     tokens = []
     for place, subword in enumerate(inspection.target_subwords):
@@ -101,4 +104,6 @@ def _page(inspection: Inspection, pictures: list[tuple[str, str]]) -> Page:
         for number in [*history.outputs, *rest]
         for each in [history.hypotheses[number]]
     ]
-    return Page(inspection.source, inspection.translation, tokens, outlines, pictures, ARRAYS)
+    return Page(
+        inspection.source, inspection.translation, tokens, outlines, pictures, ARRAYS, languages
+    )

@@ -1,10 +1,12 @@
 """The page about a translation: everything on it, nothing that could run or be fetched."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq.config.languages import Languages
 from seq2seq.inspection.page import Outline, Page, Token
 
 NASTY = "<script>alert(\"1\")</script> & 'x'"
@@ -60,3 +62,10 @@ def test_no_text_becomes_markup(text):
     assert not any(tag in ("script", "link", "iframe") for tag, _ in found.tags)
     assert ("img", {"src": f"{text + NASTY}.png", "alt": "any"}) in found.tags
     assert NASTY in found.text
+
+
+def test_browsers_are_told_which_language_a_text_is_in():
+    told = replace(page("ein Hund"), languages=Languages("fa", "de"))
+    assert ("h1", {"dir": "auto", "lang": "de"}) in Reader(told.html()).tags
+    assert ("p", {"dir": "auto", "lang": "fa"}) in Reader(told.html()).tags
+    assert ("h1", {"dir": "auto"}) in Reader(page("ein Hund").html()).tags

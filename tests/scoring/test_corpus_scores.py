@@ -7,6 +7,9 @@ import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq.errors import ConfigError
+from seq2seq.scoring.by_length import bleu_by_length
+from seq2seq.scoring.comparison import compare, measure
 from seq2seq.scoring.scores import corpus_bleu, corpus_scores
 
 REFERENCES = ["The dog runs in the park.", "A cat, two cats sleep!", "Nobody is here today ."]
@@ -99,3 +102,59 @@ def test_any_text_has_scores_on_their_scales(pairs):
     assert 0 <= scores.bleu <= 100
     assert 0 <= scores.chrf <= 100
     assert scores.ter >= 0
+
+
+NEARLY = {  # a sentence and one that differs in the last word
+    "zh": ("我今天在家里看了一本书。", "我今天在家里看了一本画。"),
+    "ja": ("私は今日家で本を読みました。", "私は今日家で絵を読みました。"),
+    "ko": ("저는 오늘 집에서 책을 읽었습니다.", "저는 오늘 집에서 책만 읽었습니다."),
+    "th": ("วันนี้ฉันอ่านหนังสือที่บ้าน", "วันนี้ฉันอ่านหนังสือที่สวน"),
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "tokenizer"),
+    [("zh-Hans", "zh"), ("ja", "ja-mecab-0.996-IPA"), ("ko", "ko-mecab"), ("th", "char")],
+)
+def test_bleu_finds_words_as_the_language_has_them(language, tokenizer):
+    if language in ("ja", "ko"):
+        pytest.importorskip({"ja": "MeCab", "ko": "mecab_ko"}[language])
+    reference, translation = NEARLY[language[:2]]
+    scores = corpus_scores([translation], [reference], language)
+    assert f"tok:{tokenizer}" in scores.bleu_signature
+    assert 30 < scores.bleu < 100
+    assert scores.bleu == pytest.approx(corpus_bleu([translation], [reference], language), abs=0.01)
+    # Control: with the rules for Western text no four words in a row are right.
+    assert corpus_bleu([translation], [reference]) < 1e-6 or language == "ko"
+
+
+def test_ter_counts_characters_where_there_are_no_words():
+    reference, translation = NEARLY["zh"]
+    assert 0 < corpus_scores([translation], [reference], "zh").ter < 15
+    assert corpus_scores([translation], [reference]).ter == 100  # one word, and it is wrong
+
+
+def test_every_score_of_a_language_is_counted_alike():
+    reference, translation = NEARLY["zh"]
+    bleu = corpus_bleu([translation], [reference], "zh")
+    assert measure([translation], [reference], "zh")[0].score == pytest.approx(bleu)
+    compared = compare([translation], [reference], [reference], "zh")[0]
+    assert (compared.score, compared.baseline) == (pytest.approx(bleu), pytest.approx(100))
+    by_length = bleu_by_length(["a book"], {"ours": [translation]}, [reference], language="zh")
+    assert by_length.scores["ours"][0] == pytest.approx(bleu)
+
+
+def test_western_and_unknown_languages_count_as_ever():
+    plain = corpus_scores(TRANSLATIONS, REFERENCES)
+    assert corpus_scores(TRANSLATIONS, REFERENCES, "de") == plain
+    assert corpus_scores(TRANSLATIONS, REFERENCES, "und") == plain
+
+
+@pytest.mark.parametrize(
+    ("language", "module"), [("ja", "tokenizer_ja_mecab"), ("ko", "tokenizer_ko_mecab")]
+)
+def test_a_missing_extra_is_named(monkeypatch, language, module):
+    monkeypatch.setattr(f"sacrebleu.tokenizers.{module}.MeCab", None)
+    with pytest.raises(ConfigError, match=rf"pip install 'seq2seq-keras\[{language}\]'"):
+        corpus_bleu(["a"], ["a"], language)
+    assert corpus_bleu(["a b c d"], ["a b c d"], "und") == pytest.approx(100)

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq.config.languages import Languages
 from seq2seq.scoring.comparison import compare, measure
 from seq2seq.scoring.report import LISTED, EvaluationReport, System
 
@@ -123,3 +124,13 @@ def test_the_page_needs_nothing_beside_it():
     tags = Read(PLAIN.html()).tags
     links = [value for _, each in tags for name, value in each.items() if name in ("src", "href")]
     assert len(links) == 1 and links[0].startswith("data:image/svg+xml;base64,")
+
+
+def test_browsers_are_told_which_language_a_text_is_in():
+    def tags(report):
+        cells = [dict(found) for tag, found in Read(report.html()).tags if tag == "td"]
+        return [cell.get("lang") for cell in cells if cell.get("dir") == "auto"]
+
+    told = tags(replace(PLAIN, languages=Languages("he", "zh-Hant")))
+    assert told == ["he", "zh-Hant", "zh-Hant"] * len(SOURCES)
+    assert set(tags(PLAIN)) == {None}  # where nothing says it, nothing is said

@@ -27,3 +27,11 @@ def test_a_settings_file_is_described_without_training(trained_run, tmp_path):
     (tmp_path / "settings.yaml").write_text(dump_run_config(config))
     rows = dict(describe(tmp_path / "settings.yaml"))
     assert rows["parameters"] == dict(describe(trained_run))["parameters"]
+
+
+def test_languages_are_named(trained_run, tmp_path):
+    assert dict(describe(trained_run))["source language"] == "en"
+    config = RunFolder.open(trained_run).config()
+    (tmp_path / "settings.yaml").write_text(dump_run_config(config))
+    rows = dict(describe(tmp_path / "settings.yaml", ["data.target_language=nds"]))
+    assert (rows["source language"], rows["target language"]) == ("en", "nds")

@@ -8,6 +8,7 @@ from conftest import Silent, miniature_settings
 
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.run_folder import RunFolder
+from seq2seq.training.run_lifecycle import open_to_go_on
 from seq2seq.workflows.train import train
 
 
@@ -56,3 +57,24 @@ def test_a_place_that_takes_no_curves_is_an_os_error_that_names_it(trained_run, 
     longer = replace(config, training=replace(config.training, epochs=config.training.epochs + 1))
     with pytest.raises(OSError, match=f"Not a directory: '{run / 'tensorboard'}'"):
         train(longer, run, Silent())
+
+
+def test_a_language_whose_words_cannot_be_found_is_refused_before_training(
+    small_corpus, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sacrebleu.tokenizers.tokenizer_ja_mecab.MeCab", None)
+    config = miniature_settings(small_corpus, data={"target_language": "ja"})
+    with pytest.raises(ConfigError, match=r"data.target_language: ja.*seq2seq-keras\[ja\]"):
+        train(config, tmp_path / "run", Silent())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_takes_another_language_unless_its_scores_would_change(trained_run, tmp_path):
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    config = RunFolder.open(run).config()
+    named = replace(config, data=replace(config.data, source_language="nl", target_language="nds"))
+    folder, _ = open_to_go_on(named, run)
+    assert folder.config().data.languages.target == "nds"
+    chinese = replace(config, data=replace(config.data, target_language="zh"))
+    with pytest.raises(ConfigError, match="data.target_language: nds -> zh"):
+        open_to_go_on(chinese, run)

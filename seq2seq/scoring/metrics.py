@@ -1,0 +1,56 @@
+"""The metrics of sacreBLEU, counted as the language of the text needs.
+
+Post 2018, https://aclanthology.org/W18-6319; its README says which tokenizer a language takes.
+"""
+
+from sacrebleu.metrics import BLEU, CHRF, TER
+
+from seq2seq.config.languages import is_unspaced, primary
+from seq2seq.errors import ConfigError
+
+Metric = BLEU | CHRF | TER
+
+TOKENIZERS = {"zh": "zh", "yue": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
+EXTRAS = ("ja", "ko")
+SPLIT_BY_TER = ("zh", "yue", "ja")  # scripts whose characters TER can take for words
+
+
+def bleu(language: str | None) -> BLEU:
+    """BLEU of words as they are found in the language.
+
+    Chinese is cut by character, Japanese and Korean by MeCab, other languages without spaces by
+    character, and all others, also unknown ones, by rules for Western text (13a).
+
+    Args:
+        language: BCP 47 tag of the translations.
+
+    Raises:
+        ConfigError: MeCab is not installed.
+    """
+    name = primary(language) if language else ""
+    tokenizer = TOKENIZERS.get(name) or ("char" if name and is_unspaced(name) else "13a")
+    try:
+        return BLEU(tokenize=tokenizer, force=True)  # force: no warning about spaces before stops
+    except RuntimeError as error:
+        if name not in EXTRAS:
+            raise
+        raise ConfigError(
+            f"BLEU of this language (data.target_language: {language}) is counted in words that "
+            f"MeCab finds; `pip install 'seq2seq-keras[{name}]'` installs it, and "
+            "data.target_language: und counts as if spaces parted the words"
+        ) from error
+
+
+def ter(language: str | None) -> TER:
+    """TER, which takes each character of Chinese and Japanese for a word."""
+    splits = language is not None and primary(language) in SPLIT_BY_TER
+    return TER(normalized=splits, asian_support=splits)
+
+
+def metrics(language: str | None) -> dict[str, Metric]:
+    """BLEU, chrF and TER by name.
+
+    Raises:
+        ConfigError: see `bleu`.
+    """
+    return {"BLEU": bleu(language), "chrF": CHRF(), "TER": ter(language)}
