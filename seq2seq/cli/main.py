@@ -5,10 +5,21 @@ import logging
 import os
 import sys
 
-from seq2seq.cli import evaluate, export, info, score, serve, show, train, translate, verify
+from seq2seq.cli import (
+    evaluate,
+    export,
+    info,
+    score,
+    serve,
+    settings,
+    show,
+    train,
+    translate,
+    verify,
+)
 from seq2seq.errors import Seq2SeqError
 
-VERBS = (train, translate, evaluate, score, export, verify, serve, show, info)
+VERBS = (train, translate, evaluate, score, export, verify, serve, show, info, settings)
 
 
 def main(arguments: list[str] | None = None) -> None:

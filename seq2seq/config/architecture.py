@@ -5,13 +5,15 @@ Every part of the LSTM era's translation networks is a word here; the published 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+# The text below a setting says what it means, to readers of the code and in `seq2seq settings`.
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 MULTI_HEAD = ("multi_head", "multi_head_additive")
 
 
@@ -21,58 +23,92 @@ def _no_truth_value(value: Any) -> Any:
     return value
 
 
+@plain_dataclass(frozen=True)
+class Unit:
+    """What a setting's number counts."""
+
+    name: str
+
+
 # Numbers have bounds on both sides, which keep them within int32, and within float32 above 0.
 NUMBER = BeforeValidator(_no_truth_value)  # pydantic alone takes true for 1
 Share = Annotated[float, Field(ge=0, lt=1), NUMBER]
 Heads = Annotated[int, Field(ge=1, le=64), NUMBER]
 Depth = Annotated[int, Field(ge=1, le=16), NUMBER]
-Width = Annotated[int, Field(gt=0, le=2**16), NUMBER]
+Width = Annotated[int, Field(gt=0, le=2**16), NUMBER, Unit("units")]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ModelConfig:
-    """Architecture; fixed once training has started."""
+    """The network: its parts, which combine freely. Fixed once training has started."""
 
     embedding_size: Width = 256
-    units: Annotated[int, Field(ge=2, le=2**16, multiple_of=2), NUMBER] = 512  # of a decoder layer
+    """Width of the vectors that stand for subwords."""
+    units: Annotated[int, Field(ge=2, le=2**16, multiple_of=2), NUMBER, Unit("units")] = 512
+    """Width of each decoder layer's state."""
 
     cell: Literal["lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"] = "lstm"
-    forget_bias: Annotated[float, Field(ge=-10, le=10), NUMBER] = 1.0  # LSTM kinds', at first
-    # Of recurrent layers' input kernels before training: standard deviation times the root of the
-    # inputs' width; none: Glorot's. Deep stacks without residual connections need 1.5 to 2.
+    """Recurrent cell of encoder and decoder."""
+    forget_bias: Annotated[float, Field(ge=-10, le=10), NUMBER] = 1.0
+    """First value of the forget gate's bias; for the LSTM kinds."""
     initial_gain: Annotated[float, Field(ge=0.001, le=10), NUMBER] | None = None
-    recurrent_dropout: Share = 0.0  # on h, one mask for all steps (Gal and Ghahramani 2016)
+    """Spread of the recurrent layers' input kernels before training: standard deviation times the
+    root of the inputs' width. Without it, Glorot's. Deep stacks without residual connections need
+    1.5 to 2."""
+    recurrent_dropout: Share = 0.0
+    """Share of the hidden state that is dropped on its way to the next step, by one mask for all
+    steps of a sentence (Gal and Ghahramani 2016)."""
 
     encoder: Literal["recurrent", "convolutional", "transformer"] = "recurrent"
+    """Kind of encoder."""
     encoder_layers: Depth = 1
-    bidirectional: Literal["all", "first", "none"] = "all"  # layers that read both ways
-    directions: Literal["half", "full"] = (
-        "half"  # units of each of two directions: units / 2 or units
-    )
-    reverse_source: bool = False  # of an encoder that reads one way (Sutskever et al. 2014)
-    residual_from: Annotated[int, Field(ge=0, le=16), NUMBER] = (
-        0  # first layer that adds its input; 0 = none
-    )
-    encoder_heads: Heads = 4  # of a Transformer layer
-    feed_forward: Width = 2048  # inner width of a Transformer layer
+    """Encoder layers, one above the other."""
+    bidirectional: Literal["all", "first", "none"] = "all"
+    """Encoder layers that read the source in both directions."""
+    directions: Literal["half", "full"] = "half"
+    """Width of each of two directions: half of `units`, or all of it."""
+    reverse_source: bool = False
+    """Whether an encoder that reads one way reads from the end (Sutskever et al. 2014)."""
+    residual_from: Annotated[int, Field(ge=0, le=16), NUMBER] = 0
+    """First layer, counted from 1, whose input is added to its output; 0: none."""
+    encoder_heads: Heads = 4
+    """Attention heads of a Transformer encoder's layer."""
+    feed_forward: Width = 2048
+    """Inner width of a Transformer encoder's layer."""
 
     decoder_layers: Depth = 1
-    bridge: Literal["copy", "dense", "zero"] = "copy"  # the encoder's last states to the decoder's
+    """Decoder layers, one above the other."""
+    bridge: Literal["copy", "dense", "zero"] = "copy"
+    """How the decoder's first states come from the encoder's last ones."""
     attention: Literal[
         "none", "dot", "general", "additive", "multi_head", "multi_head_additive"
     ] = "general"
-    scaled_scores: bool = True  # of dot and general attention: divided by the root of their width
-    heads: Heads = 4  # of multi-head attention
-    attention_reads: Literal["top", "bottom", "before"] = "top"  # the state that queries
-    input_feeding: bool = False  # the context vector goes into the next step's input
-    readout: Literal["tanh", "maxout", "top", "both"] = "tanh"  # input of the output layer
-    readout_size: Width | None = None  # of tanh and maxout; none: as the output layer needs
-    tied_embeddings: Literal["none", "source", "target", "all"] = (
-        "target"  # target = output; source = target; all three
-    )
-    source_vectors: Path | None = None  # word2vec or GloVe text file that embeddings start from
+    """How the decoder scores source positions: Luong's dot and general, Bahdanau's additive."""
+    scaled_scores: bool = True
+    """Whether scores of dot and general attention are divided by the root of their width."""
+    heads: Heads = 4
+    """Heads of multi-head attention."""
+    attention_reads: Literal["top", "bottom", "before"] = "top"
+    """Decoder state that asks: the top layer's (Luong), the bottom layer's (GNMT), or the one
+    before the step (Bahdanau)."""
+    input_feeding: bool = False
+    """Whether what attention found is part of the next step's input; training then goes position by
+    position, which is slower."""
+    readout: Literal["tanh", "maxout", "top", "both"] = "tanh"
+    """Input of the output layer: a tanh or maxout layer over state and context, the top state
+    alone, or both side by side."""
+    readout_size: Width | None = None
+    """Width of a tanh or maxout readout; without it, as the output layer needs."""
+    tied_embeddings: Literal["none", "source", "target", "all"] = "target"
+    """Tables that are one: the target embedding and the output layer (target), source and target
+    embedding (source), or all three."""
+    source_vectors: Path | None = None
+    """word2vec or GloVe text file that source embeddings start from."""
     target_vectors: Path | None = None
-    dropout: Share = 0.2  # on embeddings, between layers, and before the output layer
+    """The same for target embeddings."""
+    dropout: Share = 0.2
+    """Share of values that is dropped in training: of embeddings, between layers, and before the
+    output layer."""
 
     def __post_init__(self) -> None:
         """Rejects incompatible settings with an explanation."""

@@ -7,6 +7,7 @@ from seq2seq.config.mistakes import shown
 from seq2seq.errors import ConfigError
 
 WIDTH_MULTIPLE = 16  # scaled widths are multiples of it, so that heads and directions divide them
+SIZES = (0.01, 1)  # smallest and largest `size`
 WIDTHS = ("embedding_size", "units", "readout_size", "feed_forward")
 
 _RNMT_PLUS_DECODER: Mapping[str, Any] = {
@@ -148,7 +149,11 @@ def expand_preset(model: Mapping[str, Any], origin: str) -> dict[str, Any]:
         )
     settings = dict(PRESETS[preset])
     if size is not None:
-        if isinstance(size, bool) or not isinstance(size, int | float) or not 0.01 <= size <= 1:
+        if (
+            isinstance(size, bool)
+            or not isinstance(size, int | float)
+            or not SIZES[0] <= size <= SIZES[1]
+        ):
             raise ConfigError(f"{origin}: model.size: from 0.01 to 1 (got {shown(size)})")
         for name in WIDTHS:
             if name in settings and size < 1:

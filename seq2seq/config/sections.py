@@ -11,11 +11,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from seq2seq.config.architecture import NUMBER, STRICT, ModelConfig, Share
+from seq2seq.config.architecture import NUMBER, STRICT, ModelConfig, Share, Unit
 from seq2seq.config.languages import Languages, LanguageTag, language_of_file
 
-Count = Annotated[int, Field(gt=0, le=10**9), NUMBER]
-BatchTokens = Annotated[int, Field(ge=16, le=10**6), NUMBER]
+Steps = Annotated[int, Field(gt=0, le=10**9), NUMBER, Unit("steps")]
+BatchTokens = Annotated[int, Field(ge=16, le=10**6), NUMBER, Unit("subwords")]
 Seed = Annotated[int, Field(ge=0, lt=2**31), NUMBER]
 
 
@@ -24,19 +24,29 @@ class DataConfig:
     """The parallel text: a sentence a line, plain or .gz; paths from the working directory."""
 
     train_source: Path
+    """Training text in the source language."""
     train_target: Path
+    """Its translation, line by line."""
     validation_source: Path
+    """Text that the best weights are chosen by."""
     validation_target: Path
-    test_source: Path | None = None  # scored once, after training
+    """Its translation."""
+    test_source: Path | None = None
+    """Text that is scored once, after training."""
     test_target: Path | None = None
-    # BCP 47, e.g. de or pt-BR; none: as the training files' names end.
+    """Its translation."""
     source_language: LanguageTag | None = None
+    """Language of the source, a BCP 47 tag such as en or pt-BR; without it, the one that the
+    training file's name ends in, if any."""
     target_language: LanguageTag | None = None
-    # Subwords a side; longer pairs are left out.
-    longest: Annotated[int, Field(ge=2, le=1000), NUMBER] = 100
-    # Pairs held in memory while shuffling.
-    shuffle_buffer: Annotated[int, Field(gt=0, le=10**7), NUMBER] = 100_000
-    batch_tokens: BatchTokens = 1024  # target subwords a batch, padding counted
+    """Language of the target. BLEU finds words as this language has them: Japanese needs the extra
+    ja, Korean ko."""
+    longest: Annotated[int, Field(ge=2, le=1000), NUMBER, Unit("subwords")] = 100
+    """Longest side of a training pair; longer pairs are left out."""
+    shuffle_buffer: Annotated[int, Field(gt=0, le=10**7), NUMBER, Unit("pairs")] = 100_000
+    """Pairs held in memory while shuffling."""
+    batch_tokens: BatchTokens = 1024
+    """Target side of a batch, padding counted."""
 
     def __post_init__(self) -> None:
         """Rejects half of a test set."""
@@ -54,14 +64,16 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class SubwordConfig:
-    """The vocabulary, one for both languages; fixed once training has started."""
+    """The vocabulary, one for both languages. Fixed once training has started."""
 
     kind: Literal["unigram", "bpe", "word", "character"] = "unigram"
-    # 4 special and 256 byte pieces included.
-    vocabulary_size: Annotated[int, Field(ge=261, le=10**6), NUMBER] = 8000
-    sampling: Share = 0.0  # share of training words that are segmented at random (unigram only)
-    # Kudo's alpha: small = varied.
+    """How text is cut into subwords."""
+    vocabulary_size: Annotated[int, Field(ge=261, le=10**6), NUMBER, Unit("subwords")] = 8000
+    """Subwords in all, 4 special ones and 256 single bytes included."""
+    sampling: Share = 0.0
+    """Share of training words that are cut at random, anew in each epoch; for unigram."""
     sampling_smoothness: Annotated[float, Field(ge=0.001, le=1), NUMBER] = 0.2
+    """Kudo's alpha of these cuts: the smaller, the more varied."""
 
     def __post_init__(self) -> None:
         """Rejects sampling where a word has but one segmentation."""
@@ -75,55 +87,76 @@ class SubwordConfig:
 class TrainingConfig:
     """Optimization, validation and checkpoints."""
 
-    epochs: Count = 20
-    steps: Count | None = None  # in place of epochs
-    # Adam's, at the peak of the schedule.
+    epochs: Annotated[int, Field(gt=0, le=10**9), NUMBER, Unit("epochs")] = 20
+    """Times that the training text is read."""
+    steps: Steps | None = None
+    """Length of training in place of `epochs`."""
     learning_rate: Annotated[float, Field(ge=1e-9, le=1), NUMBER] = 0.002
+    """Adam's learning rate at the peak of the schedule."""
     schedule: Literal["cosine", "inverse_sqrt", "plateau", "constant"] = "cosine"
-    warmup_steps: Annotated[int, Field(ge=0, le=10**9), NUMBER] = 200
-    # Global norm of a batch's gradients.
+    """How the learning rate falls after warming up."""
+    warmup_steps: Annotated[int, Field(ge=0, le=10**9), NUMBER, Unit("steps")] = 200
+    """Steps in which the learning rate rises from 0 to its peak."""
     clip_norm: Annotated[float, Field(ge=1e-9, le=1e9), NUMBER] = 1.0
+    """Largest global norm of a batch's gradients; larger ones are scaled down to it."""
     label_smoothing: Share = 0.1
-    averaging: Share = 0.0  # decay of the averaged (EMA) weights a step; 0 = none
-    word_dropout: Share = 0.0  # share of embedded subwords, source and target, that is zeroed
-    precision: Literal["float32", "bfloat16"] = "float32"  # of matrix products while training
-    validate_every: Count | None = None  # steps; none: once an epoch
-    save_every: Count = 500  # steps between saves of the state that a killed run resumes from
-    patience: Count | None = None  # validations without a better result before stopping
+    """Probability that the loss wants spread over all subwords instead of the right one."""
+    averaging: Share = 0.0
+    """Decay, each step, of the averaged weights (EMA) that translate; 0: the weights as trained."""
+    word_dropout: Share = 0.0
+    """Share of embedded subwords, source and target, that is zeroed."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of matrix products while training; bfloat16 is faster on processors that multiply it."""
+    validate_every: Steps | None = None
+    """Steps from one validation to the next; without it, once an epoch."""
+    save_every: Steps = 500
+    """Steps between saves of the state that a killed run resumes from."""
+    patience: Annotated[int, Field(gt=0, le=10**9), NUMBER, Unit("validations")] | None = None
+    """Validations without a better result after which training stops; without it, never early."""
     keep_best_by: Literal["bleu", "perplexity"] = "bleu"
+    """What the best weights are best by, on the validation text."""
     seed: Seed = 1
+    """Of first weights, shuffling and dropout: the same seed gives the same run."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class DecodingConfig:
     """The search for outputs; `seq2seq train` on a finished run takes changes over."""
 
-    beam_width: Annotated[int, Field(ge=1, le=100), NUMBER] = 5  # 1 = greedy
-    # Outputs a sentence; samples, if sampling.
-    n_best: Annotated[int, Field(ge=1, le=100), NUMBER] = 1
-    # GNMT's alpha and beta; 0 = plain sums, and none.
+    beam_width: Annotated[int, Field(ge=1, le=100), NUMBER, Unit("hypotheses")] = 5
+    """Hypotheses kept at each step; 1: greedy search."""
+    n_best: Annotated[int, Field(ge=1, le=100), NUMBER, Unit("outputs")] = 1
+    """Outputs a sentence, best first; samples, if sampling."""
     length_penalty: Annotated[float, Field(ge=0, le=5), NUMBER] = 1.0
+    """GNMT's alpha, which evens out the lengths of outputs; 0: plain sums of log-probabilities."""
     coverage_penalty: Annotated[float, Field(ge=0, le=5), NUMBER] = 0.0
-    # Output subwords at most: longest_factor * source subwords + longest_extra, EOS counted.
+    """GNMT's beta, which costs source subwords that attention left out; 0: none."""
     longest_factor: Annotated[float, Field(ge=0.001, le=100), NUMBER] = 1.5
-    longest_extra: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 10
-    # Output subwords at least, EOS counted.
-    shortest: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 1
-    # No n-gram of this size twice; 0 = all may.
-    blocked_ngram: Annotated[int, Field(ge=0, le=10_000), NUMBER] = 0
-    # Subwords; longer lines are split.
-    longest_source: Annotated[int, Field(ge=2, le=10_000), NUMBER] = 100
-    sampling: bool = False  # draw outputs instead of searching for the likeliest
-    # Of sampling; small = sharp.
+    """An output has at most this many subwords for each of the source, and `longest_extra` more."""
+    longest_extra: Annotated[int, Field(ge=1, le=10_000), NUMBER, Unit("subwords")] = 10
+    """See `longest_factor`; the end-of-sentence mark is counted."""
+    shortest: Annotated[int, Field(ge=1, le=10_000), NUMBER, Unit("subwords")] = 1
+    """Shortest output, the end-of-sentence mark counted."""
+    blocked_ngram: Annotated[int, Field(ge=0, le=10_000), NUMBER, Unit("subwords")] = 0
+    """Length of the n-grams that no output repeats; 0: all may be repeated."""
+    longest_source: Annotated[int, Field(ge=2, le=10_000), NUMBER, Unit("subwords")] = 100
+    """Longest source in one piece; longer lines are split at sentence ends."""
+    sampling: bool = False
+    """Whether outputs are drawn at random instead of searched for."""
     temperature: Annotated[float, Field(ge=0.001, le=100), NUMBER] = 1.0
-    # Sample from the likeliest k; 0 = all.
-    top_k: Annotated[int, Field(ge=0, le=10**6), NUMBER] = 0
-    # Sample from those that reach this share.
+    """Of sampling: the smaller, the closer to the likeliest subword."""
+    top_k: Annotated[int, Field(ge=0, le=10**6), NUMBER, Unit("subwords")] = 0
+    """Of sampling: only the likeliest so many are drawn; 0: all."""
     top_p: Annotated[float, Field(ge=1e-9, le=1), NUMBER] = 1.0
-    seed: Seed = 1  # of sampling
-    precision: Literal["float32", "bfloat16"] = "float32"  # of matrix products
-    shortlist: bool = False  # score only subwords that translate the source's, as training saw them
-    batch_tokens: BatchTokens = 1024  # source subwords a batch, padding counted
+    """Of sampling: only the likeliest whose probabilities add up to this are drawn."""
+    seed: Seed = 1
+    """Of sampling."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of matrix products while translating."""
+    shortlist: bool = False
+    """Whether only subwords are scored that translate the source's, as training saw it; faster."""
+    batch_tokens: BatchTokens = 1024
+    """Source side of a batch, padding counted."""
 
     def __post_init__(self) -> None:
         """Rejects more outputs than a beam keeps."""

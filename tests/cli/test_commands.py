@@ -28,7 +28,7 @@ def test_help_loads_neither_tensorflow_nor_keras():
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    verbs = "train translate evaluate score export verify serve show info"
+    verbs = "train translate evaluate score export verify serve show info settings"
     for verb in verbs.split():
         assert verb in done.stdout
     assert done.stdout.endswith("[]\n")
@@ -126,6 +126,16 @@ def test_show_draws_a_sentence_or_a_training(wrong, message, tmp_path, capsys):
 def test_info_prints_names_and_values(trained_run, capsys):
     main(["info", str(trained_run)])
     assert "parameters" in capsys.readouterr().out
+
+
+def test_settings_prints_every_setting_or_a_section(capsys):
+    main(["settings"])
+    every = capsys.readouterr().out
+    main(["settings", "subwords"])
+    section = capsys.readouterr().out
+    assert "subwords.vocabulary_size: 8000\n" in section and section in every
+    assert "model.units" in every and "model.units" not in section
+    assert "(whole number, from 261 up to 1,000,000; subwords)" in section
 
 
 def test_translate_reads_standard_input_and_answers_before_it_ends(trained_run):
