@@ -17,7 +17,12 @@ from data_prep.findings.options import (
     describe_unusable,
     read_splits,
 )
-from data_prep.findings.report import describe_findings, describe_shifts, format_table
+from data_prep.findings.report import (
+    describe_cost,
+    describe_findings,
+    describe_shifts,
+    format_table,
+)
 from seq2seq.errors import DataError
 
 
@@ -69,6 +74,8 @@ def _sections(options: argparse.Namespace, corpus: CorpusFindings, rules: Rules)
     yield from describe_findings(corpus.findings, min(corpus.lines), rules)
     if corpus.shifts:
         yield describe_shifts(corpus.shifts)
+    if 0 < corpus.usable < min(corpus.lines):
+        yield describe_cost(min(corpus.lines) - corpus.usable, min(corpus.lines))
 
 
 def summarize(lengths: Counter[int]) -> tuple[float, float, int]:

@@ -23,7 +23,7 @@ from data_prep.findings.corpus import (
 from data_prep.findings.finding import KEEPABLE, Finding, Remedy, Rules
 from data_prep.findings.options import add_corpus_arguments, describe_unusable, read_splits
 from data_prep.findings.pair import SIDES, Examiner
-from data_prep.findings.report import describe_findings, describe_shifts
+from data_prep.findings.report import describe_cost, describe_findings, describe_shifts
 from seq2seq.data.lines import raw_lines
 from seq2seq.errors import DataError
 from seq2seq.files import write_atomically
@@ -72,6 +72,8 @@ def run(options: argparse.Namespace) -> str:
     sections = list(describe_findings(tallies, corpus.lines[0], rules))
     if corpus.shifts:
         sections.append(describe_shifts(corpus.shifts))
+    if kept_pairs < corpus.lines[0]:
+        sections.append(describe_cost(corpus.lines[0] - kept_pairs, corpus.lines[0]))
     names = " and ".join(map(str, outputs))
     sections.append(f"{names}: {kept_pairs:,} of {corpus.lines[0]:,} pairs")
     return "\n\n".join(sections)

@@ -21,7 +21,9 @@ from seq2seq.errors import DataError
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
-DEFAULT_SIZE = 1000  # pairs each, of val and test
+MOST_BY_DEFAULT = 1000  # pairs each, of val and test; of small files SHARE
+SHARE = 20  # one of so many pairs
+NAMED = ("en", "de")  # by default
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("file", type=Path, metavar="FILE", help="tab-separated text, plain or .gz")
     add("--output", type=Path, required=True, metavar="DIR", help="folder to write")
     add("--columns", type=columns, default=(1, 2), metavar="S,T", help="from 1; default 1,2")
-    add("--source", type=language, default="en", help="file name ending; default %(default)s")
-    add("--target", type=language, default="de", help="file name ending; default %(default)s")
-    size = "pairs in this split; default %(default)s"
-    add("--validation", type=positive, default=DEFAULT_SIZE, metavar="N", help=size)
-    add("--test", type=positive, default=DEFAULT_SIZE, metavar="N", help=size)
+    for side, name in zip(("source", "target"), NAMED, strict=True):
+        add(f"--{side}", type=language, metavar="TAG", help=f"{side} language; default {name}")
+    size = f"pairs in this split; default 5 %%, at most {MOST_BY_DEFAULT}"
+    add("--validation", type=positive, metavar="N", help=size)
+    add("--test", type=positive, metavar="N", help=size)
     add("--seed", type=int, default=1, metavar="N", help="another seed splits differently")
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> str:
     """Reads once to choose the splits and once to write them, and says what was written."""
+    named = options.source or options.target
+    options.source, options.target = options.source or NAMED[0], options.target or NAMED[1]
     languages = check_languages(options)
     if options.file.exists() and not options.file.is_file():
         raise DataError(f"{options.file} is no plain file; it is read twice, so save it first")
@@ -84,15 +88,19 @@ def run(options: argparse.Namespace) -> str:
         for source, target in pair_file.pairs(Counter()):
             split = split_of.get(source_digest(source, options.seed), "train")
             writer.add(split, source, target)
+    if not named:
+        logger.warning("files are named .%s and .%s; --source and --target name them", *NAMED)
     return describe_corpus(options.output, languages, writer.counts)
 
 
-def choose_splits(pair_file: PairFile, sizes: Mapping[str, int], seed: int) -> dict[bytes, str]:
+def choose_splits(
+    pair_file: PairFile, asked: Mapping[str, int | None], seed: int
+) -> dict[bytes, str]:
     """The split of each source sentence that does not go to train, by its digest.
 
     Args:
         pair_file: read once.
-        sizes: pairs of each split but train.
+        asked: pairs of each split but train; None: as many as fit the file.
         seed: another one splits differently.
 
     Raises:
@@ -105,8 +113,9 @@ def choose_splits(pair_file: PairFile, sizes: Mapping[str, int], seed: int) -> d
     for reason, lines in skipped.items():
         logger.warning("%s: skipped %d lines that %s", pair_file.path, lines, reason)
     total = group_sizes.total()
+    fitting = max(1, min(MOST_BY_DEFAULT, total // SHARE))
+    sizes = {split: size or fitting for split, size in asked.items()}
     if total <= sum(sizes.values()):
-        fitting = max(1, total // 20)
         advice = f"pass smaller sizes, such as --validation {fitting} --test {fitting}"
         raise DataError(
             f"{pair_file.path} has {total} distinct pairs in columns "

@@ -29,6 +29,16 @@ def describe_findings(findings: Findings, total: int, rules: Rules) -> Iterator[
             yield format_table([heading, *rows], left={0, 3})
 
 
+def describe_cost(left_out: int, total: int) -> str:
+    """What `clean` costs, in one line.
+
+    >>> describe_cost(90, 5000)
+    'clean costs 90 of 5,000 pairs (1.80%); 4,910 stay'
+    """
+    share = left_out / total if total else 0.0
+    return f"clean costs {left_out:,} of {total:,} pairs ({share:.2%}); {total - left_out:,} stay"
+
+
 def describe_shifts(shifts: list[Shift]) -> str:
     """A list of the first passages that are out of step, one a line."""
     rows = ["passages where lines fit their neighbours better (by lengths; borders +-50 lines)"]

@@ -9,6 +9,7 @@ from seq2seq.cli import (
     evaluate,
     export,
     info,
+    init,
     score,
     serve,
     settings,
@@ -19,7 +20,7 @@ from seq2seq.cli import (
 )
 from seq2seq.errors import Seq2SeqError
 
-VERBS = (train, translate, evaluate, score, export, verify, serve, show, info, settings)
+VERBS = (init, train, translate, evaluate, score, export, verify, serve, show, info, settings)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -29,6 +29,14 @@ TRAINING_PIECE = re.compile(
 MOST_TRAINING_LINES = 2_000_000  # sampled from a larger corpus, which bounds memory
 
 
+class VocabularySizeError(ConfigError):
+    """A vocabulary that is too large or too small for its corpus; `nearest` would do."""
+
+    def __init__(self, message: str, nearest: int) -> None:
+        super().__init__(message)
+        self.nearest = nearest
+
+
 @dataclass(frozen=True)
 class SpecialIds:
     """Ids that every vocabulary starts with."""
@@ -125,7 +133,7 @@ def train_subwords(lines: Iterable[str], config: SubwordConfig) -> Subwords:
     except RuntimeError as error:
         if failures:
             raise failures[0] from None
-        raise ConfigError(_explain(str(error), config)) from None
+        raise _explained(str(error), config) from None
     return Subwords(model.getvalue())
 
 
@@ -148,18 +156,22 @@ def _with_text(lines: Iterable[str]) -> Iterator[str]:
         raise DataError("the training files hold no text; give files with a sentence a line")
 
 
-def _explain(message: str, config: SubwordConfig) -> str:
-    """An explanation of SentencePiece's complaint in terms of the setting."""
+def _explained(message: str, config: SubwordConfig) -> ConfigError:
+    """SentencePiece's complaint in terms of the setting."""
     size = config.vocabulary_size
     if highest := re.search(r"value <= (\d+)", message):
-        return (
+        return VocabularySizeError(
             f"subwords.vocabulary_size: {size} is more than this corpus allows; "
-            f"set it to {highest[1]} or less"
+            f"set it to {highest[1]} or less",
+            int(highest[1]),
         )
     if lowest := re.search(r"required_chars\. \d+ vs (\d+)", message):
-        return (
+        return VocabularySizeError(
             f"subwords.vocabulary_size: {size} is too small for this corpus's characters; "
-            f"set it to more than {lowest[1]}"
+            f"set it to more than {lowest[1]}",
+            int(lowest[1]) + 1,
         )
     reason = " ".join(message.split())
-    return f"subwords: SentencePiece cannot train with vocabulary_size {size}: {reason}"
+    return ConfigError(
+        f"subwords: SentencePiece cannot train with vocabulary_size {size}: {reason}"
+    )

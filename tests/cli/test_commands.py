@@ -28,7 +28,7 @@ def test_help_loads_neither_tensorflow_nor_keras():
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    verbs = "train translate evaluate score export verify serve show info settings"
+    verbs = "train translate evaluate score export verify serve show info init settings"
     for verb in verbs.split():
         assert verb in done.stdout
     assert done.stdout.endswith("[]\n")

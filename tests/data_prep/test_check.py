@@ -166,6 +166,7 @@ def test_sentences_of_other_splits_are_counted_by_file(tmp_path, files, capsys):
     assert f"also in another split: {test} 1 5.00% 7" in " ".join(out.split())
     assert f"also in another split: {val} 1 5.00% 8" in " ".join(out.split())
     assert "usable: 18 of 20" in out
+    assert "clean costs 2 of 20 pairs (10.00%); 18 stay" in out
     assert f"--against {test} {other} --against {other} {val}" in out
 
 

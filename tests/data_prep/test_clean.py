@@ -64,6 +64,7 @@ def test_unusable_pairs_go_and_the_others_are_mended(tmp_path, capsys):
         "Windows line end: target 1 3.33% 21",
     ):
         assert row in out
+    assert "clean costs 9 of 30 pairs (30.00%); 21 stay" in out
     assert out.endswith(f"{tmp_path}/out/a.en and {tmp_path}/out/a.de: 21 of 30 pairs")
 
 

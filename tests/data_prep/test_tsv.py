@@ -160,3 +160,23 @@ def test_any_text_is_split_without_loss_or_leak(texts, seed):
     assert sorted(pair for pairs in splits.values() for pair in pairs) == sorted(stripped)
     sources = [{source for source, _ in pairs} for pairs in splits.values()]
     assert sum(map(len, sources)) == len(set.union(*sources))
+
+
+def test_a_small_file_keeps_nine_tenths_for_training(tmp_path, rows):
+    path = write(tmp_path / "pairs.tsv", rows)
+    assert main(["tsv", str(path), "--output", str(tmp_path)]) == 0
+    assert [len(split_pairs(tmp_path)[split]) for split in SPLITS] == [90, 5, 5]
+
+
+def test_a_large_file_gives_a_thousand_pairs_to_each_other_split(tmp_path):
+    path = write(tmp_path / "pairs.tsv", [f"source {n}\ttarget {n}" for n in range(21_000)])
+    assert main(["tsv", str(path), "--output", str(tmp_path)]) == 0
+    assert [len(split_pairs(tmp_path)[split]) for split in SPLITS] == [19_000, 1000, 1000]
+
+
+def test_names_that_were_not_given_are_said(tmp_path, rows, caplog):
+    path = write(tmp_path / "pairs.tsv", rows)
+    assert tsv(path, tmp_path, "--source", "en", "--target", "fr") == 0
+    assert (tmp_path / "train.fr").is_file() and "files are named" not in caplog.text
+    assert tsv(path, tmp_path) == 0
+    assert "files are named .en and .de; --source and --target name them" in caplog.text

@@ -1,0 +1,136 @@
+"""Settings for a corpus: held-out text if there is none, sizes that fit, and how long it takes."""
+
+import itertools
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seq2seq.config.fitting import CorpusSize, Fitted, Machine, fit_settings
+from seq2seq.config.languages import Languages
+from seq2seq.config.loading import check_settings
+from seq2seq.config.settings_file import commented_yaml, settings_of
+from seq2seq.data.corpus_files import Corpus, Pair, hold_out
+from seq2seq.data.lines import read_pairs, write_lines
+from seq2seq.data.subwords import VocabularySizeError
+from seq2seq.errors import ConfigError
+from seq2seq.files import write_atomically
+from seq2seq.training.corpus import check_files, learn_subwords
+from seq2seq.training.pilot import Pilot, time_steps
+
+PILOT_PAIRS = 50_000  # the vocabulary that is tried, and the steps that are timed, are of the first
+VOCABULARIES = 4  # tried: too few for the characters, then too many for the words, and so on
+PROCESSOR = Path("/proc/cpuinfo")
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+
+
+@dataclass(frozen=True)
+class InitJob:
+    """What to make settings for, and where they go."""
+
+    corpus: Corpus
+    config: Path
+    data: Path  # folder of the splits that are made, if any are
+    seed: int = 1
+    replace: bool = False  # settings and splits that are there
+    pilot: bool = True
+
+
+@dataclass(frozen=True)
+class Initialised:
+    """What was chosen and written."""
+
+    config: Path
+    files: Mapping[str, Pair]  # by split
+    written: Mapping[str, int]  # pairs by split that was made
+    languages: Languages
+    size: CorpusSize
+    fitted: Sequence[Fitted]
+    pilot: Pilot | None
+
+    @property
+    def seconds(self) -> float | None:
+        """Of the whole training on this machine, validations apart; None without a pilot."""
+        if self.pilot is None:
+            return None
+        epochs = next(each.value for each in self.fitted if each.name == "epochs")
+        return epochs * self.size.pairs / self.pilot.pairs * self.pilot.seconds
+
+
+def init(job: InitJob) -> Initialised:
+    """Holds text out where none is given, chooses settings and writes them.
+
+    Raises:
+        Seq2SeqError: the corpus cannot be used, or files are there already.
+    """
+    if job.config.exists() and not job.replace:
+        raise ConfigError(f"{job.config} is there already; choose another -o, or pass --replace")
+    if not job.config.parent.is_dir():
+        raise ConfigError(f"{job.config.parent} is no folder; make it, or choose another -o")
+    languages = job.corpus.languages
+    splits = hold_out(job.corpus, job.data, job.seed, job.replace)
+    try:
+        size = _measure(splits.files["train"], languages)
+        fitted, pilot = _tried(job, splits.files, size)
+    except BaseException:  # the same command works when it is mended
+        for path in (path for split in splits.written for path in splits.files[split]):
+            path.unlink()
+        raise
+    headline = f"Fitted by `seq2seq init` to {size.pairs:,} training pairs."
+    text = commented_yaml(settings_of(splits.files, languages, fitted), fitted, headline)
+    with write_atomically(job.config) as stream:
+        stream.write(text.encode())
+    return Initialised(job.config, splits.files, splits.written, languages, size, fitted, pilot)
+
+
+def _measure(train: Pair, languages: Languages) -> CorpusSize:
+    pairs, characters = 0, set[str]()
+    for source, target in read_pairs(*train):
+        pairs += bool(source.strip() and target.strip())
+        characters.update(source, target)
+    return CorpusSize(pairs, len(characters), (languages.source, languages.target))
+
+
+def _machine() -> Machine:
+    try:
+        flags = set(PROCESSOR.read_text(encoding="utf-8").split())
+    except OSError:  # not Linux
+        flags = set()
+    return Machine(len(os.sched_getaffinity(0)), bool(flags & BFLOAT16_FLAGS))
+
+
+def _tried(
+    job: InitJob, files: Mapping[str, Pair], size: CorpusSize
+) -> tuple[list[Fitted], Pilot | None]:
+    """Settings with a vocabulary that the corpus allows, and what a few steps told."""
+    fitted = fit_settings(size, _machine())
+    with tempfile.TemporaryDirectory() as folder:
+        if size.pairs > PILOT_PAIRS:
+            files = {**files, "train": _first_pairs(files["train"], Path(folder))}
+        for left in reversed(range(VOCABULARIES)):
+            settings = settings_of(files, job.corpus.languages, fitted)
+            config = check_settings(settings, "fitted settings")
+            check_files(config)
+            try:
+                subwords = learn_subwords(config)
+                break
+            except VocabularySizeError as error:
+                if not left:
+                    raise
+                fitted = [_resized(each, error.nearest) for each in fitted]
+        return fitted, time_steps(config, subwords) if job.pilot else None
+
+
+def _first_pairs(train: Pair, folder: Path) -> Pair:
+    paths = folder / "source", folder / "target"
+    for side, path in enumerate(paths):
+        pairs = itertools.islice(read_pairs(*train), PILOT_PAIRS)
+        write_lines(path, (pair[side] for pair in pairs))
+    return paths
+
+
+def _resized(setting: Fitted, size: int) -> Fitted:
+    if setting.name != "vocabulary_size":
+        return setting
+    return replace(setting, value=size, reason="as many as this text allows, or needs")

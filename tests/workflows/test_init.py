@@ -1,0 +1,180 @@
+"""`seq2seq init`: from a corpus as somebody has it to settings that train."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from conftest import Silent
+
+from seq2seq.cli.main import main
+from seq2seq.config.loading import load_run_config
+from seq2seq.data.corpus_files import find_corpus
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.workflows.init import InitJob, init
+from seq2seq.workflows.train import fit
+
+ALPHABETS = {
+    "en": ("abcdefghijklmnopqrstuvwxyz", " "),
+    "he": ("אבגדהוזחטיכלמנסעפצקרשת", " "),
+    "zh": ("".join(chr(0x4E00 + n) for n in range(400)), ""),
+}
+
+
+def sentences(language, number, seed):
+    draw = random.Random(seed)
+    alphabet, space = ALPHABETS[language]
+    words = ["".join(draw.choices(alphabet, k=draw.randint(1, 6))) for _ in range(300)]
+    return [space.join(draw.choices(words, k=draw.randint(2, 7))) for _ in range(number)]
+
+
+def write_table(path, number=300, languages=("en", "he")):
+    sides = [sentences(language, number, seed) for seed, language in enumerate(languages)]
+    lines = ["\t".join(pair) for pair in zip(*sides, strict=True)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def write_files(folder, number=300, languages=("en", "he"), split="train"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed, language in enumerate(languages):
+        lines = sentences(language, number, f"{seed} {split}")
+        (folder / f"{split}.{language}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return [folder / f"{split}.{language}" for language in languages]
+
+
+def job(corpus, folder, **given):
+    return InitJob(corpus, folder / "my.yaml", folder / "data", **{"pilot": False} | given)
+
+
+def lines(path):
+    return path.read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def test_a_table_becomes_splits_and_settings(tmp_path):
+    table = write_table(tmp_path / "pairs.tsv")
+    made = init(job(find_corpus(table, None, ends=("en", "he")), tmp_path))
+    config = load_run_config(made.config)
+    data = config.data
+    assert (data.source_language, data.target_language) == ("en", "he")
+    pairs = []
+    for split, size in (("train", 270), ("validation", 15), ("test", 15)):
+        sides = [lines(getattr(data, f"{split}_{side}")) for side in ("source", "target")]
+        assert len(sides[0]) == made.written[split] == size
+        pairs += zip(*sides, strict=True)
+    assert sorted("\t".join(pair) for pair in pairs) == sorted(lines(table))
+
+
+def test_files_that_are_split_already_stay_where_they_are(tmp_path):
+    folder = tmp_path / "corpus"
+    write_files(folder)
+    for split in ("val", "test_2016_flickr", "test_2017"):
+        write_files(folder, 20, split=split)
+    corpus = find_corpus(folder, None, ends=("en", "he"))
+    data = load_run_config(init(job(corpus, tmp_path)).config).data
+    assert data.train_target == folder / "train.he"
+    assert data.validation_source == folder / "val.en"
+    assert data.test_source == folder / "test_2016_flickr.en"
+    assert not (tmp_path / "data").exists()
+
+
+def test_only_what_is_missing_is_held_out(tmp_path):
+    corpus = find_corpus(*write_files(tmp_path / "corpus"))
+    given = tuple(write_files(tmp_path / "corpus", 20, split="held"))
+    with_test = init(job(replace(corpus, test=given), tmp_path))
+    assert sorted(with_test.written) == ["train", "validation"]
+    assert load_run_config(with_test.config).data.test_source == given[0]
+    with_validation = init(job(replace(corpus, validation=given), tmp_path, replace=True))
+    assert with_validation.written == {}
+    assert load_run_config(with_validation.config).data.test_source is None
+
+
+@pytest.mark.parametrize("languages", [("zh", "he"), ("he", "en")])
+def test_what_was_chosen_trains_in_any_script(tmp_path, languages):
+    made = init(job(find_corpus(*write_files(tmp_path, 400, languages)), tmp_path, pilot=True))
+    assert made.seconds and made.seconds > 1
+    config = load_run_config(made.config, ["training.steps=2", "training.validate_every=2"])
+    folder = fit(config, tmp_path / "run", Silent())
+    assert float(folder.history()[-1]["validation_perplexity"]) > 1
+
+
+def test_a_vocabulary_that_the_text_does_not_allow_is_made_smaller(tmp_path):
+    texts = [f"{n % 9} {n // 9}" for n in range(90)]
+    for end in ("en", "de"):
+        (tmp_path / f"train.{end}").write_text("\n".join(texts) + "\n")
+    made = init(job(find_corpus(tmp_path / "train.en", tmp_path / "train.de"), tmp_path))
+    assert 261 <= load_run_config(made.config).subwords.vocabulary_size < 600
+
+
+def test_nothing_is_left_of_a_corpus_that_cannot_be_used(tmp_path, monkeypatch):
+    monkeypatch.setattr("sacrebleu.tokenizers.tokenizer_ja_mecab.MeCab", None)
+    corpus = find_corpus(write_table(tmp_path / "pairs.tsv"), None, ends=("en", "ja"))
+    with pytest.raises(ConfigError, match="seq2seq-keras"):
+        init(job(corpus, tmp_path))
+    assert not list((tmp_path / "data").iterdir()) and not (tmp_path / "my.yaml").exists()
+
+
+def test_nothing_is_written_over_unless_asked(tmp_path):
+    corpus = find_corpus(write_table(tmp_path / "pairs.tsv"), None, ends=("en", "he"))
+    init(job(corpus, tmp_path))
+    before = (tmp_path / "data" / "train.en").read_bytes()
+    with pytest.raises(ConfigError, match="my.yaml is there already; choose another -o"):
+        init(job(corpus, tmp_path, seed=2))
+    (tmp_path / "my.yaml").unlink()
+    with pytest.raises(DataError, match=r"train.* is there already; give .*data in place of"):
+        init(job(corpus, tmp_path, seed=2))
+    assert (tmp_path / "data" / "train.en").read_bytes() == before
+    init(job(corpus, tmp_path, seed=2, replace=True))
+    assert (tmp_path / "data" / "train.en").read_bytes() != before
+
+
+def test_a_corpus_is_never_written_over(tmp_path):
+    corpus = find_corpus(*write_files(tmp_path / "data"))
+    with pytest.raises(DataError, match="is read, and would be written over"):
+        init(job(corpus, tmp_path, replace=True))
+    assert len(lines(tmp_path / "data" / "train.en")) == 300
+
+
+def test_a_folder_has_to_be_told_which_language_is_which(tmp_path):
+    write_files(tmp_path / "corpus")
+    with pytest.raises(DataError, match="has train.en, train.he; say which is which, e.g. --sou"):
+        find_corpus(tmp_path / "corpus", None)
+    with pytest.raises(DataError, match="they must differ"):
+        find_corpus(tmp_path / "corpus", None, ends=("en", "en"))
+    with pytest.raises(DataError, match="absent.tsv does not exist"):
+        find_corpus(tmp_path / "absent.tsv", None)
+
+
+def test_files_without_languages_in_their_names(tmp_path):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("".join(f"{name} {n}\n" for n in range(60)))
+    corpus = find_corpus(tmp_path / "a.txt", tmp_path / "b.txt")
+    assert corpus.ends == ("source", "target") and corpus.languages.source is None
+    named = find_corpus(tmp_path / "a.txt", tmp_path / "b.txt", ends=("en", "fr"))
+    assert named.ends == ("en", "fr") and named.languages.target == "fr"
+
+
+def test_short_lines_of_a_table_are_counted(tmp_path, caplog):
+    path = write_table(tmp_path / "pairs.tsv", 60)
+    path.write_text(path.read_text(encoding="utf-8") + "alone\n\n", encoding="utf-8")
+    assert len(list(find_corpus(path, None).pairs())) == 60
+    assert "pairs.tsv: 2 lines have fewer than 2 columns" in caplog.text
+
+
+def test_the_command_says_what_it_chose_and_what_comes_next(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path / "pairs.tsv")
+    main(["init", "pairs.tsv", "-o", "my.yaml", "--source", "en", "--target", "he"])
+    said = capsys.readouterr().out
+    assert "data/my/train.en, data/my/train.he: 270 pairs for train" in said
+    assert "model.units: " in said and "training takes about " in said
+    assert said.endswith("next:  seq2seq train my.yaml\n")
+    assert load_run_config(tmp_path / "my.yaml").data.train_source.is_file()
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"), [(["--columns", "1,1"], "two different"), (["--source", "a/b"], "no l")]
+)
+def test_wrong_usage_exits_with_2(tmp_path, capsys, given, complaint):
+    with pytest.raises(SystemExit, match="2"):
+        main(["init", "pairs.tsv", "-o", "my.yaml", *given])
+    assert complaint in capsys.readouterr().err
