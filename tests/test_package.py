@@ -1,6 +1,7 @@
 """What `import seq2seq` offers."""
 
 import configparser
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +66,14 @@ def test_an_installed_package_has_every_file_that_is_no_code():
     }
     assert {path for path in files if path.suffix != ".py"} == declared
     assert len(declared) > 1
+
+
+def test_load_prints_nothing_but_what_it_is_asked_for(trained_run):
+    script = f"import seq2seq; print(seq2seq.load({str(trained_run)!r}).translate([''])[0] == '')"
+    environment = {
+        name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")

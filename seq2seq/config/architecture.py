@@ -115,6 +115,14 @@ class ModelConfig:
         for message in refusals(self):
             raise ValueError(message)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by name; `ModelConfig(**values)` is equal to this."""
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in vars(self).items()
+            if not name.startswith("_")
+        }
+
     @property
     def has_feedback(self) -> bool:
         """Whether a decoder step needs the context vector before its cell runs."""

@@ -1,6 +1,7 @@
 """A checked `RunConfig` from YAML and `section.field=value` overrides, and YAML from it."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,41 @@ def load_run_config(path: Path, overrides: list[str] | None = None) -> RunConfig
         raise ConfigError(
             f"{path}: expected sections such as `data:` and `model:` (got {shown(settings)})"
         )
-    settings = {name: {} if section is None else section for name, section in settings.items()}
-    for override in overrides or []:
+    return _checked(settings, overrides or [], str(path))
+
+
+def _checked(given: Mapping[str, Any], overrides: Sequence[str], origin: str) -> RunConfig:
+    """Settings with overrides and presets in their places."""
+    settings = {
+        name: {} if section is None else dict(section) if isinstance(section, Mapping) else section
+        for name, section in given.items()
+    }
+    for override in overrides:
         _apply(override, settings)
     if isinstance(settings.get("model"), dict):
-        settings["model"] = expand_preset(settings["model"], str(path))
-    return check_settings(settings, str(path))
+        settings["model"] = expand_preset(settings["model"], origin)
+    return check_settings(settings, origin)
+
+
+def as_run_config(
+    config: RunConfig | Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()
+) -> RunConfig:
+    """Settings as a program has them: made already, as nested dictionaries, or in a YAML file.
+
+    Args:
+        config: a settings file's path, its contents, or the settings.
+        overrides: see `load_run_config`.
+
+    Raises:
+        ConfigError: naming every mistake at once.
+    """
+    if isinstance(config, str | Path):
+        return load_run_config(Path(config), list(overrides))
+    if isinstance(config, RunConfig):
+        if not overrides:
+            return config
+        config = as_settings(config)
+    return _checked(config, overrides, "settings")
 
 
 def check_settings(settings: dict[str, Any], origin: str) -> RunConfig:

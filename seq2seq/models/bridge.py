@@ -7,6 +7,7 @@ from seq2seq.config.architecture import ModelConfig
 from seq2seq.models.products import Tensor
 
 
+@keras.saving.register_keras_serializable(package="seq2seq")
 class Bridge(keras.layers.Layer):
     """The decoder layers' first states.
 
@@ -41,6 +42,19 @@ class Bridge(keras.layers.Layer):
                 for n in range(config.decoder_layers * count)
             ]
 
+    def build(self, *_: object, **__: object) -> None:
+        """The projections of a dense bridge."""
+        for place, dense in enumerate(self.denses):
+            dense.build((None, self._projected_size(place // self.count)))
+
+    def _projected_size(self, layer: int) -> int:
+        """Units of what the states of a decoder layer are projections of."""
+        config = self.config
+        if config.encoder == "transformer":
+            return config.memory_size
+        beside = max(0, layer + config.encoder_layers - config.decoder_layers)
+        return 2 * config.direction_units if config.reads_both_ways(beside) else config.units
+
     def call(self, last_states: list[list[Tensor]], memory: Tensor, mask: Tensor) -> list[Tensor]:
         """See the class."""
         config = self.config
@@ -48,6 +62,15 @@ class Bridge(keras.layers.Layer):
         if config.input_feeding:
             states.append(_zeros(memory, config.fed_size))
         return states
+
+    def get_config(self) -> dict:
+        """Constructor arguments."""
+        return {**super().get_config(), "config": self.config.as_dict(), "count": self.count}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Bridge":
+        """A layer with fresh weights."""
+        return cls(**{**config, "config": ModelConfig(**config["config"])})
 
     def _states(
         self, last_states: list[list[Tensor]], memory: Tensor, mask: Tensor

@@ -22,6 +22,7 @@ from seq2seq.models.readout import make_readout
 from seq2seq.models.recurrent.operands import Weights
 from seq2seq.models.recurrent.recurrence import Recurrence, make_recurrence
 
+DECODER_SETTINGS = ("config", "precision")
 ATTENTION, READOUT = "attention/", "readout/"  # what names of their weights begin with
 
 
@@ -73,6 +74,10 @@ class Decoder:
         """Units of each tensor of the state."""
         recurrent = [self.config.units for layer in self.recurrent for _ in range(layer.states)]
         return recurrent + ([self.config.fed_size] if self.config.input_feeding else [])
+
+    def settings(self) -> dict[str, Any]:
+        """What `decoder_of_settings` makes such a decoder of, in plain values."""
+        return {"config": self.config.as_dict(), "precision": self.precision}
 
     def own_state(self, state: list[Tensor], number: int) -> list[Tensor]:
         """The part of a state that is a recurrent layer's, h first."""
@@ -238,6 +243,13 @@ def make_decoder(config: ModelConfig, precision: str) -> Decoder:
         readout.build((None, None, config.context_size + config.units + embedded))
     cells = [layer.cell for layer in recurrent]
     return Decoder(config, recurrent, cells, keys, attention, readout)
+
+
+def decoder_of_settings(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a layer with a fresh `decoder` in place of `config` and `precision`."""
+    others = {name: value for name, value in arguments.items() if name not in DECODER_SETTINGS}
+    config, precision = (arguments[name] for name in DECODER_SETTINGS)
+    return {"decoder": make_decoder(ModelConfig(**config), precision), **others}
 
 
 def _input_size(config: ModelConfig, number: int) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-from seq2seq.models.decoder import READOUT, Decoder, Source
+from seq2seq.models.decoder import READOUT, Decoder, Source, decoder_of_settings
 from seq2seq.models.decoder_parts import Part, Vectors
 from seq2seq.models.decoder_runs import AllPositions, OnePosition
 from seq2seq.models.products import Tensor, product
@@ -22,6 +22,7 @@ from seq2seq.models.recurrent.operands import Operands, Weights
 EMBEDDED = "0/embedded"  # rows of the first layer's kernel, multiplied with before the loop
 
 
+@keras.saving.register_keras_serializable(package="seq2seq")
 class FeedbackDecoder(keras.layers.Layer):
     """A decoder with feedback over a whole target. Built decoders only: draw a step before.
 
@@ -141,6 +142,15 @@ class FeedbackDecoder(keras.layers.Layer):
     def compute_output_spec(self, vectors: Tensor, *_: Tensor, **__: object) -> Tensor:
         """(B, T, R)."""
         return keras.KerasTensor((*vectors.shape[:2], self.decoder.config.readout_width))
+
+    def get_config(self) -> dict:
+        """Settings of the decoder, which a copy makes its own of, and the dropout."""
+        return {**super().get_config(), **self.decoder.settings(), "dropout": self.drop.rate}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "FeedbackDecoder":
+        """A layer with a decoder of its own, with fresh weights."""
+        return cls(**decoder_of_settings(config))
 
 
 class _Projected(Part):

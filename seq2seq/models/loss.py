@@ -5,9 +5,10 @@ the logits is their softmax minus the target distribution, so output layer and l
 one: the logits are turned into their own gradient in place, in three passes over the (N, V) numbers
 that dominate a step.
 
-Shape suffixes: N target tokens, R readout units, V vocabulary.
+Shape suffixes: N target tokens, R readout units, V vocabulary, B sentences, T target positions.
 """
 
+import keras
 from keras import ops
 
 from seq2seq.models.products import Tensor, upstream_gradients
@@ -86,3 +87,57 @@ def _subtract_target(softmax_NV: Tensor, target_ids_N: Tensor, share: float) -> 
     places_N2 = ops.stack([rows_N, ops.cast(target_ids_N, "int32")], axis=-1)
     at_target = ops.take_along_axis(softmax_NV, target_ids_N[:, None], axis=-1)[:, 0]
     return ops.scatter_update(softmax_NV, places_N2, at_target - share)
+
+
+@keras.saving.register_keras_serializable(package="seq2seq")
+class MaskedCrossEntropy(keras.losses.Loss):
+    """The same of logits that are there, for `compile`: the mean over real target tokens.
+
+    Without smoothing, its exponential is the perplexity.
+
+    Args:
+        label_smoothing: see `cross_entropy`.
+        pad_id: the id of padding, which does not count.
+        name: in logs.
+
+    Call arguments:
+        y_true: (B, T) ids.
+        y_pred: (B, T, V) logits.
+        sample_weight: (B,) or (B, T), what a sentence or token counts beside others.
+
+    Returns:
+        Nats a real token.
+    """
+
+    def __init__(
+        self, label_smoothing: float = 0.0, pad_id: int = 0, name: str = "masked_cross_entropy"
+    ) -> None:
+        super().__init__(name=name)
+        self.label_smoothing = label_smoothing
+        self.pad_id = pad_id
+
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
+        """See the class."""
+        weights_BT = ops.cast(ops.not_equal(y_true, self.pad_id), "float32")
+        if sample_weight is not None:
+            given = ops.cast(sample_weight, "float32")
+            weights_BT = weights_BT * (given if len(given.shape) == 2 else given[:, None])
+        losses_BT = self.call(y_true, y_pred)
+        return ops.sum(losses_BT * weights_BT) / ops.maximum(ops.sum(weights_BT), 1e-9)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Cross-entropy (B, T) of every token, padding too."""
+        logits_BTV = ops.cast(y_pred, "float32")
+        log_sum_exp_BT = ops.logsumexp(logits_BTV, axis=-1)
+        ids_BT1 = ops.cast(y_true, "int32")[..., None]
+        target_BT = ops.take_along_axis(logits_BTV, ids_BT1, axis=-1)[..., 0]
+        smoothing = self.label_smoothing
+        mean_BT = ops.mean(logits_BTV, axis=-1)
+        return log_sum_exp_BT - (1 - smoothing) * target_BT - smoothing * mean_BT
+
+    def get_config(self) -> dict:
+        """Constructor arguments."""
+        own = {"label_smoothing": self.label_smoothing, "pad_id": self.pad_id}
+        return {**own, "name": self.name}

@@ -11,6 +11,7 @@ from seq2seq.config.architecture import ModelConfig
 from seq2seq.models.products import Tensor
 
 
+@keras.saving.register_keras_serializable(package="seq2seq")
 class TransformerEncoder(keras.layers.Layer):
     """Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, section 3.
 
@@ -84,6 +85,15 @@ class TransformerEncoder(keras.layers.Layer):
     def compute_output_shape(self, vectors_shape: tuple, *_: tuple) -> tuple:
         """(B, S, U)."""
         return (*vectors_shape[:-1], self.config.units)
+
+    def get_config(self) -> dict:
+        """Constructor arguments."""
+        return {**super().get_config(), "config": self.config.as_dict()}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "TransformerEncoder":
+        """A layer with fresh weights."""
+        return cls(**{**config, "config": ModelConfig(**config["config"])})
 
 
 def positions(length: Tensor, units: int) -> Tensor:

@@ -7,10 +7,10 @@ from keras import ops
 
 from seq2seq.config.architecture import ModelConfig
 from seq2seq.models.bridge import Bridge
-from seq2seq.models.decoder import Decoder, Source, make_decoder
+from seq2seq.models.decoder import Decoder, Source, decoder_of_settings, make_decoder
 from seq2seq.models.decoder_parts import Vectors
 from seq2seq.models.decoder_runs import AllPositions, decoder_step
-from seq2seq.models.embeddings import embed, make_embeddings, scaled
+from seq2seq.models.embeddings import Embedding, embed, make_embeddings, scaled
 from seq2seq.models.encoder import Encoder, make_encoder
 from seq2seq.models.feedback import FeedbackDecoder
 from seq2seq.models.output import Output
@@ -41,8 +41,8 @@ class Translator:
 class Layers:
     """Every layer with weights, made once."""
 
-    source_embedding: keras.layers.Embedding
-    target_embedding: keras.layers.Embedding
+    source_embedding: Embedding
+    target_embedding: Embedding
     encoder: Encoder
     bridge: Bridge
     decoder: Decoder
@@ -86,22 +86,31 @@ def build_translator(
         found = _all_positions(layers.decoder, vectors, mask, states, source)
     found = keras.layers.Dropout(config.dropout)(found)
     readout = keras.Model([source_ids, target_in], found, name="readout")
-    training = keras.Model([source_ids, target_in], layers.output(found), name="training")
+    training = keras.Model([source_ids, target_in], _logits(layers, found), name="training")
     return Translator(training, readout, encoder, step, layers.output, layers)
 
 
 def _make_layers(config: ModelConfig, vocabulary_size: int, precision: str) -> Layers:
     source, target = make_embeddings(config, vocabulary_size)
     decoder = make_decoder(config, precision)
-    tied = target if config.tied_output else None
+    output = Output(vocabulary_size, config.tied_output, precision=precision, name="output")
+    if config.tied_output:
+        output.tie(target)
     return Layers(
         source_embedding=source,
         target_embedding=target,
         encoder=make_encoder(config, precision),
         bridge=Bridge(config, decoder.recurrent[0].states, name="bridge"),
         decoder=decoder,
-        output=Output(vocabulary_size, tied, precision=precision, name="output"),
+        output=output,
     )
+
+
+def _logits(layers: Layers, readout: Tensor) -> Tensor:
+    """The output layer, drawn with the table that it shares, if it shares one."""
+    if not layers.output.tied:
+        return layers.output(readout)
+    return layers.output(readout, layers.target_embedding(readout, table=True))
 
 
 def _encode(
@@ -137,6 +146,7 @@ def _all_positions(
     return decoder.read_out(run, outputs, context, embedded)
 
 
+@keras.saving.register_keras_serializable(package="seq2seq")
 class DecoderStep(keras.layers.Layer):
     """`decoder_step` as a layer, to be drawn: one target position of K hypotheses.
 
@@ -173,6 +183,15 @@ class DecoderStep(keras.layers.Layer):
         after = [keras.KerasTensor((batch, hypotheses, each.shape[-1])) for each in states]
         return readout, after, keras.KerasTensor((batch, hypotheses, memory.shape[1]))
 
+    def get_config(self) -> dict:
+        """Settings of the decoder, which a copy makes its own of."""
+        return {**super().get_config(), **self.decoder.settings()}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "DecoderStep":
+        """A layer with a decoder of its own, with fresh weights."""
+        return cls(**decoder_of_settings(config))
+
 
 def _draw_step(layers: Layers, source: Source) -> keras.Model:
     """One target position of K hypotheses."""
@@ -190,5 +209,5 @@ def _draw_step(layers: Layers, source: Source) -> keras.Model:
     step = DecoderStep(layers.decoder, name="decoder_step")
     readout, new_states, weights = step(vectors, seen.memory, seen.keys, seen.mask, states)
     inputs = [previous_ids, seen.memory, seen.keys, seen.mask, *states]
-    outputs = [layers.output(readout), new_states, weights]
+    outputs = [_logits(layers, readout), new_states, weights]
     return keras.Model(inputs, outputs, name="decoder_step")

@@ -14,6 +14,7 @@ from seq2seq.manifest import manifest_text
 from seq2seq.models.translator import Translator
 from seq2seq.models.weight_files import load_weights
 from seq2seq.run_folder import RunFolder
+from seq2seq.translation.saving import Origin
 from seq2seq.translation.search import network
 from seq2seq.translation.text_translator import Parts, TextTranslator
 
@@ -45,7 +46,8 @@ class LoadedRun:
         """
         networks = [self.network, *others]
         languages = self.config.data.languages
-        parts = Parts(self.subwords, networks, self.shortlist, languages)
+        origin = Origin(self.config, self.folder.manifest["trained_on"])
+        parts = Parts(self.subwords, networks, self.shortlist, languages, origin)
         return TextTranslator(parts, self.config.decoding, threads)
 
 

@@ -1,8 +1,11 @@
 """A trained translator in memory: text in, text out."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -13,6 +16,7 @@ from seq2seq.data.subwords import EOS, Subwords
 from seq2seq.models.translator import Translator
 from seq2seq.translation.batch_search import BatchSearch, Translation, batches_of, padded, unpack
 from seq2seq.translation.line_translator import LineTranslator, joined
+from seq2seq.translation.saving import Origin, save_run
 from seq2seq.translation.search import Search, make_engine, make_scorer, make_search
 from seq2seq.translation.shortlist_mask import GraphShortlist
 
@@ -37,10 +41,14 @@ class Parts:
     networks: Sequence[Translator]
     shortlist: Shortlist | None = None
     languages: Languages = UNKNOWN
+    origin: Origin | None = None  # what a run folder needs beside them
 
 
 class TextTranslator:
-    """A trained translator; made by `seq2seq.load`.
+    """A trained translator; made by `seq2seq.load`, or by `seq2seq.build` to be trained.
+
+    Weights may be changed through `network`, by Keras's `fit` or by hand: whatever is asked
+    afterwards is answered from the new ones.
 
     Args:
         parts: vocabulary and networks, with trained weights.
@@ -51,7 +59,8 @@ class TextTranslator:
     def __init__(self, parts: Parts, decoding: DecodingConfig, threads: int = 1) -> None:
         self.subwords = parts.subwords
         self.languages = parts.languages
-        self.network = parts.networks[0]
+        self._parts = parts
+        self._seen: bytes | None = None  # a digest of the weights, once others can change them
         self.decoding = decoding
         self._threads = threads
         self.engines = [make_engine(network, decoding) for network in parts.networks]
@@ -59,10 +68,52 @@ class TextTranslator:
         self._searches: dict[bool, BatchSearch] = {}
         self._scorers: dict[bool, Search] = {}
 
+    @property
+    def network(self) -> Translator:
+        """The network: of several that vote, the first; its `training` is a `keras.Model`.
+
+        From the first look on, the weights are compared at each call, which takes some
+        milliseconds for each million of them.
+        """
+        self._seen = self._seen or self._digest()
+        return self._parts.networks[0]
+
+    def save(self, run: str | Path) -> None:
+        """Writes the weights, as they are now, into a run folder, as its best ones.
+
+        Args:
+            run: a folder of this network and vocabulary, whose weights are replaced and whose
+                scores go, or a new one.
+
+        Raises:
+            RunError: there is another run, or something else.
+            ValueError: the translator is of several networks, or of no run.
+        """
+        if len(self._parts.networks) > 1 or self._parts.origin is None:
+            raise ValueError("only a translator of one network of a run can be saved")
+        parts = self._parts
+        save_run(Path(run), self._parts.origin, self.subwords, parts.networks[0], parts.shortlist)
+
     def refresh(self) -> None:
         """Takes the networks' weights over as they are now."""
         for engine in self.engines:
             engine.refresh()
+
+    def _take_changes_over(self) -> None:
+        """Refreshes if somebody who was given the network has changed it."""
+        if self._seen is None:
+            return
+        found = self._digest()
+        if found != self._seen:
+            self._seen = found
+            self.refresh()
+
+    def _digest(self) -> bytes:
+        digest = hashlib.blake2b(digest_size=16)
+        for network in self._parts.networks:
+            for weight in network.training.weights:
+                digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).data)
+        return digest.digest()
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """A translation for each text, in order; a blank text gives "".
@@ -98,6 +149,7 @@ class TextTranslator:
         self, pairs: Sequence[tuple[list[int], list[int]]], keep_attention: bool = False
     ) -> list[Translation]:
         """`score` of ids, sources and targets with EOS; over the whole vocabulary."""
+        self._take_changes_over()
         scorer = self._scorer(keep_attention)
         found: list[Translation | None] = [None] * len(pairs)
         lengths = [max(map(len, pair)) for pair in pairs]
@@ -134,6 +186,7 @@ class TextTranslator:
 
     def batch_search(self, keep_attention: bool = False) -> BatchSearch:
         """The search of encoded sentences, which is traced at its first use."""
+        self._take_changes_over()
         if keep_attention not in self._searches:
             search = make_search(self.engines, self.decoding, keep_attention, self.shortlist)
             self._searches[keep_attention] = BatchSearch(search, self.decoding, self._threads)

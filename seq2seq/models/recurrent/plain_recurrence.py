@@ -14,6 +14,7 @@ from seq2seq.models.products import Tensor, product, value_of
 from seq2seq.models.recurrent.recurrence import Recurrence
 
 
+@keras.saving.register_keras_serializable(package="seq2seq")
 class PlainRecurrence(keras.layers.Layer):
     """A recurrent layer as a plain loop of its steps, from zero states, with that layer's weights.
 
@@ -67,6 +68,17 @@ class PlainRecurrence(keras.layers.Layer):
     def compute_output_spec(self, inputs: Tensor, mask: Tensor) -> tuple:
         """Shapes of what `call` returns."""
         return self.recurrent.compute_output_spec(inputs, mask)
+
+    def get_config(self) -> dict:
+        """Constructor arguments."""
+        recurrent = keras.saving.serialize_keras_object(self.recurrent)
+        return {**super().get_config(), "recurrent": recurrent}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "PlainRecurrence":
+        """A layer around a recurrent layer with fresh weights."""
+        recurrent = keras.saving.deserialize_keras_object(config["recurrent"])
+        return cls(**{**config, "recurrent": recurrent})
 
 
 def with_plain_loops(model: keras.Model) -> keras.Model:

@@ -1,0 +1,97 @@
+"""What `keras.Model.fit` needs in place of `seq2seq train`: a fresh network, and its batches."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from seq2seq.config.sections import RunConfig
+from seq2seq.data.graph_subwords import GraphSubwords
+from seq2seq.data.id_rows import batches_in_order
+from seq2seq.data.subwords import PAD, Subwords
+from seq2seq.files import file_sha256
+from seq2seq.models.translator import build_translator
+from seq2seq.run_folder import TRAINED_ON
+from seq2seq.training.corpus import check_files, evaluation_files, learn_subwords, read_parallel
+from seq2seq.training.encoded_corpus import encode_corpus
+from seq2seq.training.epochs import Epochs
+from seq2seq.training.train_step import seeded
+from seq2seq.training.validation import SENTENCES
+from seq2seq.translation.saving import Origin
+from seq2seq.translation.text_translator import Parts, TextTranslator
+
+Split = Literal["train", "validation", "test"]
+IDS = tf.TensorSpec((None, None), tf.int32)
+
+
+def build(config: RunConfig) -> TextTranslator:
+    """A translator with a vocabulary of the training text and a network that knows nothing yet.
+
+    Raises:
+        Seq2SeqError: the text cannot be used.
+    """
+    check_files(config)
+    subwords = learn_subwords(config)
+    with seeded(config.training.seed):
+        network = build_translator(
+            config.model,
+            subwords.size,
+            pad_id=PAD,
+            word_dropout=config.training.word_dropout,
+            precision=config.decoding.precision,
+        )
+    hashes = {name: file_sha256(Path(getattr(config.data, name))) for name in TRAINED_ON}
+    origin = Origin(config, hashes)
+    parts = Parts(subwords, [network], languages=config.data.languages, origin=origin)
+    return TextTranslator(parts, config.decoding)
+
+
+def dataset(config: RunConfig, subwords: Subwords | None, split: Split) -> Any:
+    """Batches ((source_ids, target_in), target_out) of ids (B, S) and (B, T), as training has them.
+
+    Args:
+        config: settings of a run.
+        subwords: the vocabulary; None: that of the training text.
+        split: whose text. A pass over "train" goes on where the last one ended, through one epoch
+            after the other, by as many batches as the first has; others stay in their order.
+
+    Raises:
+        Seq2SeqError: the text cannot be used.
+        ValueError: there is no such split.
+    """
+    check_files(config)
+    subwords = subwords or learn_subwords(config)
+    if split == "train":
+        epochs = Epochs(config, subwords, encode_corpus(config.data, subwords))
+        return _passes(epochs, epochs.count())
+    files = evaluation_files(config).get(split)
+    if files is None:
+        raise ValueError(f"no text of split {split!r}; there are train, validation, perhaps test")
+    encode = GraphSubwords(subwords).encode_rows
+    sources, targets = (encode(texts) for texts in read_parallel(*files))
+    batches = [
+        ((source, target_in), target_out)
+        for source, target_in, target_out in batches_in_order(sources, targets, SENTENCES)
+    ]
+    return _counted(lambda: batches, len(batches))
+
+
+def _passes(epochs: Epochs, length: int) -> Any:
+    """A dataset of so many batches, each time the next ones of an endless row of epochs.
+
+    Keras wants every pass to have the same number, and epochs differ by a few.
+    """
+    batches = itertools.chain.from_iterable(map(epochs.batches, itertools.count()))
+
+    def next_pass() -> Iterator[tuple]:
+        for source, target_in, target_out in itertools.islice(batches, length):
+            yield (source, target_in), target_out
+
+    return _counted(next_pass, length).prefetch(tf.data.AUTOTUNE)
+
+
+def _counted(batches: Callable[[], Iterable[tuple]], length: int) -> Any:
+    found = tf.data.Dataset.from_generator(batches, output_signature=((IDS, IDS), IDS))
+    return found.apply(tf.data.experimental.assert_cardinality(length))
