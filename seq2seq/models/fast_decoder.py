@@ -16,7 +16,7 @@ from keras import ops
 from seq2seq.models.decoder import ATTENTION
 from seq2seq.models.decoder_parts import Part, Prepared
 from seq2seq.models.decoder_runs import decoder_step
-from seq2seq.models.output_kernel import OutputKernel
+from seq2seq.models.output import OutputKernel
 from seq2seq.models.products import Tensor, product, value_of
 from seq2seq.models.recurrent.operands import Operands
 from seq2seq.models.translator import Layers

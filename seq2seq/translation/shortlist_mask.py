@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import BOS, EOS, PAD, UNKNOWN
-from seq2seq.models.output_kernel import MULTIPLE, SUPPRESSED_LOGIT
+from seq2seq.models.output import MULTIPLE, SUPPRESSED_LOGIT
 
 SPECIAL = (PAD, UNKNOWN, BOS, EOS)  # at their own ids in every list, so that a search knows them
 

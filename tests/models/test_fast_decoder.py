@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from seq2seq.config.sections import ModelConfig
 from seq2seq.models.fast_decoder import FastDecoderStep
-from seq2seq.models.output_kernel import SUPPRESSED_LOGIT
+from seq2seq.models.output import SUPPRESSED_LOGIT
 from seq2seq.models.translator import build_translator
 
 VOCABULARY, SENTENCES, WIDTH, LENGTH = 90, 3, 4, 7
