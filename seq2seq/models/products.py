@@ -26,7 +26,7 @@ def _rows_times(left: Tensor, right: Tensor) -> Tensor:
     With (B, 1, I) in a loop that was twenty small operations beside each product.
     """
     *outer, inner = left.shape
-    if len(outer) < 2 or None in (*outer[1:], inner):
+    if len(outer) < 2 or None in (*outer[1:], inner, right.shape[-1]):
         return ops.matmul(left, right)
     rows = ops.matmul(ops.reshape(left, (-1, inner)), right)
     return ops.reshape(rows, (-1, *outer[1:], right.shape[-1]))
