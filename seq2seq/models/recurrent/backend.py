@@ -27,6 +27,7 @@ def scan(
     inputs: Sequence[Tensor],
     like: Sequence[Tensor],
     reverse: bool = False,
+    differentiable: bool = False,
 ) -> tuple[Tensors, Tensors]:
     """Runs `body` over the first axis of the inputs: the last carry, and what it gave, stacked.
 
@@ -36,10 +37,12 @@ def scan(
         inputs: each (T, ...), T at least 1.
         like: a tensor of the shape and type of each that is stacked, at one step.
         reverse: from the last step to the first; what is stacked stays at its step.
+        differentiable: whether the backend may be asked for a gradient of the whole loop. On
+            TensorFlow its time is then proportional to T, not to T squared.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
-        return _scan_tensorflow(body, list(carry), list(inputs), like, reverse)
+        return _scan_tensorflow(body, list(carry), list(inputs), like, reverse, differentiable)
     if backend == "jax":
         return ops.scan(body, list(carry), list(inputs), reverse=reverse)
     now, stacked = list(carry), []
@@ -119,17 +122,20 @@ def custom_gradient(
 
 
 def _scan_tensorflow(
-    body: Body, carry: Tensors, inputs: Tensors, like: Sequence[Tensor], reverse: bool
+    body: Body,
+    carry: Tensors,
+    inputs: Tensors,
+    like: Sequence[Tensor],
+    reverse: bool,
+    differentiable: bool,
 ) -> tuple[Tensors, Tensors]:
     tf = importlib.import_module("tensorflow")
     steps = tf.shape(inputs[0])[0]
+    read = _copied(inputs, steps) if differentiable else _shared(inputs)
     stacked = [tf.TensorArray(each.dtype, size=steps, element_shape=each.shape) for each in like]
 
     def one_step(step: Any, carry: Tensors, stacked: list) -> tuple:
-        # A slice shares its tensor's memory, where a TensorArray would copy each.
-        at = step[None]
-        slices = [tf.strided_slice(each, at, at + 1, shrink_axis_mask=1) for each in inputs]
-        carry, found = body(carry, slices)
+        carry, found = body(carry, read(step))
         stacked = [array.write(step, each) for array, each in zip(stacked, found, strict=True)]
         return (step - 1 if reverse else step + 1), carry, stacked
 
@@ -140,6 +146,27 @@ def _scan_tensorflow(
         parallel_iterations=1,
     )
     return carry, [array.stack() for array in stacked]
+
+
+def _shared(inputs: Tensors) -> Callable[[Any], Tensors]:
+    """Reads a step of each input without a copy; the gradient of each read is as large as all."""
+    tf = importlib.import_module("tensorflow")
+
+    def read(step: Any) -> Tensors:
+        at = step[None]
+        return [tf.strided_slice(each, at, at + 1, shrink_axis_mask=1) for each in inputs]
+
+    return read
+
+
+def _copied(inputs: Tensors, steps: Any) -> Callable[[Any], Tensors]:
+    """Reads a step of each input from a copy; the gradient of each read is a step's."""
+    tf = importlib.import_module("tensorflow")
+    arrays = [
+        tf.TensorArray(each.dtype, size=steps, element_shape=each.shape[1:]).unstack(each)
+        for each in inputs
+    ]
+    return lambda step: [each.read(step) for each in arrays]
 
 
 def _vjp_torch(

@@ -105,7 +105,7 @@ def _forward_only(
     inputs = [*sequences.inputs, *sequences.fixed]
     _, outputs = step([each[0] for each in inputs], list(states), narrow)  # for their shapes alone
     like = [*(states[number] for number in returned), *outputs]
-    last, stacked = scan(body, states, [*inputs, sequences.mask], like)
+    last, stacked = scan(body, states, [*inputs, sequences.mask], like, differentiable=True)
     wanted, outputs = _cut(stacked, [len(returned), len(outputs)])
     return wanted, outputs, last
 

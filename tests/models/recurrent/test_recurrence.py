@@ -5,6 +5,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq.models.recurrent import loop
+from seq2seq.models.recurrent.backend import scan
 from seq2seq.models.recurrent.recurrence import make_recurrence
 
 KINDS = {"lstm": 2, "peephole_lstm": 2, "layer_norm_lstm": 2, "gru": 1, "simple_rnn": 1}
@@ -254,3 +256,27 @@ def test_with_a_gain_the_top_of_a_stack_hears_its_input():
 
     assert heard(1.83) > 0.1
     assert heard(None) < 0.02  # the control: what Glorot's initialisation leaves
+
+
+@pytest.mark.parametrize("differentiable", [True, False])
+def test_a_gradient_outside_of_training_takes_time_proportional_to_the_length(
+    differentiable, monkeypatch
+):
+    """No step has a gradient as large as the sentence; the control reads without copies."""
+    if not differentiable:
+        monkeypatch.setattr(loop, "scan", lambda *given, **_: scan(*given))
+    layer = make_recurrence("lstm", 4)
+    layer.build((None, None, 3))
+
+    @tf.function(autograph=False)
+    def gradient(inputs, mask):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs, _ = layer(inputs, mask, training=False)
+        return tape.gradient(outputs, inputs)
+
+    specs = tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, None), tf.bool)
+    graph = gradient.get_concrete_function(*specs).graph.as_graph_def()
+    loops = [each for each in graph.library.function if "body" in each.signature.name]
+    large = {node.op for each in loops for node in each.node_def} & {"StridedSliceGrad"}
+    assert loops and bool(large) != differentiable
