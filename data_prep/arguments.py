@@ -21,17 +21,6 @@ def language(text: str) -> str:
     return text
 
 
-def columns(text: str) -> tuple[int, int]:
-    """Two different columns, counted from 1: "1,2"."""
-    match = re.fullmatch(r"([0-9]{1,9}),([0-9]{1,9})", text)
-    source, target = (int(match[1]), int(match[2])) if match else (0, 0)
-    if min(source, target) < 1 or source == target:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not two different columns counted from 1, such as 1,2"
-        )
-    return source, target
-
-
 def check_languages(options: argparse.Namespace) -> tuple[str, str]:
     """Source and target language, which must differ as they name files in one folder."""
     if options.source == options.target:

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.arguments import check_languages, columns, language, positive
+from data_prep.arguments import check_languages, language, positive
 from data_prep.corpus_folder import describe_corpus, open_corpus
+from seq2seq.cli.table_columns import columns
 from seq2seq.data.lines import read_lines
 from seq2seq.errors import DataError
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seq2seq.cli.quiet import load_tensorflow
+from seq2seq.cli.table_columns import columns
 from seq2seq.data.corpus_files import find_corpus
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
         help="source language, e.g. en; else as the files' names end",
     )
     add("--target", type=_tag, metavar="TAG", help="target language")
-    add("--columns", type=_columns, default=(1, 2), metavar="S,T", help="of a table; default 1,2")
+    add("--columns", type=columns, default=(1, 2), metavar="S,T", help="of a table; default 1,2")
     for split in ("validation", "test"):
         add(
             f"--{split}",
@@ -106,16 +107,6 @@ def _about(seconds: float) -> str:
     if minutes >= 100:
         return f"{seconds / 3600:.1f} hours"
     return f"{minutes} minute{'s' if minutes > 1 else ''}"
-
-
-def _columns(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]{1,9}),([0-9]{1,9})", text)
-    source, target = (int(match[1]), int(match[2])) if match else (0, 0)
-    if min(source, target) < 1 or source == target:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not two different columns counted from 1, such as 1,2"
-        )
-    return source, target
 
 
 def _tag(text: str) -> str:
