@@ -23,7 +23,7 @@ def product(left: Tensor, right: Tensor, precision: str) -> Tensor:
 def _rows_times(left: Tensor, right: Tensor) -> Tensor:
     """`ops.matmul`, but TensorFlow is spared the arithmetic of shapes where all but one are known.
 
-    With (B, 1, I) in a loop that was twenty small operations beside each product.
+    With (B, 1, I) in a loop its own way takes some twenty small operations beside each product.
     """
     *outer, inner = left.shape
     if len(outer) < 2 or None in (*outer[1:], inner, right.shape[-1]):

@@ -39,8 +39,9 @@ def time_steps(config: RunConfig, subwords: Subwords) -> Pilot:
     before = time.monotonic()
     for batch in itertools.islice(batches, WARM_UP + MOST_STEPS):
         optimization.step(batch, 0.0)
-        before, after = time.monotonic(), before
-        timed.append((before - after, len(batch[0])))
+        now = time.monotonic()
+        timed.append((now - before, len(batch[0])))
+        before = now
         if sum(seconds for seconds, _ in timed[WARM_UP:]) > MOST_SECONDS:
             break
     timed = timed[WARM_UP:] or timed[-1:]  # a tiny corpus has no more

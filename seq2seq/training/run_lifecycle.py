@@ -19,12 +19,7 @@ from seq2seq.training.encoded_corpus import EncodedCorpus, encode_corpus
 
 logger = logging.getLogger(__name__)
 
-CHANGEABLE_DATA = {
-    "data.test_source",
-    "data.test_target",
-    "data.source_language",
-    "data.target_language",  # unless BLEU is counted otherwise then
-}
+CHANGEABLE_DATA = {"data.test_source", "data.test_target", "data.source_language"}
 FIXED_TRAINING = {  # what the state of a run was made with, or its best result is measured in
     "training.seed",
     "training.averaging",
@@ -74,12 +69,7 @@ def open_to_go_on(
         folder.config(), config, ("data", "subwords", "model", "training", "decoding")
     )
     recounted = _tokenizer(folder.config()) != _tokenizer(config)
-    refused = [
-        change
-        for change in changes
-        for name in [change.partition(":")[0]]
-        if _is_fixed(name) or (name == "data.target_language" and recounted)
-    ]
+    refused = [each for each in changes if _is_fixed(each.partition(":")[0], recounted)]
     if refused:
         raise ConfigError(
             f"{run} was started with other settings and cannot go on with these: "
@@ -151,7 +141,10 @@ def _tokenizer(config: RunConfig) -> str:
     return bleu(config.data.languages.target).tokenizer_signature
 
 
-def _is_fixed(name: str) -> bool:
+def _is_fixed(name: str, recounted: bool) -> bool:
+    """Whether a run keeps a setting; `recounted`: whether BLEU would be counted otherwise."""
+    if name == "data.target_language":
+        return recounted
     section = name.partition(".")[0]
     if section == "data":
         return name not in CHANGEABLE_DATA

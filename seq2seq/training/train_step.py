@@ -150,7 +150,8 @@ class Optimization:
             vectors = tf.gather_nd(readout, real)  # padding costs no logits
             losses = self._translator.output.losses(vectors, targets, self._smoothing)
             loss = tf.reduce_mean(losses)
-        gradients = [tf.convert_to_tensor(each) for each in tape.gradient(loss, self._weights)]
+        found = tape.gradient(loss, self._weights)
+        gradients = [tf.convert_to_tensor(each) for each in found]  # an embedding's is rows alone
         self._optimizer.learning_rate.assign(rate)
         self._optimizer.apply(gradients, self._weights)
         if self._decay:

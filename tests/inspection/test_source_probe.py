@@ -31,7 +31,7 @@ def sentences(count=300, longest=16):
     return ids
 
 
-def recovered(name, overrides=(), change=None):
+def recovered(name, overrides=()):
     """What is left of words in a fresh network's memory, under training's dropout."""
     config = load_run_config(CONFIGS / f"{name}.yaml", list(overrides)).model
     with seeded(1):
