@@ -260,6 +260,10 @@ def talking(*parts, pause=0.0, chunk=None):
                     connection.sendall(part)
                     if ended.wait(pause):
                         return
+                # Closed with a part of the request unread, a connection is reset, answer and all.
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
             except OSError:
                 pass
 
