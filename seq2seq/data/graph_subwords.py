@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_text
 
 from seq2seq.data.id_rows import IdRows
-from seq2seq.data.subwords import WORD_START, Subwords
+from seq2seq.data.subwords import WHITE_SPACE, WORD_START, Subwords
 
 
 class GraphSubwords:
@@ -22,8 +22,9 @@ class GraphSubwords:
         )
 
     def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Int32 ids (B, None) of strings (B,), without BOS and EOS."""
-        return self.tokenizer.tokenize(texts)
+        """Int32 ids (B, None) of strings (B,), without BOS and EOS; none of white space alone."""
+        blank = tf.strings.regex_full_match(texts, f"{WHITE_SPACE}+")
+        return self.tokenizer.tokenize(tf.where(blank, "", texts))
 
     def encode_rows(self, texts: Sequence[str]) -> IdRows:
         """The same of texts outside a graph."""

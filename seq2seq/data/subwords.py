@@ -20,6 +20,11 @@ LINE_BREAKS = tuple(4 + byte for byte in b"\0\n\r")  # byte pieces follow the sp
 WORD_START = (
     "\u2581"  # SentencePiece's visible space; comes back as bytes where a whole word was unknown
 )
+# A text of nothing else is blank and has no subwords, whatever a normaliser makes of it: U+0085
+# would become three bytes. What `str.isspace` calls space, as a regular expression of RE2.
+WHITE_SPACE = (
+    r"[\t-\r\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
+)
 # Characters; longer lines are cut at spaces, which subwords never cross, since SentencePiece's time
 # grows with the square of a line.
 LONGEST_TRAINING_LINE = 500
@@ -65,12 +70,12 @@ class Subwords:
         return cls(path.read_bytes())
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text, without BOS and EOS."""
-        return self._processor.encode(text)
+        """Ids of a text, without BOS and EOS; none of white space alone."""
+        return [] if text.isspace() else self._processor.encode(text)
 
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, as `encode` gives them."""
-        return self._processor.encode(list(texts))
+        return self._processor.encode(["" if text.isspace() else text for text in texts])
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; PAD, BOS and EOS are left out, broken byte sequences become U+FFFD."""

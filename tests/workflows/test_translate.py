@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from loaded import loaded
 
@@ -96,6 +96,7 @@ def translator(trained_run):
     return loaded(trained_run, beam_width=1)
 
 
+@example(lines=["\x85", "The dog\x85sleeps."])
 @given(lines=st.lists(st.text(max_size=20), max_size=6))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_text_is_translated_a_line_for_a_line(translator, lines):
