@@ -1,0 +1,136 @@
+"""HTTP requests and answers, whatever interface they are of.
+
+Requests are read within bounds, and dropped when their client goes away; errors are answers.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from seq2seq.config.serving import RequestLimits
+from seq2seq.serving.server.errors import Code, RequestError
+from seq2seq.serving.server.metrics import Metrics
+from seq2seq.serving.server.rest_json import write_error
+
+logger = logging.getLogger(__name__)
+LARGE_BODY = 64 * 1024  # bytes from which requests are read on a thread, beside the event loop
+Result = TypeVar("Result")
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class HttpError(Exception):
+    """A refusal for which HTTP itself has a status; the message is for the client."""
+
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+
+
+def allow_methods(request: Request, *methods: str) -> None:
+    """Checks the method of a request.
+
+    Raises:
+        HttpError: 405 for other methods.
+    """
+    if request.method not in methods:
+        raise HttpError(405, f"{request.method} is not for this path", allow=", ".join(methods))
+
+
+async def read_body(request: Request, limits: RequestLimits) -> bytes:
+    """The whole body of a request.
+
+    Raises:
+        HttpError: 413 if it is too large, 408 if it takes too long, 415 if it is compressed.
+        ClientDisconnect: the client went away.
+    """
+    most, seconds = limits.max_body, limits.read_timeout
+    too_large = HttpError(413, f"the body is larger than {most} bytes")
+    encodings = request.headers.get("content-encoding", "").lower().split(",")
+    if any(each.strip() not in ("", "identity") for each in encodings):
+        raise HttpError(415, "send the body without Content-Encoding")
+    if int(request.headers.get("content-length", "0")) > most:
+        raise too_large
+    body = bytearray()
+
+    async def read() -> None:
+        async for part in request.stream():
+            body.extend(part)
+            if len(body) > most:
+                raise too_large
+
+    try:
+        await asyncio.wait_for(read(), seconds)
+    except asyncio.TimeoutError:  # noqa: UP041 (in Python 3.10 not yet the built-in one)
+        raise HttpError(
+            408, f"no whole body within {seconds:g} seconds", connection="close"
+        ) from None
+    return bytes(body)
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `work`, for a request whose body has been read.
+
+    Raises:
+        ClientDisconnect: the client went away; `work` is cancelled.
+    """
+
+    async def wait_for_disconnect() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(wait_for_disconnect())
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+def answered(endpoint: Endpoint, api: str, metrics: Metrics) -> Endpoint:
+    """An endpoint with errors as answers, counted.
+
+    Args:
+        endpoint: may raise `RequestError` and `HttpError`, and say in `request.state.signature`
+            which signature of a model it asks.
+        api: its interface, for the metrics.
+        metrics: count the answers.
+    """
+
+    async def answer(request: Request) -> Response:
+        started = time.monotonic()
+        request.state.signature = ""
+        try:
+            response = await endpoint(request)
+        except RequestError as error:
+            headers = {"retry-after": "1"} if error.code is Code.UNAVAILABLE else None
+            response = json_response(write_error(str(error)), error.code.http_status, headers)
+        except HttpError as error:
+            response = json_response(write_error(str(error)), error.status, error.headers)
+        except ClientDisconnect:
+            response = Response(status_code=Code.CANCELLED.http_status)  # nobody reads it
+        except asyncio.CancelledError:  # the time for what is under way has run out
+            body = write_error("the server is stopping")
+            response = json_response(body, 503, {"retry-after": "1"})
+        except Exception as error:
+            logger.exception("%s %s failed", request.method, request.scope["path"])
+            response = json_response(write_error(f"internal error: {error}"), 500)
+        metrics.answered(api, request.state.signature, str(response.status_code), started)
+        return response
+
+    return answer
+
+
+def json_response(
+    body: bytes, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """An answer in JSON."""
+    return Response(body, status, headers, media_type="application/json")
