@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
+from seq2seq.config.languages import Languages
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.shortlist import Shortlist
@@ -22,6 +23,7 @@ from seq2seq.files import file_errors_of_libraries, file_sha256
 from seq2seq.manifest import MANIFEST, SUBWORDS
 from seq2seq.run_folder import PACKAGES
 from seq2seq.serving.saved_model.expected_answers import EXPECTED_FILE, Expected, encode_expected
+from seq2seq.serving.saved_model.languages import MANIFEST_FILE
 from seq2seq.serving.saved_model.signatures import save_signatures
 from seq2seq.serving.saved_model.version_directory import TEMPORARY, new_version, write_samples
 from seq2seq.serving.saved_model.warmup import WARMUP_FILE, write_warmup
@@ -109,7 +111,7 @@ def _write(job: ExportJob, directory: Path, say: Callable[[str], None]) -> None:
         {
             EXPECTED_FILE: encode_expected(expected),
             f"{EXTRA}/{SUBWORDS}": translator.subwords.model,
-            f"{EXTRA}/{MANIFEST}": _manifest(job, translator),
+            MANIFEST_FILE: _manifest(job, translator, loaded.folder.config().data.languages),
         },
     )
     requests = warmup_requests(translator, texts)
@@ -184,9 +186,10 @@ def _write_extra(directory: Path, files: Mapping[str, bytes]) -> None:
         path.write_bytes(content)
 
 
-def _manifest(job: ExportJob, translator: TextTranslator) -> bytes:
+def _manifest(job: ExportJob, translator: TextTranslator, languages: Languages) -> bytes:
     written = {
         "format": FORMAT,
+        "languages": asdict(languages),
         "versions": {package: version(package) for package in PACKAGES},
         "run_manifest_sha256": file_sha256(job.run / MANIFEST),
         "decoding": asdict(translator.decoding),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from seq2seq.config.languages import Languages
 from seq2seq.config.serving import check_server_settings
 from seq2seq.serving.saved_model.tensors import Signature, TensorSpec
 from seq2seq.serving.server.errors import invalid
@@ -22,6 +23,7 @@ TEXT = TensorSpec("string", (None,), "text:0")
 class ShoutingModel:
     """Upper-cases bytes; b"poison" makes a whole run fail, and a gate can hold runs back."""
 
+    languages = Languages("en", "de")
     signatures = {
         each.name: each
         for each in (

@@ -49,6 +49,7 @@ def test_beside_the_model_stands_what_servers_and_clients_need(exported, transla
     assert manifest["decoding"]["n_best"] == N_BEST
     assert manifest["decoding"]["beam_width"] == translator.decoding.beam_width
     assert manifest["special_ids"]["eos"] == 3
+    assert manifest["languages"] == {"source": "en", "target": "de"}
     assert manifest["versions"].keys() >= {"tensorflow", "tensorflow-text", "keras"}
     answers = decode_expected((exported.version / EXPECTED_FILE).read_bytes()).answers
     assert sum(len(each.inputs["text"]) for each in answers if each.signature == "translate") > 100

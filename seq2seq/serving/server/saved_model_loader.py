@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq.serving.saved_model.languages import read_languages
 from seq2seq.serving.saved_model.tensors import STRING, Arrays, Signature, dtype_name
 from seq2seq.serving.server.errors import Code, RequestError
 from seq2seq.serving.server.servable import ServedModel
@@ -49,6 +50,7 @@ class _SavedModel:
         from seq2seq.serving.saved_model.reader import read_meta_graph, read_signatures
 
         self._tf = tf
+        self.languages = read_languages(folder)
         described = read_signatures(read_meta_graph(folder))
         self._loaded = tf.saved_model.load(str(folder))  # owns the variables
         self._functions = dict(self._loaded.signatures)

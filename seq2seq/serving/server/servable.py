@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from seq2seq.config.languages import Languages
 from seq2seq.serving.saved_model.tensors import Arrays, Signature, dtype_name
 from seq2seq.serving.server.errors import LONGEST_QUOTE, invalid, listed
 
@@ -14,6 +15,10 @@ class ServedModel(Protocol):
     @property
     def signatures(self) -> Mapping[str, Signature]:
         """The functions by name."""
+
+    @property
+    def languages(self) -> Languages:
+        """Of its source and its target."""
 
     def predict(self, signature: str, inputs: Arrays) -> Arrays:
         """Runs one function; the first axis of every array is the row.
