@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo test notebooks notebooks-write pictures test-family test-presets check lint format benchmark
+.PHONY: demo test notebooks notebooks-write pictures test-family test-presets dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -52,6 +52,12 @@ test-family: .venv/installed-dev
 # Every published network, small, on the miniature corpus. About an hour on two cores.
 test-presets: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow -rP tests/workflows/test_presets_learn.py
+
+# A wheel and a source distribution, in build/dist.
+dist: .venv/installed-dev
+	rm -rf build/dist
+	$(BIN)/python -m build --outdir build/dist
+	$(BIN)/twine check --strict build/dist/*
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .

@@ -1,5 +1,7 @@
 """The mistakes a user can make; `seq2seq.cli` prints them as one line and exits with 1."""
 
+DISTRIBUTION = "seq2seq-keras"  # what pip and importlib.metadata call this package
+
 
 class Seq2SeqError(Exception):
     """A mistake of the user's: the message says what, where, which value and what to do."""
@@ -23,3 +25,11 @@ class ServerError(Seq2SeqError):
 
 class ExportError(Seq2SeqError):
     """An exported model that cannot be written, or that a model server could not serve."""
+
+
+def install_extra(extra: str) -> str:
+    """The command that adds an extra's packages, whether this came from an index or a checkout.
+
+    pip takes the installed distribution for the name, so that the command is right for both.
+    """
+    return f"pip install '{DISTRIBUTION}[{extra}]'"

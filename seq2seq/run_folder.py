@@ -23,7 +23,7 @@ from seq2seq.config.loading import check_settings, dump_run_config, parse_yaml
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import SpecialIds, Subwords
-from seq2seq.errors import RunError
+from seq2seq.errors import DISTRIBUTION, RunError
 from seq2seq.files import (
     file_sha256,
     flush,
@@ -50,7 +50,7 @@ OURS = re.compile(r"(best|last|state)-\d+.*|\.tmp-.*")  # in weights/; others' f
 ALWAYS_RECORDED = ("step", "best", "validation_perplexity")  # columns of the history
 METRICS = ("bleu", "chrf", "ter")
 WEIGHTS, TENSORBOARD = "weights", "tensorboard"
-PACKAGES = ("seq2seq", "tensorflow", "tensorflow-text", "keras", "sentencepiece", "sacrebleu")
+PACKAGES = (DISTRIBUTION, "tensorflow", "tensorflow-text", "keras", "sentencepiece", "sacrebleu")
 
 
 class RunFolder:

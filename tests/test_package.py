@@ -1,9 +1,11 @@
 """What `import seq2seq` offers."""
 
-import configparser
 import os
+import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ from conftest import miniature_settings
 import seq2seq
 from seq2seq.config.loading import as_settings
 from seq2seq.errors import ConfigError
+
+REPOSITORY = Path(__file__).parents[1]
+MINIATURE = REPOSITORY / "configs" / "miniature.yaml"
 
 
 @pytest.fixture
@@ -55,17 +60,69 @@ def test_importing_needs_no_tensorflow():
     assert done.stdout.strip() == "[]"
 
 
-def test_an_installed_package_has_every_file_that_is_no_code():
-    root = Path(seq2seq.__file__).parent
-    configuration = configparser.ConfigParser()
-    configuration.read(root.parent / "setup.cfg")
-    patterns = configuration["options.package_data"]["seq2seq"].split()
-    declared = {path for pattern in patterns for path in root.glob(pattern)}
-    files = {
-        path for path in root.rglob("*") if path.is_file() and path.parent.name != "__pycache__"
-    }
-    assert {path for path in files if path.suffix != ".py"} == declared
-    assert len(declared) > 1
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The source that is built, and a folder with the wheel and the source distribution."""
+    source, built = (tmp_path_factory.mktemp(name) for name in ("source", "built"))
+    shutil.copytree(REPOSITORY, source, dirs_exist_ok=True, symlinks=True, ignore=_not_source)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", built, source],
+        check=True,
+        capture_output=True,
+    )
+    return source, built
+
+
+def _not_source(folder, names):
+    """What .gitignore names."""
+    at_the_top = {"data", "runs", "build"} if Path(folder) == REPOSITORY else set()
+    hidden = shutil.ignore_patterns("__pycache__", "*.egg-info", ".git", ".venv*", ".*_c*", ".hyp*")
+    return at_the_top | hidden(folder, names)
+
+
+def _files(root):
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_wheel_has_every_file_of_the_packages_and_a_source_distribution_all(built):
+    source, folder = built
+    (wheel,), (archive,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    configs = {f"seq2seq/{name}" for name in _files(source) if name.startswith("configs/")}
+    assert len(configs) > 1
+    packages = {name for name in _files(source) if name.startswith(("seq2seq/", "data_prep/"))}
+    with zipfile.ZipFile(wheel) as opened:
+        inside = {name for name in opened.namelist() if ".dist-info/" not in name}
+    assert inside == packages | configs
+    with tarfile.open(archive) as opened:
+        inside = {name.partition("/")[2] for name in opened.getnames()}
+    assert _files(source) - {name for name in _files(source) if ".egg-info" in name} <= inside
+    twine = [sys.executable, "-m", "twine", "check", "--strict", wheel, archive]
+    done = subprocess.run(twine, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_a_wheel_holds_runs_in_another_folder(built, tmp_path):
+    _, folder = built
+    (wheel,) = folder.glob("*.whl")
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(wheel) as opened:
+        opened.extractall(installed)
+    script = (
+        "import seq2seq; from importlib.metadata import distribution\n"
+        "print(seq2seq.__file__)\n"
+        "(command,) = distribution('seq2seq-keras').entry_points\n"
+        "command.load()(['settings', '--example', 'miniature'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    where, settings = done.stdout.split("\n", 1)
+    assert where.startswith(str(installed)) and settings == MINIATURE.read_text(encoding="utf-8")
 
 
 def test_load_prints_nothing_but_what_it_is_asked_for(trained_run):

@@ -1,8 +1,9 @@
-"""Print every setting of a settings file: default, what is allowed, unit and meaning."""
+"""Print every setting of a settings file: default, allowed values, meaning; or a whole example."""
 
 import argparse
 import shutil
 import textwrap
+from importlib.resources import files
 from typing import Any
 
 from seq2seq.config.reference import Section, Setting, markdown, reference
@@ -17,19 +18,42 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "section", metavar="SECTION", nargs="?", help="data, subwords, model, training or decoding"
     )
-    parser.add_argument("--markdown", action="store_true", help="print the page of the docs")
+    whole = parser.add_mutually_exclusive_group()
+    whole.add_argument("--markdown", action="store_true", help="print the page of the docs")
+    whole.add_argument(
+        "--example",
+        metavar="NAME",
+        nargs="?",
+        const="",
+        help="print a settings file that comes with seq2seq; without NAME, their names",
+    )
     parser.set_defaults(run_verb=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints a section, or all."""
+    """Prints a section, or all; or an example."""
+    if arguments.section and (arguments.markdown or arguments.example is not None):
+        raise ConfigError("--markdown and --example print whole files; leave SECTION out")
     if arguments.markdown:
-        if arguments.section:
-            raise ConfigError("--markdown prints the whole page; leave SECTION out")
         print(markdown(), end="")
+        return
+    if arguments.example is not None:
+        print(_example(arguments.example), end="")
         return
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
     print("\n\n".join(_section(each, width) for each in reference(arguments.section)))
+
+
+def _example(name: str) -> str:
+    """A file of configs/, which an installed package has inside of it; or all their names."""
+    examples = {
+        each.name.removesuffix(".yaml"): each for each in (files("seq2seq") / "configs").iterdir()
+    }
+    if not name:
+        return "".join(f"{each}\n" for each in sorted(examples))
+    if name not in examples:
+        raise ConfigError(f"no example {name!r}; there are {', '.join(sorted(examples))}")
+    return examples[name].read_text(encoding="utf-8")
 
 
 def _section(section: Section, width: int) -> str:

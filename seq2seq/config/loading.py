@@ -39,7 +39,8 @@ def load_run_config(path: Path, overrides: list[str] | None = None) -> RunConfig
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
-            f"{path} does not exist; give a YAML settings file, e.g. one of configs/"
+            f"{path} does not exist; `seq2seq init` writes settings for your text, and "
+            "`seq2seq settings --example` prints those that come with seq2seq"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as a settings file: {error}") from error

@@ -6,7 +6,7 @@ Post 2018, https://aclanthology.org/W18-6319; its README says which tokenizer a 
 from sacrebleu.metrics import BLEU, CHRF, TER
 
 from seq2seq.config.languages import is_unspaced, primary
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, install_extra
 
 Metric = BLEU | CHRF | TER
 
@@ -36,7 +36,7 @@ def bleu(language: str | None) -> BLEU:
             raise
         raise ConfigError(
             f"BLEU of this language (data.target_language: {language}) is counted in words that "
-            f"MeCab finds; `pip install 'seq2seq-keras[{name}]'` installs it, and "
+            f"MeCab finds; `{install_extra(name)}` installs it, and "
             "data.target_language: und counts as if spaces parted the words"
         ) from error
 

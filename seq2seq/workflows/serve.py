@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seq2seq.config.serving import DEFAULT_NAME, ServerConfig
-from seq2seq.errors import ServerError
+from seq2seq.errors import ServerError, install_extra
 from seq2seq.manifest import MANIFEST
 from seq2seq.serving.server.version_folders import VersionFolders
 
@@ -89,7 +89,7 @@ def check_serving(path: Path, config: ServerConfig) -> None:
         if missing:
             raise ServerError(
                 f"serving needs packages that are not installed ({', '.join(missing)}); "
-                f"install them with: pip install 'seq2seq[{extra}]'"
+                f"install them with: {install_extra(extra)}"
             )
     if not path.is_dir():
         raise ServerError(f"{path} is no folder; give a run folder or an exported model")

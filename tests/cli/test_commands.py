@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import write_corpus
@@ -10,6 +11,8 @@ from loaded import loaded
 from seq2seq.cli.main import main
 from seq2seq.config.loading import dump_run_config
 from seq2seq.run_folder import RunFolder
+
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def fails(arguments, capfd, code=1):
@@ -136,6 +139,17 @@ def test_settings_prints_every_setting_or_a_section(capsys):
     assert "subwords.vocabulary_size: 8000\n" in section and section in every
     assert "model.units" in every and "model.units" not in section
     assert "(whole number, from 261 up to 1,000,000; subwords)" in section
+
+
+def test_settings_prints_the_files_of_configs(capfd):
+    """As an installed package has them too."""
+    main(["settings", "--example"])
+    names = capfd.readouterr().out.split()
+    assert names == sorted(path.stem for path in CONFIGS.glob("*.yaml")) and names
+    main(["settings", "--example", "miniature"])
+    assert capfd.readouterr().out == (CONFIGS / "miniature.yaml").read_text(encoding="utf-8")
+    assert "no example 'x'; there are bahdanau2015" in fails(["settings", "--example", "x"], capfd)
+    assert "leave SECTION out" in fails(["settings", "model", "--example"], capfd)
 
 
 def test_translate_reads_standard_input_and_answers_before_it_ends(trained_run):

@@ -98,7 +98,9 @@ def test_a_missing_package_names_its_extra(tmp_path, monkeypatch, package, extra
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == package else found(name)
     )
-    with pytest.raises(ServerError, match=rf"not installed \({package}\).*'seq2seq\[{extra}\]'"):
+    with pytest.raises(
+        ServerError, match=rf"not installed \({package}\).*'seq2seq-keras\[{extra}\]'"
+    ):
         check_serving(tmp_path, with_grpc)
     if extra == "grpc":
         check_serving(tmp_path, ServerConfig(port=0))  # without gRPC its packages are not missed

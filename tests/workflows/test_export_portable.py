@@ -29,7 +29,7 @@ RULES = {"n_best": 2, "coverage_penalty": 0.2, "blocked_ngram": 2, "shortest": 3
 
 def need(name):
     for package in {"onnx": ("tf2onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}[name]:
-        pytest.importorskip(package, reason=f"seq2seq[{name}] is not installed")
+        pytest.importorskip(package, reason=f"seq2seq-keras[{name}] is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -252,8 +252,8 @@ def test_a_missing_package_names_the_extra(name, trained_run, tmp_path, monkeypa
     monkeypatch.setattr(formats, "version", missing)
     package = FORMATS[name].packages[0]
     assert fails("export", trained_run, tmp_path / "model", "--format", name) == (
-        f"error: --format {name} needs {package}, which is not installed; install "
-        f"seq2seq with its extra, in its source folder: pip install -e '.[{name}]'"
+        f"error: --format {name} needs {package}, which is not installed; install it "
+        f"with: pip install 'seq2seq-keras[{name}]'"
     )
     assert list(tmp_path.iterdir()) == []
 

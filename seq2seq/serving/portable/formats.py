@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from seq2seq.errors import ExportError, Seq2SeqError
+from seq2seq.errors import ExportError, Seq2SeqError, install_extra
 from seq2seq.serving.portable.parity import PortableSearch
 
 LONGEST_REASON = 300  # characters
@@ -47,8 +47,8 @@ class PortableFormat:
                 version(package)
             except PackageNotFoundError:
                 raise ExportError(
-                    f"--format {self.name} needs {package}, which is not installed; install "
-                    f"seq2seq with its extra, in its source folder: pip install -e '.[{self.name}]'"
+                    f"--format {self.name} needs {package}, which is not installed; install it "
+                    f"with: {install_extra(self.name)}"
                 ) from None
 
     def convert(
