@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo test notebooks notebooks-write pictures test-family test-presets dist check lint format benchmark
+.PHONY: demo test test-long notebooks notebooks-write pictures test-family test-presets dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -21,6 +21,10 @@ demo: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -p no:nbmake
+
+# Tests whose point needs a training or an export of their own: another three minutes, in CI too.
+test-long: .venv/installed-dev
+	$(BIN)/python -m pytest -n $(WORKERS) -m long -p no:nbmake
 
 # The tutorials, each in a new kernel: two rows of them side by side, with a thread each. In a row, later
 # ones use what earlier ones trained. Warnings of Jupyter's own are none of ours.

@@ -156,6 +156,7 @@ def learnt_reach(kind, steps, seed=1):
     return reach(by_distance(norms, [norms.shape[1] - 1] * 4), share=0.05)
 
 
+@pytest.mark.long
 def test_on_the_copy_task_an_lstm_learns_from_three_times_as_far_back_as_a_simple_rnn():
     assert learnt_reach("lstm", 200) >= 3 * max(1, learnt_reach("simple_rnn", 200))
 

@@ -81,6 +81,7 @@ def test_every_relative_link_leads_somewhere(path, nbformat):
     assert not [link for link in links if not (path.parent / link).exists()]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("holds", "status"), [("1 + 1 == 2", 0), ("1 + 1 == 3", 1)])
 def test_a_run_fails_when_an_expectation_fails(holds, status, tmp_path, nbformat):
     cell = nbformat.v4.new_code_cell(f"assert {holds}")

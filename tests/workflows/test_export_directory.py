@@ -32,6 +32,7 @@ def translator(exported):
     return loaded(exported.run)
 
 
+@pytest.mark.long
 def test_moved_and_without_its_run_it_verifies(exported):
     printed = run_command("verify", exported.model)
     first, *checks = printed.splitlines()
@@ -86,6 +87,7 @@ def few_checks(monkeypatch):
     monkeypatch.setattr(verification, "BEHAVIOURS", {})
 
 
+@pytest.mark.long
 def test_bfloat16_weights_take_half_and_make_the_next_version(
     exported, tmp_path, translator, few_checks
 ):

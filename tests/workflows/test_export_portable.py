@@ -111,6 +111,7 @@ def test_litert_and_sentencepiece_translate_as_the_run_does(with_litert, trained
     assert len(set(texts)) > 40  # the control
 
 
+@pytest.mark.long
 def test_litert_has_the_operations_of_every_rule(trained_run, tmp_path, monkeypatch, with_litert):
     monkeypatch.setattr(exporting, "EXAMPLES", 10)
     export_portable(PortableJob(trained_run, tmp_path / "model", "litert", RULES))
@@ -178,6 +179,7 @@ def test_onnx_loops_carry_only_what_their_steps_change(with_onnx):
         assert not {name for node in body.node for name in node.input} <= within  # the weights
 
 
+@pytest.mark.long
 def test_an_onnx_model_with_an_altered_weight_is_refused(
     with_onnx, trained_run, tmp_path, monkeypatch
 ):
@@ -205,6 +207,7 @@ def test_an_onnx_model_with_an_altered_weight_is_refused(
     assert export_portable(job) == job.directory
 
 
+@pytest.mark.long
 def test_a_litert_model_with_an_altered_weight_is_refused(trained_run, tmp_path, monkeypatch):
     need("litert")
     from seq2seq.serving.portable import litert_format

@@ -88,6 +88,7 @@ def test_only_what_is_missing_is_held_out(tmp_path):
     assert load_run_config(with_validation.config).data.test_source is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("languages", [("zh", "he"), ("he", "en")])
 def test_what_was_chosen_trains_in_any_script(tmp_path, languages):
     made = init(job(find_corpus(*write_files(tmp_path, 400, languages)), tmp_path, pilot=True))

@@ -38,6 +38,7 @@ def one_epoch(tmp_path_factory):
     )
 
 
+@pytest.mark.long
 def test_fit_reaches_the_perplexity_of_the_command(one_epoch, tmp_path):
     perplexities = []
     for seed in (1, 2, 3):

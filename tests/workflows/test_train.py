@@ -129,6 +129,7 @@ def test_ctrl_c_saves_the_step_it_came_in(small_corpus, tmp_path):
     assert load_state(RunFolder.open(tmp_path / "run").weights("state"))[0].step == 3
 
 
+@pytest.mark.long
 def test_another_seed_gives_other_weights(small_corpus, whole_run, tmp_path):
     other = NOISY | {"training": NOISY["training"] | {"seed": 2}}
     fit(miniature_settings(small_corpus, **other), tmp_path / "run", Silent())
@@ -189,6 +190,7 @@ def test_more_epochs_go_on_from_a_finished_run(small_corpus, whole_run, tmp_path
     assert folder.config().training.epochs == 3
 
 
+@pytest.mark.long
 def test_patience_stops_a_run_that_gets_no_better(small_corpus, tmp_path):
     config = miniature_settings(
         small_corpus,

@@ -144,6 +144,7 @@ def test_a_checkout_measures_itself_alone(tmp_path):
         run_child([*script, json.dumps(request)], "another", environment)
 
 
+@pytest.mark.long
 def test_a_real_run_is_trained_and_translates(tmp_path):
     corpus = write_corpus(tmp_path / "corpus", train=400, others=5)
     overrides = ["training.steps=4", "training.validate_every=2", "data.test_source=null"]

@@ -115,6 +115,7 @@ def trained(monkeypatch):
     return calls
 
 
+@pytest.mark.long
 def test_an_interrupted_command_goes_on_with_the_networks_that_are_unfinished(tmp_path, trained):
     plan = Plan(distances=(10, 20), seeds=(1,), steps=None)
     with pytest.raises(KeyboardInterrupt):
@@ -206,6 +207,7 @@ def test_an_open_gate_starts_at_the_logarithm_of_the_distance():
         np.testing.assert_allclose(bias[:4], 0)
 
 
+@pytest.mark.long
 def test_an_lstm_learns_to_remember_over_ten_distractors():
     task, recipe = CopyTask(), Recipe(tested=300)
     network = build_network(Network("lstm"), 10, task, recipe, seed=1)
