@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo test test-long notebooks notebooks-write pictures test-family test-presets dist check lint format benchmark
+.PHONY: demo test test-long notebooks notebooks-write pictures test-family test-presets docs dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -56,6 +56,12 @@ test-family: .venv/installed-dev
 # Every published network, small, on the miniature corpus. About an hour on two cores.
 test-presets: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow -rP tests/workflows/test_presets_learn.py
+
+# The documentation as a site that needs no network. A warning is an error.
+docs: .venv/installed-dev
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m sphinx -W --keep-going -q -c docs . build/site
+	! grep -rE '<(script|img|link|iframe)[^>]*(src|href)="(https?:)?//' build/site --include='*.html'
+	@echo "The site: build/site/docs/index.html"
 
 # A wheel and a source distribution, in build/dist.
 dist: .venv/installed-dev

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from seq2seq.run_folder import RunFolder
     from seq2seq.translation.text_translator import TextTranslator
 
+__all__ = ["build", "dataset", "inspect", "load", "train"]
+
 # Imports stand in the functions, so that importing this needs no TensorFlow.
 register_layers()
 

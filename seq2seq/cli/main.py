@@ -23,15 +23,20 @@ from seq2seq.errors import Seq2SeqError
 VERBS = (init, train, translate, evaluate, score, export, verify, serve, show, info, settings)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Exits with 0: done; 1: the user's mistake; 2: wrong usage; 130: interrupted."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, one subparser per verb."""
     parser = argparse.ArgumentParser(
         prog="seq2seq", description="LSTM translators: train, translate, evaluate, look inside."
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for verb in VERBS:
         verb.add_parser(verbs)
-    parsed = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Exits with 0: done; 1: the user's mistake; 2: wrong usage; 130: interrupted."""
+    parsed = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO)
     try:

@@ -65,7 +65,7 @@ def markdown() -> str:
         "What a settings file may say. Only the section `data` has to be there; `none` stands for "
         "a setting that is left out. On the command line, `--set section.name=value` goes before "
         "the file. `seq2seq settings --markdown` printed this page from the definitions in "
-        "[seq2seq/config](../seq2seq/config).",
+        "`seq2seq/config`.",
     ]
     for section in reference():
         lines += ["", f"## {section.name}", "", section.meaning, ""]

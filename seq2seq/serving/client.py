@@ -1,8 +1,10 @@
 """A client of `seq2seq serve` and of TensorFlow Serving that needs nothing but Python.
 
-client = Client("http://127.0.0.1:8501")
-for translation in client.translate(["A dog runs.", "Two men sit."]):
-    print(translation)
+For example::
+
+    client = Client("http://127.0.0.1:8501")
+    for translation in client.translate(["A dog runs.", "Two men sit."]):
+        print(translation)
 """
 
 from collections import deque
