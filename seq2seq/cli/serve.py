@@ -55,8 +55,8 @@ def add_parser(subparsers: Any) -> None:
         "path",
         metavar="RUN|DIR",
         type=Path,
-        help="a trained run folder, which is exported for the time it is served; or an exported "
-        "model: its base folder, watched for new versions, or one version",
+        help="a trained run folder, served from memory; or an exported model: its base folder, "
+        "watched for new versions, or one version",
     )
     for option, (section, setting, explanation) in OPTIONS.items():
         default = getattr(SECTIONS[section], setting)
@@ -71,7 +71,13 @@ def add_parser(subparsers: Any) -> None:
             metavar="NAME" if several or setting in ("name", "host") else "N",
             help=explanation,
         )
-    group = parser.add_argument_group("in place of a RUN's decoding settings")
+    group = parser.add_argument_group("of a RUN alone")
+    group.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="export the RUN first, as the next version of the model DIR, and serve that",
+    )
     for option, (setting, how) in DECODING.items():
         group.add_argument(option, dest=setting, **how)
     parser.set_defaults(run_verb=run)
@@ -88,15 +94,16 @@ def run(arguments: argparse.Namespace) -> None:
     from seq2seq.workflows.serve import check_serving, is_run, serve
 
     check_serving(arguments.path, config)
-    if given and not is_run(arguments.path):
+    of_run = [*given, *(["--export"] if arguments.export else [])]
+    if of_run and not is_run(arguments.path):
         raise ServerError(
             f"{arguments.path} is an exported model, which searches as `seq2seq export` was told; "
-            f"leave out {', '.join(given)}, or export it again with them"
+            f"leave out {', '.join(of_run)}, or export it again with them"
         )
     load_tensorflow()
     # A filter and not a level, which Keras sets back.
     logging.getLogger("absl").addFilter(lambda record: "custom gradients" not in str(record.msg))
-    if not serve(arguments.path, config, dict(given.values())):
+    if not serve(arguments.path, config, dict(given.values()), arguments.export):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

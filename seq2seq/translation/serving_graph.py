@@ -4,14 +4,15 @@ Products are float32, and everything is plain operations: no layer here has a fo
 own (keras.layers.LSTM has), so the graph is the same wherever it is traced.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from seq2seq.config.sections import DecodingConfig
+from seq2seq.config.sections import DecodingConfig, RunConfig
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.splitting import SENTENCE_ENDS, WIDE_SENTENCE_ENDS
@@ -108,6 +109,20 @@ class StoredNetwork:
         return keras.StatelessScope(
             [(own, tf.cast(stored.value(), own.dtype)) for own, stored in self._stored]
         )
+
+
+def graph_settings(given: Mapping[str, Any], config: RunConfig) -> dict[str, Any]:
+    """Decoding settings of a graph in place of the run's.
+
+    Answers have to be repeatable and the same everywhere, so `sampling` is off and `precision`
+    float32 whatever the run says; `n_best` is the beam's width unless given.
+
+    Args:
+        given: go before the run's.
+        config: the run's.
+    """
+    beam_width = given.get("beam_width", config.decoding.beam_width)
+    return {"n_best": beam_width, **given, "sampling": False, "precision": "float32"}
 
 
 def make_graph(

@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.languages import Languages
-from seq2seq.config.sections import RunConfig
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import SpecialIds
@@ -30,7 +29,7 @@ from seq2seq.serving.saved_model.warmup import WARMUP_FILE, write_warmup
 from seq2seq.serving.verify.c_api import CApiModel
 from seq2seq.serving.verify.verification import ANSWERS, verify
 from seq2seq.translation.loading import load_run
-from seq2seq.translation.serving_graph import StoredNetwork, make_graph
+from seq2seq.translation.serving_graph import StoredNetwork, graph_settings, make_graph
 from seq2seq.translation.text_translator import TextTranslator
 from seq2seq.workflows.export_answers import find_ties, record_answers, warmup_requests, without
 from seq2seq.workflows.export_examples import example_texts
@@ -51,9 +50,7 @@ class ExportJob:
         run: a trained run folder.
         model: the directory of the model's versions; its name is the model's.
         version: the number; the next one if None.
-        settings: decoding settings in place of the run's. Answers have to be repeatable and the
-            same everywhere, so `sampling` is off and `precision` float32 whatever the run says;
-            `n_best` is the beam's width unless given.
+        settings: decoding settings in place of the run's; see `graph_settings`.
         weights: how they are stored. The narrow types halve the directory; what they round off
             is gone, and each request spends a moment on making them float32 again.
     """
@@ -96,7 +93,7 @@ def export(job: ExportJob) -> Path:
 
 def _write(job: ExportJob, directory: Path, say: Callable[[str], None]) -> None:
     """Fills the directory and verifies it."""
-    loaded = load_run(job.run, partial(_settings, job))
+    loaded = load_run(job.run, partial(graph_settings, job.settings))
     translator = loaded.translator()
     texts = example_texts(loaded.folder.config(), translator.subwords)
     if job.weights != "float32":
@@ -147,11 +144,6 @@ def _save_graph(
     graph = make_graph(network, translator.subwords, encoder, translator.decoding, shortlist)
     save_signatures(graph, [encoder.tokenizer], directory)
     return network.parameter_bytes
-
-
-def _settings(job: ExportJob, config: RunConfig) -> dict[str, Any]:
-    beam_width = job.settings.get("beam_width", config.decoding.beam_width)
-    return {"n_best": beam_width, **job.settings, "sampling": False, "precision": "float32"}
 
 
 def _round_weights(translator: TextTranslator, texts: Sequence[str], dtype: str) -> None:

@@ -5,13 +5,13 @@ import importlib.util
 import logging
 import signal
 import socket
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seq2seq.config.serving import DEFAULT_NAME, ServerConfig
+from seq2seq.config.serving import ServerConfig
 from seq2seq.errors import ServerError, install_extra
 from seq2seq.manifest import MANIFEST
 from seq2seq.serving.server.version_folders import VersionFolders
@@ -27,25 +27,24 @@ EXTRAS = {  # packages that only the server imports
     "grpc": ("tensorflow_serving", "grpc_health"),
 }
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-TEMPORARY = "seq2seq-serve-"  # how the folder of a run's export is called
 
 
 def serve(
     path: Path,
     config: ServerConfig,
     settings: Mapping[str, Any] | None = None,
+    export_to: Path | None = None,
     loader: "Loader | None" = None,
 ) -> bool:
     """Serves until SIGTERM or SIGINT, and ends what is under way; a second signal ends at once.
-
-    A run is exported into a temporary folder, which goes when the serving ends, or when a signal
-    comes while it is still being exported.
 
     Args:
         path: a run folder; or an exported model: a base with version folders, or one version's.
         config: see `ServerConfig`.
         settings: decoding settings in place of a run's; an exported model takes none.
-        loader: makes a model of a version's folder; by default TensorFlow loads a SavedModel.
+        export_to: the directory of a model, which gets the run as its next version and is served
+            in its place; an exported model takes none.
+        loader: makes a model of a version's folder, or of a run.
 
     Returns:
         Whether all has ended; if not, a thread is still inside TensorFlow, and the process should
@@ -56,20 +55,21 @@ def serve(
         Seq2SeqError: the run cannot be exported.
     """
     check_serving(path, config)
-    if not is_run(path):
-        if settings:
-            raise ValueError(f"{path} is an exported model, so it takes no settings: {settings}")
-        return _serve_model(path, config, loader)
-    with _signals_interrupt(), tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+    run = is_run(path)
+    if not run and (settings or export_to):
+        raise ValueError(
+            f"{path} is an exported model, so it takes neither settings ({settings}) nor another "
+            f"export ({export_to})"
+        )
+    if export_to:
         try:
-            model = _export(path, settings or {}, Path(folder))
-            return _serve_model(model, config, loader)
+            with _signals_interrupt():
+                _export(path, settings or {}, export_to)
         except KeyboardInterrupt:
-            logger.info("stopped before the model was ready")
+            logger.info("stopped before the model was exported")
             return True
-        finally:
-            for each in SIGNALS:  # whatever comes now, the folder is removed
-                signal.signal(each, signal.SIG_IGN)
+        path, run = export_to, False
+    return _serve_model(VersionFolders(path, run), config, loader or _loader(run, settings or {}))
 
 
 def is_run(path: Path) -> bool:
@@ -117,22 +117,28 @@ def _check_port(host: str, port: int) -> None:
         ) from None
 
 
-def _export(run: Path, settings: Mapping[str, Any], folder: Path) -> Path:
-    """The directory of a model with one version."""
+def _export(run: Path, settings: Mapping[str, Any], model: Path) -> None:
     from seq2seq.workflows.export import ExportJob, export  # here, because it loads TensorFlow
 
-    logger.info("exporting %s, to serve it", run)
-    model = folder / DEFAULT_NAME
+    logger.info("exporting %s to %s", run, model)
     export(ExportJob(run, model, settings=settings))
-    return model
 
 
-def _serve_model(model: Path, config: ServerConfig, loader: "Loader | None") -> bool:
+def _loader(run: bool, settings: Mapping[str, Any]) -> "Loader":
+    if run:
+        from seq2seq.translation.served_run import load_served_run
+
+        return partial(load_served_run, settings=settings)
     from seq2seq.serving.server.saved_model_loader import load_saved_model
+
+    return load_saved_model
+
+
+def _serve_model(folders: VersionFolders, config: ServerConfig, loader: "Loader") -> bool:
     from seq2seq.serving.server.server import Server
 
     async def run() -> bool:
-        server = Server(model, loader or load_saved_model, config)
+        server = Server(folders, loader, config)
         for each in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(each, server.stop)
         return await server.run(lambda addresses: _announce(config, addresses))

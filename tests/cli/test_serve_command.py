@@ -1,6 +1,7 @@
 import argparse
 import importlib.util
 import socket
+from pathlib import Path
 
 import pytest
 from fake_server import load_by_prefix, write_versions
@@ -35,7 +36,7 @@ def test_options_reach_their_settings(tmp_path, calls):
     options += ["--run-bytes", "512", "--max-values", "77"]
     options += ["--allow-host", "mt.example", "--allow-host", "mt", "--allow-origin", "https://a"]
     command.run(parsed(tmp_path, *options))
-    ((path, config, settings),) = calls
+    ((path, config, settings, _),) = calls
     assert (path, settings) == (tmp_path, {})
     assert (config.name, config.host, config.port) == ("deen", "127.0.0.1", 0)
     assert (config.grpc_port, config.poll, config.limits.max_body) == (8500, 0.5, 1000)
@@ -48,18 +49,19 @@ def test_options_reach_their_settings(tmp_path, calls):
 
 def test_without_options_only_this_machine_reaches_the_server(tmp_path, calls):
     command.run(parsed(write_versions(tmp_path, 1)))
-    assert calls == [(tmp_path, ServerConfig(), {})]
+    assert calls == [(tmp_path, ServerConfig(), {}, None)]
     assert calls[0][1].host == "127.0.0.1" and calls[0][1].grpc_port is None
 
 
 def test_decoding_options_are_for_a_run_and_refused_by_name_for_a_model(tmp_path, calls):
-    options = ["--beam", "2", "--n-best", "1", "--length-penalty", "0"]
+    options = ["--beam", "2", "--n-best", "1", "--length-penalty", "0", "--export", "ende"]
     run, model = tmp_path / "run", write_versions(tmp_path / "model", 1)
     run.mkdir()
     (run / "manifest.json").write_text("{}")
     command.run(parsed(run, *options))
-    assert calls == [(run, ServerConfig(), {"beam_width": 2, "n_best": 1, "length_penalty": 0.0})]
-    with pytest.raises(ServerError, match="out --beam, --n-best, --length-penalty, or export"):
+    settings = {"beam_width": 2, "n_best": 1, "length_penalty": 0.0}
+    assert calls == [(run, ServerConfig(), settings, Path("ende"))]
+    with pytest.raises(ServerError, match="--beam, --n-best, --length-penalty, --export, or"):
         command.run(parsed(model, *options))
     with pytest.raises(ServerError, match="leave out --beam, or"):
         command.run(parsed(model / "1", "--beam", "1"))

@@ -16,6 +16,7 @@ from seq2seq.config.serving import check_server_settings
 from seq2seq.serving.saved_model.tensors import Signature, TensorSpec
 from seq2seq.serving.server.errors import invalid
 from seq2seq.serving.server.server import Addresses, Server
+from seq2seq.serving.server.version_folders import VersionFolders
 
 TEXT = TensorSpec("string", (None,), "text:0")
 
@@ -177,7 +178,7 @@ def serving(directory, model=None, loader=load_by_prefix, before=None, finished=
     ready, box, results = threading.Event(), [], []
 
     async def main():
-        server = Server(directory, loader, config)
+        server = Server(VersionFolders(directory), loader, config)
         loop = asyncio.get_running_loop()
 
         def started(addresses):

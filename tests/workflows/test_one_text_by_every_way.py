@@ -4,7 +4,6 @@ What is compared is text, byte by byte, of lines that are ordinary, long, broken
 """
 
 import json
-import os
 import random
 import re
 import socket
@@ -17,19 +16,29 @@ from urllib.parse import urlsplit
 import grpc
 import pytest
 import tensorflow as tf
-from exported_model import LONGEST, exported_model
+from exported_model import LONGEST, N_BEST, exported_model
 from fake_server import ShoutingModel, serving, strings
 from loaded import loaded
 from server_process import SERVE, server_process
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
 
 from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
 from seq2seq.data.lines import read_lines
-from seq2seq.serving.saved_model.tensors import as_array
+from seq2seq.serving.saved_model.expected_answers import (
+    EXPECTED_FILE,
+    decode_expected,
+    first_difference,
+)
+from seq2seq.serving.saved_model.reader import read_meta_graph
+from seq2seq.serving.saved_model.tensors import as_array, tensor_from_proto, tensor_to_proto
 from seq2seq.serving.verify.behaviour_checks import HOSTILE_TEXTS
 from seq2seq.serving.verify.c_api import CApiModel
 
-COUNT = 500
+COUNT = 200
 SENTENCES = [source for source, _ in make_corpus(DEFAULT_SEED)["train"][:COUNT]]
 BLANK = ["", " ", "\t \xa0 ", "\u3000"]
 BROKEN = [SENTENCES[0].encode()[:9] + b"\xe2\x82 " + SENTENCES[1].encode(), b"\xff\xfe\xc3\x28 dog"]
@@ -73,28 +82,24 @@ def batches():
 
 
 @pytest.fixture(scope="module")
-def run(request):
-    return exported_model(request).run
+def exported(request):
+    return exported_model(request)
 
 
 @pytest.fixture(scope="module")
-def server(run, tmp_path_factory):
-    """`seq2seq serve RUN`, with `version`, the directory it serves from."""
-    temporary = tmp_path_factory.mktemp("temporary")
-    options = ("--beam", 3, "--n-best", 2, "--length-penalty", 0.5, "--port", 0, "--grpc-port", 0)
-    environment = os.environ | {"TMPDIR": str(temporary)}
-    with server_process(*SERVE, run, *options, environment=environment) as server:
+def server(exported):
+    """`seq2seq serve RUN`, which answers from memory."""
+    options = ("--n-best", N_BEST, "--port", 0, "--grpc-port", 0)
+    with server_process(*SERVE, exported.run, *options) as server:
         server.addresses = server.url, server.grpc
-        (server.version,) = temporary.glob("seq2seq-serve-*/seq2seq/1")
         yield server
         assert server.stop() == 0
-    assert list(temporary.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
-def by_c_api(server):
+def by_c_api(exported):
     """The text of every line."""
-    with CApiModel(server.version) as model:
+    with CApiModel(exported.version) as model:
         answers = [
             model.predict("serving_default", {"text": as_array(batch, "string")})["translation"]
             for batch in batches()
@@ -109,9 +114,9 @@ def by_every_way(by_c_api, in_memory):
 
 
 @pytest.fixture(scope="module")
-def in_memory(run, tmp_path_factory):
+def in_memory(exported, tmp_path_factory):
     """The text of each line that is not too long for a search, by its number."""
-    translator = loaded(run, beam_width=3, length_penalty=0.5)
+    translator = loaded(exported.run)
     file = tmp_path_factory.mktemp("lines") / "lines.txt"
     file.write_bytes(b"\n".join([*LINES, b""]))
     lines = dict(enumerate(read_lines(file)))
@@ -189,13 +194,6 @@ def test_by_the_c_api_as_in_memory(by_c_api, by_every_way):
     assert not any(by_every_way[LINES.index(each.encode())] for each in BLANK)
 
 
-def test_a_run_is_verified_before_it_is_served(server):
-    said = server.said.splitlines()
-    assert said[0].startswith("exporting ") and said[0].endswith("run, to serve it")
-    steps = [re.sub(r"^\d+ s: ", "", line) for line in said]
-    assert steps.index("verifying") < steps.index("exported") < len(steps) - 2
-
-
 def test_by_rest(server, by_every_way):
     assert differing(by_rest(server.addresses[0]), by_every_way) == []
 
@@ -206,6 +204,43 @@ def test_by_grpc(server, by_every_way):
 
 def test_by_the_command(server, by_every_way):
     assert differing(by_command(server.addresses[0]), by_every_way) == []
+
+
+def test_every_signature_of_a_run_answers_as_that_of_its_export(server, exported):
+    expected = decode_expected((exported.version / EXPECTED_FILE).read_bytes())
+    with grpc.insecure_channel(server.addresses[1]) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        for answer in {each.signature: each for each in expected.answers}.values():
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = "seq2seq"
+            request.model_spec.signature_name = answer.signature
+            for name, array in answer.inputs.items():
+                request.inputs[name].CopyFrom(tensor_to_proto(array))
+            found = stub.Predict(request, timeout=120).outputs
+            outputs = {name: tensor_from_proto(each) for name, each in found.items()}
+            difference = first_difference(answer.outputs, outputs, expected.float_tolerance)
+            assert difference is None, answer.signature
+
+
+def test_a_run_has_the_signatures_of_its_export(server, exported):
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    request.model_spec.name = "seq2seq"
+    with grpc.insecure_channel(server.addresses[1]) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        packed = stub.GetModelMetadata(request, timeout=120).metadata["signature_def"]
+    served = get_model_metadata_pb2.SignatureDefMap.FromString(packed.value).signature_def
+    saved = read_meta_graph(exported.version).signature_def
+    names = set(served)
+    assert names == set(saved) - {"__saved_model_init_op"}
+    assert "translate_nbest" in names
+    for name in names:
+        assert without_tensor_names(served[name]) == without_tensor_names(saved[name])
+
+
+def without_tensor_names(signature):
+    for each in (*signature.inputs.values(), *signature.outputs.values()):
+        each.name = ""
+    return signature
 
 
 class Table(ShoutingModel):

@@ -1,20 +1,21 @@
-"""What `seq2seq serve RUN` exports is gone when it ends, whenever that is.
+"""`seq2seq serve RUN --export DIR`, whose export here is a stand-in that waits for a line.
 
-Here nothing is really exported; the whole command runs in test_one_text_by_every_way.py.
+A run in memory is served by test_one_text_by_every_way.py, and loaded by test_served_run.py.
 """
 
 import json
-import os
 import signal
 import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
+from fake_server import write_versions
 from server_process import server_process
 
 import seq2seq
 from seq2seq.config.serving import ServerConfig
+from seq2seq.errors import ServerError
 from seq2seq.workflows.serve import serve
 
 HELPERS = str(Path(__file__).parents[1] / "helpers")
@@ -22,9 +23,10 @@ SCRIPT = """
 import json, logging, sys, types
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from fake_server import load_by_prefix, write_versions
+from fake_server import load_by_prefix
 from seq2seq.config.serving import check_server_settings
 from seq2seq.errors import ExportError
+from seq2seq.serving.saved_model.version_directory import new_version
 from seq2seq.workflows.serve import serve
 
 class ExportJob:
@@ -32,11 +34,12 @@ class ExportJob:
         self.run, self.model, self.settings = run, model, settings
 
 def export(job):
-    write_versions(job.model, 1)
-    print("exporting", job.run, json.dumps(job.settings), file=sys.stderr, flush=True)
-    if {fails}:
-        raise ExportError("no export")
-    sys.stdin.readline()
+    with new_version(job.model) as folder:
+        (folder / "saved_model.pb").write_bytes(folder.name[5:6].encode() + b":")
+        print("exporting", job.run, json.dumps(job.settings), file=sys.stderr, flush=True)
+        if {fails}:
+            raise ExportError("no export")
+        sys.stdin.readline()
 
 stand_in = types.ModuleType("seq2seq.workflows.export")
 stand_in.ExportJob, stand_in.export = ExportJob, export
@@ -44,7 +47,8 @@ sys.modules[stand_in.__name__] = stand_in
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 config = check_server_settings({{"port": 0}})
 try:
-    finished = serve(Path({run!r}), config, {{"beam_width": 2}}, load_by_prefix)
+    settings = {{"beam_width": 2}}
+    finished = serve(Path({run!r}), config, settings, Path({model!r}), load_by_prefix)
 except ExportError as error:
     sys.exit(str(error))
 assert finished
@@ -60,25 +64,28 @@ def run(tmp_path):
 
 
 @pytest.fixture
-def temporary(tmp_path):
-    """Where the server's temporary folders are made."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
+def model(tmp_path):
+    """The directory of a model that has a version already."""
+    folder = write_versions(tmp_path / "ende", 1)
+    (folder / "1" / "saved_model.pb").write_bytes(b"1:")
     return folder
 
 
-def exporting(run, temporary, fails=False):
+def exporting(run, model, fails=False):
     """A server of a run whose export waits for a line on standard input."""
-    script = SCRIPT.format(tests=HELPERS, run=str(run), fails=fails)
-    environment = os.environ | {"TMPDIR": str(temporary)}
-    return server_process(sys.executable, "-W", "error", "-c", script, environment=environment)
+    script = SCRIPT.format(tests=HELPERS, run=str(run), model=str(model), fails=fails)
+    return server_process(sys.executable, "-W", "error", "-c", script)
 
 
-def until_exporting(server, temporary):
+def until_exporting(server, model):
     """Returns when there is something to be cleaned away; gives the settings."""
     settings = server.until(r"^exporting \S+/run (\{.*\})$")[1]
-    assert [each.name[:14] for each in temporary.iterdir()] == ["seq2seq-serve-"]
+    assert versions_in(model) == [".tmp-2", "1"]
     return json.loads(settings)
+
+
+def versions_in(model):
+    return sorted(each.name.rpartition("-")[0] or each.name for each in model.iterdir())
 
 
 def ask(url, *texts):
@@ -89,43 +96,48 @@ def ask(url, *texts):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_what_was_exported_goes_when_the_serving_ends(run, temporary, number):
-    with exporting(run, temporary) as server:
-        assert until_exporting(server, temporary) == {"beam_width": 2}
+def test_what_was_exported_is_served_and_stays(run, model, number):
+    with exporting(run, model) as server:
+        assert until_exporting(server, model) == {"beam_width": 2}
         server.process.stdin.write("\n")
         server.process.stdin.flush()
-        assert ask(server.url, "dog") == ["1:DOG"]
-        assert list(temporary.iterdir())
+        assert ask(server.url, "dog") == ["2:DOG"]
         assert server.stop(number) == 0
-        assert list(temporary.iterdir()) == []
+        assert versions_in(model) == ["1", "2"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_what_was_exported_goes_when_a_signal_comes_before(run, temporary, number):
-    with exporting(run, temporary) as server:
-        until_exporting(server, temporary)
+def test_nothing_stays_of_an_export_that_a_signal_ends(run, model, number):
+    with exporting(run, model) as server:
+        until_exporting(server, model)
         assert server.stop(number) == 0
-        assert "stopped before the model was ready" in server.said
-        assert list(temporary.iterdir()) == []
+        assert "stopped before the model was exported" in server.said
+        assert versions_in(model) == ["1"]
 
 
-def test_what_was_exported_goes_when_the_export_fails(run, temporary):
-    with exporting(run, temporary, fails=True) as server:
-        until_exporting(server, temporary)
+def test_nothing_stays_and_nothing_is_served_when_the_export_fails(run, model):
+    with exporting(run, model, fails=True) as server:
+        until_exporting(server, model)
         server.process.wait(60)
         assert server.process.returncode == 1
         assert server.process.stderr.read() == "no export\n"
-        assert list(temporary.iterdir()) == []
+        assert versions_in(model) == ["1"]
 
 
-def test_the_handlers_of_signals_are_put_back(run, monkeypatch):
+def test_the_handlers_of_signals_are_put_back(run, tmp_path):
     before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
     with pytest.raises(seq2seq.errors.RunError, match="manifest.json is damaged"):
-        serve(run, ServerConfig(port=0))
+        serve(run, ServerConfig(port=0), export_to=tmp_path / "ende")
     assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == before
 
 
 def test_settings_for_an_exported_model_are_a_mistake_of_the_code(tmp_path):
     (tmp_path / "1").mkdir()
-    with pytest.raises(ValueError, match="takes no settings: {'beam_width': 2}"):
-        serve(tmp_path, ServerConfig(port=0), {"beam_width": 2})
+    for given in ({"settings": {"beam_width": 2}}, {"export_to": tmp_path}):
+        with pytest.raises(ValueError, match="is an exported model, so it takes neither settings"):
+            serve(tmp_path, ServerConfig(port=0), **given)
+
+
+def test_a_run_that_cannot_be_loaded_is_one_error(run):
+    with pytest.raises(ServerError, match="no version can be loaded; .*manifest.json is damaged"):
+        serve(run, ServerConfig(port=0))

@@ -44,14 +44,25 @@ ALIGNMENTS = {
 }
 
 
-def save_signatures(graph: TranslatorGraph, resources: Iterable[Any], directory: Path) -> None:
-    """Writes saved_model.pb and variables, with these signatures, all from raw text (B,).
+def trace_signatures(graph: TranslatorGraph) -> dict[str, Any]:
+    """A concrete function for each signature by its name, all from raw text (B,).
 
     serving_default: text -> translation, and nothing else, so that REST gives a plain list.
     translate: text -> translation, score.
     translate_nbest: text -> translations, scores, log_probabilities; see `translations`.
     score: text, reference -> score, log_probability, length; see `reference_scores`.
     align: text -> see `alignments`.
+
+    Whoever calls them keeps the variables and tokenizers of the graph: functions do not.
+    """
+    return {
+        name: tf.function(function, inputs, autograph=False).get_concrete_function()
+        for name, (function, *inputs) in _signatures(graph).items()
+    }
+
+
+def save_signatures(graph: TranslatorGraph, resources: Iterable[Any], directory: Path) -> None:
+    """Writes saved_model.pb and variables, with what `trace_signatures` gives.
 
     Each is traced once, which is most of the work. (`tf.saved_model.save` traces functions that it
     is given as such anew, and keras.export.ExportArchive has traced them before.) What is tracked
@@ -63,10 +74,7 @@ def save_signatures(graph: TranslatorGraph, resources: Iterable[Any], directory:
         resources: what the graph uses beside variables, such as tokenizers.
         directory: is filled.
     """
-    traced = {
-        name: tf.function(function, inputs, autograph=False).get_concrete_function()
-        for name, (function, *inputs) in _signatures(graph).items()
-    }
+    traced = trace_signatures(graph)
     saved = tf.Module()
     saved.resources = list(resources)
     saved.parameters = list(

@@ -3,12 +3,14 @@
 TensorFlow is imported inside, so that the server can be used, and tested, without it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seq2seq.config.languages import Languages
 from seq2seq.serving.saved_model.languages import read_languages
 from seq2seq.serving.saved_model.tensors import STRING, Arrays, Signature, dtype_name
 from seq2seq.serving.server.errors import Code, RequestError
@@ -29,7 +31,7 @@ def load_saved_model(folder: Path) -> ServedModel:
     """
     from seq2seq.serving.saved_model.warmup import WARMUP_FILE, read_warmup
 
-    model = _SavedModel(folder)
+    model = _load(folder)
     warmup = folder / WARMUP_FILE
     if warmup.is_file():
         for number, request in enumerate(read_warmup(warmup), 1):
@@ -40,34 +42,39 @@ def load_saved_model(folder: Path) -> ServedModel:
     return model
 
 
-class _SavedModel:
-    """The signatures of a loaded SavedModel."""
+@dataclass(frozen=True)
+class GraphModel:
+    """Traced functions as a model that is served."""
 
-    def __init__(self, folder: Path) -> None:
-        import tensorflow as tf
-        import tensorflow_text  # noqa: F401 (registers the operations of subwords)
-
-        from seq2seq.serving.saved_model.reader import read_meta_graph, read_signatures
-
-        self._tf = tf
-        self.languages = read_languages(folder)
-        described = read_signatures(read_meta_graph(folder))
-        self._loaded = tf.saved_model.load(str(folder))  # owns the variables
-        self._functions = dict(self._loaded.signatures)
-        self.signatures: Mapping[str, Signature] = {
-            name: each for name, each in described.items() if name in self._functions
-        }
+    functions: Mapping[str, Callable[..., Mapping[str, Any]]]
+    signatures: Mapping[str, Signature]  # of the functions
+    languages: Languages
+    owner: object  # of variables and tokenizers, which live as long as it does
 
     def predict(self, signature: str, inputs: Arrays) -> Arrays:
         """Runs one signature; errors of TensorFlow keep their code."""
-        tf = self._tf
+        import tensorflow as tf
+
         try:
-            outputs = self._functions[signature](
+            outputs = self.functions[signature](
                 **{name: tf.constant(array, dtype_name(array)) for name, array in inputs.items()}
             )
         except tf.errors.OpError as error:
             raise RequestError(Code.of(error.error_code), _reason(error.message)) from None
         return {name: _as_array(tensor) for name, tensor in outputs.items()}
+
+
+def _load(folder: Path) -> GraphModel:
+    import tensorflow as tf
+    import tensorflow_text  # noqa: F401 (registers the operations of subwords)
+
+    from seq2seq.serving.saved_model.reader import read_meta_graph, read_signatures
+
+    described = read_signatures(read_meta_graph(folder))
+    loaded = tf.saved_model.load(str(folder))
+    functions = dict(loaded.signatures)
+    signatures = {name: each for name, each in described.items() if name in functions}
+    return GraphModel(functions, signatures, read_languages(folder), loaded)
 
 
 def _reason(message: str) -> str:

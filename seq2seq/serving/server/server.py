@@ -6,7 +6,6 @@ import math
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -35,16 +34,15 @@ class Server:
     """Serves the versions of one model.
 
     Args:
-        directory: a base with version folders, or the folder of one version.
+        folders: of the versions.
         loader: makes a model of a version's folder.
         config: see `ServerConfig`.
     """
 
-    def __init__(self, directory: Path, loader: Loader, config: ServerConfig) -> None:
+    def __init__(self, folders: VersionFolders, loader: Loader, config: ServerConfig) -> None:
         self._config = config
         self._metrics = Metrics()
         self._batcher = Batcher(config.batching, self._metrics)
-        folders = VersionFolders(directory)
         self._versions = ModelVersions(config.name, folders, loader, self._metrics)
         self._stopped = asyncio.Event()
         self._http: _Http | None = None

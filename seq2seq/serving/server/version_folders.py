@@ -16,10 +16,12 @@ class VersionFolders:
     Args:
         directory: a base whose children are called by their version, or a single version; one that
             is not called by a number is version 1.
+        run: whether it is a run folder instead, which is version 1.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, run: bool = False) -> None:
         self.directory = directory
+        self._run = run
         self._single = any((directory / name).is_file() for name in MODEL_FILES)
 
     def find(self) -> dict[int, Path]:
@@ -28,6 +30,8 @@ class VersionFolders:
         Raises:
             OSError: the base cannot be read.
         """
+        if self._run:
+            return {1: self.directory}
         if self._single:
             return {_number(self.directory.resolve().name) or 1: self.directory}
         found = {}
