@@ -1,9 +1,11 @@
-"""Serve a run or an exported model with TensorFlow Serving's REST paths, and gRPC if asked for."""
+"""Serve runs and exported models with TensorFlow Serving's REST paths, and gRPC if asked for."""
 
 import argparse
 import logging
 import os
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from seq2seq.config.serving import (
 from seq2seq.errors import ServerError
 
 OPTIONS = {  # option: its section, its setting, and its help
-    "--name": (None, "name", "the model's name in paths: /v1/models/NAME"),
+    "--name": (None, "name", "in paths, /v1/models/NAME, of a single model without a name"),
     "--host": (None, "host", "address to listen at; others than the default reach the network"),
     "--port": (None, "port", "0 takes a free one and says which"),
     "--grpc-port": (None, "grpc_port", "port for gRPC; 0 takes a free one; none if absent"),
@@ -45,6 +47,7 @@ DECODING: dict[str, tuple[str, dict[str, Any]]] = {  # option: its setting, and 
         {"type": float, "metavar": "ALPHA", "help": "0: none"},
     ),
 }
+NAMED = re.compile(r"([A-Za-z0-9_]+)=(.+)", re.DOTALL)
 SECTIONS = {None: ServerConfig(), "batching": BatchingConfig(), "limits": RequestLimits()}
 
 
@@ -52,11 +55,11 @@ def add_parser(subparsers: Any) -> None:
     """Declares the verb."""
     parser = subparsers.add_parser("serve", help=__doc__, description=__doc__)
     parser.add_argument(
-        "path",
-        metavar="RUN|DIR",
-        type=Path,
+        "models",
+        metavar="[NAME=]RUN|DIR",
+        nargs="+",
         help="a trained run folder, served from memory; or an exported model: its base folder, "
-        "watched for new versions, or one version",
+        "watched for new versions, or one version; several have names",
     )
     for option, (section, setting, explanation) in OPTIONS.items():
         default = getattr(SECTIONS[section], setting)
@@ -86,6 +89,7 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Checks what it can before TensorFlow is loaded, and serves until a signal."""
     config = _config(arguments)
+    models = named_models(arguments.models, config.name)
     given = {
         option: (setting, value)
         for option, (setting, _) in DECODING.items()
@@ -93,20 +97,48 @@ def run(arguments: argparse.Namespace) -> None:
     }
     from seq2seq.workflows.serve import check_serving, is_run, serve
 
-    check_serving(arguments.path, config)
+    check_serving(models, config)
     of_run = [*given, *(["--export"] if arguments.export else [])]
-    if of_run and not is_run(arguments.path):
-        raise ServerError(
-            f"{arguments.path} is an exported model, which searches as `seq2seq export` was told; "
-            f"leave out {', '.join(of_run)}, or export it again with them"
-        )
+    for path in models.values():
+        if of_run and not is_run(path):
+            raise ServerError(
+                f"{path} is an exported model, which searches as `seq2seq export` was told; "
+                f"leave out {', '.join(of_run)}, or export it again with them"
+            )
+    if arguments.export and len(models) > 1:
+        raise ServerError("--export is for a single run; export the others by `seq2seq export`")
     load_tensorflow()
     # A filter and not a level, which Keras sets back.
     logging.getLogger("absl").addFilter(lambda record: "custom gradients" not in str(record.msg))
-    if not serve(arguments.path, config, dict(given.values()), arguments.export):
+    if not serve(models, config, dict(given.values()), arguments.export):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def named_models(given: Sequence[str], default: str) -> dict[str, Path]:
+    """The folders of NAME=FOLDER, by name; a single folder may have none.
+
+    Args:
+        given: as on the command line.
+        default: the name of a single folder without one.
+
+    Raises:
+        ServerError: one of several has no name, or the name of another.
+    """
+    models: dict[str, Path] = {}
+    for each in given:
+        named = NAMED.fullmatch(each)
+        if not named and len(given) > 1:
+            raise ServerError(
+                f"{each} has no name; of several models each needs one of letters, digits and _, "
+                f"such as ende={each}"
+            )
+        name, path = named.groups() if named else (default, each)
+        if name in models:
+            raise ServerError(f"two models are called {name}; give each a name of its own")
+        models[name] = Path(path)
+    return models
 
 
 def _config(arguments: argparse.Namespace) -> ServerConfig:

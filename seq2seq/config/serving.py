@@ -48,9 +48,11 @@ class RequestLimits:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ServerConfig:
-    """Address of the server, name of the model, and bounds."""
+    """Address of the server, name of a single model, and bounds."""
 
-    name: Annotated[str, Field(pattern=r"^[^/:\s]+$")] = DEFAULT_NAME  # as in /v1/models/NAME
+    name: Annotated[str, Field(pattern=r"^[^/:\s]+$")] = (
+        DEFAULT_NAME  # /v1/models/NAME of a single model
+    )
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Port = 8501
     grpc_port: Port | None = None  # none: no gRPC

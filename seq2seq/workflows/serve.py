@@ -1,11 +1,11 @@
-"""Serve a run or an exported model over HTTP, and gRPC if asked for, until a signal stops it."""
+"""Serve runs and exported models over HTTP, and gRPC if asked for, until a signal stops it."""
 
 import asyncio
 import importlib.util
 import logging
 import signal
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from seq2seq.serving.server.version_folders import VersionFolders
 
 if TYPE_CHECKING:
     from seq2seq.serving.server.servable import Loader
+    from seq2seq.serving.server.served_models import ModelSource
     from seq2seq.serving.server.server import Addresses
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(
-    path: Path,
+    models: Mapping[str, Path],
     config: ServerConfig,
     settings: Mapping[str, Any] | None = None,
     export_to: Path | None = None,
@@ -39,11 +40,12 @@ def serve(
     """Serves until SIGTERM or SIGINT, and ends what is under way; a second signal ends at once.
 
     Args:
-        path: a run folder; or an exported model: a base with version folders, or one version's.
+        models: by the name in a server's paths, run folders and exported models; of the latter a
+            base with version folders, or one version's.
         config: see `ServerConfig`.
         settings: decoding settings in place of a run's; an exported model takes none.
-        export_to: the directory of a model, which gets the run as its next version and is served
-            in its place; an exported model takes none.
+        export_to: the directory of a model, which gets the one run as its next version and is
+            served in its place; an exported model takes none.
         loader: makes a model of a version's folder, or of a run.
 
     Returns:
@@ -54,22 +56,30 @@ def serve(
         ServerError: see `check_serving`; or a port is taken, or no version can be loaded.
         Seq2SeqError: the run cannot be exported.
     """
-    check_serving(path, config)
-    run = is_run(path)
-    if not run and (settings or export_to):
-        raise ValueError(
-            f"{path} is an exported model, so it takes neither settings ({settings}) nor another "
-            f"export ({export_to})"
-        )
+    check_serving(models, config)
+    for path in models.values():
+        if not is_run(path) and (settings or export_to):
+            raise ValueError(
+                f"{path} is an exported model, so it takes neither settings ({settings}) nor "
+                f"another export ({export_to})"
+            )
     if export_to:
+        ((name, path),) = models.items()
         try:
             with _signals_interrupt():
                 _export(path, settings or {}, export_to)
         except KeyboardInterrupt:
             logger.info("stopped before the model was exported")
             return True
-        path, run = export_to, False
-    return _serve_model(VersionFolders(path, run), config, loader or _loader(run, settings or {}))
+        models = {name: export_to}
+    from seq2seq.serving.server.served_models import ModelSource  # here, as it needs the extra
+
+    sources = []
+    for name, path in models.items():
+        run = is_run(path)
+        how = loader or _loader(run, settings or {})
+        sources.append(ModelSource(name, VersionFolders(path, run), how))
+    return _serve_models(sources, config)
 
 
 def is_run(path: Path) -> bool:
@@ -77,7 +87,7 @@ def is_run(path: Path) -> bool:
     return (path / MANIFEST).is_file()
 
 
-def check_serving(path: Path, config: ServerConfig) -> None:
+def check_serving(models: Mapping[str, Path], config: ServerConfig) -> None:
     """Finds, in no time, what would keep `serve` from starting.
 
     Raises:
@@ -91,13 +101,14 @@ def check_serving(path: Path, config: ServerConfig) -> None:
                 f"serving needs packages that are not installed ({', '.join(missing)}); "
                 f"install them with: {install_extra(extra)}"
             )
-    if not path.is_dir():
-        raise ServerError(f"{path} is no folder; give a run folder or an exported model")
-    if not is_run(path):
-        try:
-            VersionFolders(path).check()
-        except ServerError as error:
-            raise ServerError(f"{error} (and a run folder would have a {MANIFEST})") from None
+    for path in models.values():
+        if not path.is_dir():
+            raise ServerError(f"{path} is no folder; give a run folder or an exported model")
+        if not is_run(path):
+            try:
+                VersionFolders(path).check()
+            except ServerError as error:
+                raise ServerError(f"{error} (and a run folder would have a {MANIFEST})") from None
     for port in filter(None, (config.port, config.grpc_port)):
         _check_port(config.host, port)
 
@@ -134,22 +145,23 @@ def _loader(run: bool, settings: Mapping[str, Any]) -> "Loader":
     return load_saved_model
 
 
-def _serve_model(folders: VersionFolders, config: ServerConfig, loader: "Loader") -> bool:
+def _serve_models(sources: "Sequence[ModelSource]", config: ServerConfig) -> bool:
     from seq2seq.serving.server.server import Server
 
     async def run() -> bool:
-        server = Server(folders, loader, config)
+        server = Server(sources, config)
         for each in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(each, server.stop)
-        return await server.run(lambda addresses: _announce(config, addresses))
+        return await server.run(lambda addresses: _announce(sources, addresses))
 
     return asyncio.run(run())
 
 
-def _announce(config: ServerConfig, addresses: "Addresses") -> None:
-    logger.info("serving %s at %s", config.name, addresses.url)
+def _announce(sources: "Sequence[ModelSource]", addresses: "Addresses") -> None:
+    names = ", ".join(each.name for each in sources)
+    logger.info("serving %s at %s", names, addresses.url)
     if addresses.grpc:
-        logger.info("serving %s by gRPC at %s", config.name, addresses.grpc)
+        logger.info("serving %s by gRPC at %s", names, addresses.grpc)
 
 
 @contextmanager

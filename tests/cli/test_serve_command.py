@@ -36,8 +36,8 @@ def test_options_reach_their_settings(tmp_path, calls):
     options += ["--run-bytes", "512", "--max-values", "77"]
     options += ["--allow-host", "mt.example", "--allow-host", "mt", "--allow-origin", "https://a"]
     command.run(parsed(tmp_path, *options))
-    ((path, config, settings, _),) = calls
-    assert (path, settings) == (tmp_path, {})
+    ((models, config, settings, _),) = calls
+    assert (models, settings) == ({"deen": tmp_path}, {})
     assert (config.name, config.host, config.port) == ("deen", "127.0.0.1", 0)
     assert (config.grpc_port, config.poll, config.limits.max_body) == (8500, 0.5, 1000)
     assert (config.allow_host, config.allow_origin) == (("mt.example", "mt"), ("https://a",))
@@ -49,7 +49,7 @@ def test_options_reach_their_settings(tmp_path, calls):
 
 def test_without_options_only_this_machine_reaches_the_server(tmp_path, calls):
     command.run(parsed(write_versions(tmp_path, 1)))
-    assert calls == [(tmp_path, ServerConfig(), {}, None)]
+    assert calls == [({"seq2seq": tmp_path}, ServerConfig(), {}, None)]
     assert calls[0][1].host == "127.0.0.1" and calls[0][1].grpc_port is None
 
 
@@ -60,7 +60,7 @@ def test_decoding_options_are_for_a_run_and_refused_by_name_for_a_model(tmp_path
     (run / "manifest.json").write_text("{}")
     command.run(parsed(run, *options))
     settings = {"beam_width": 2, "n_best": 1, "length_penalty": 0.0}
-    assert calls == [(run, ServerConfig(), settings, Path("ende"))]
+    assert calls == [({"seq2seq": run}, ServerConfig(), settings, Path("ende"))]
     with pytest.raises(ServerError, match="--beam, --n-best, --length-penalty, --export, or"):
         command.run(parsed(model, *options))
     with pytest.raises(ServerError, match="leave out --beam, or"):
@@ -76,7 +76,7 @@ def test_a_port_that_is_taken_is_named_before_anything_is_loaded(tmp_path, monke
         for options in (("--port", port), ("--port", 0, "--grpc-port", port)):
             with pytest.raises(ServerError, match=f"cannot listen at 127.0.0.1 port {port}: Addr"):
                 command.run(parsed(tmp_path, *options))
-    check_serving(tmp_path, check_server_settings({"port": port}))  # free again
+    check_serving({"seq2seq": tmp_path}, check_server_settings({"port": port}))  # free again
 
 
 def test_wrong_settings_are_all_named(tmp_path, calls):
@@ -95,7 +95,7 @@ def test_wrong_settings_are_all_named(tmp_path, calls):
 def test_a_missing_package_names_its_extra(tmp_path, monkeypatch, package, extra):
     write_versions(tmp_path, 1)
     with_grpc = check_server_settings({"port": 0, "grpc_port": 0})
-    check_serving(tmp_path, with_grpc)  # here, all are installed
+    check_serving({"seq2seq": tmp_path}, with_grpc)  # here, all are installed
     found = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == package else found(name)
@@ -103,9 +103,11 @@ def test_a_missing_package_names_its_extra(tmp_path, monkeypatch, package, extra
     with pytest.raises(
         ServerError, match=rf"not installed \({package}\).*'seq2seq-keras\[{extra}\]'"
     ):
-        check_serving(tmp_path, with_grpc)
+        check_serving({"seq2seq": tmp_path}, with_grpc)
     if extra == "grpc":
-        check_serving(tmp_path, ServerConfig(port=0))  # without gRPC its packages are not missed
+        check_serving(
+            {"seq2seq": tmp_path}, ServerConfig(port=0)
+        )  # without gRPC its packages are not missed
 
 
 def test_nothing_is_loaded_when_there_is_neither_a_run_nor_a_model(tmp_path, monkeypatch):
@@ -117,4 +119,21 @@ def test_nothing_is_loaded_when_there_is_neither_a_run_nor_a_model(tmp_path, mon
     with pytest.raises(ServerError, match="nowhere is no folder; give a run folder or an exported"):
         command.run(parsed(tmp_path / "nowhere"))
     with pytest.raises(ServerError, match=neither):
-        serve(tmp_path, ServerConfig(), loader=load_by_prefix)
+        serve({"seq2seq": tmp_path}, ServerConfig(), loader=load_by_prefix)
+
+
+def test_several_models_have_names_of_their_own(tmp_path, calls):
+    first, second = (write_versions(tmp_path / each, 1) for each in ("a", "b"))
+    command.run(parsed(f"ende={first}", f"en_fr={second}"))
+    assert calls == [({"ende": first, "en_fr": second}, ServerConfig(), {}, None)]
+    odd = write_versions(tmp_path / "lr=1", 1)  # a folder's name, not a model's
+    command.run(parsed(odd, "--name", "x"))
+    assert calls[1][0] == {"x": odd}
+    with pytest.raises(ServerError, match="b has no name; of several .* such as ende="):
+        command.run(parsed(f"ende={first}", second))
+    with pytest.raises(ServerError, match="two models are called ende"):
+        command.run(parsed(f"ende={first}", f"ende={second}"))
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(ServerError, match="--export is for a single run"):
+        command.run(parsed(f"a={tmp_path}", f"b={tmp_path}", "--export", "out"))
+    assert len(calls) == 2

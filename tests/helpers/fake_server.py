@@ -15,6 +15,7 @@ from seq2seq.config.languages import Languages
 from seq2seq.config.serving import check_server_settings
 from seq2seq.serving.saved_model.tensors import Signature, TensorSpec
 from seq2seq.serving.server.errors import invalid
+from seq2seq.serving.server.served_models import ModelSource
 from seq2seq.serving.server.server import Addresses, Server
 from seq2seq.serving.server.version_folders import VersionFolders
 
@@ -161,7 +162,7 @@ def load_by_prefix(folder):
 
 @contextmanager
 def serving(directory, model=None, loader=load_by_prefix, before=None, finished=True, **settings):
-    """Serves until the block ends.
+    """Serves a directory as seq2seq, or several by their names, until the block ends.
 
     `model` stands for every version; the list `before` gets the server while it still loads;
     `finished` is what the server should say in the end.
@@ -175,10 +176,12 @@ def serving(directory, model=None, loader=load_by_prefix, before=None, finished=
         write_versions(directory, 1)
     if model is not None:
         loader = lambda _: model  # noqa: E731
+    named = directory if isinstance(directory, dict) else {"seq2seq": directory}
+    sources = [ModelSource(name, VersionFolders(each), loader) for name, each in named.items()]
     ready, box, results = threading.Event(), [], []
 
     async def main():
-        server = Server(VersionFolders(directory), loader, config)
+        server = Server(sources, config)
         loop = asyncio.get_running_loop()
 
         def started(addresses):

@@ -34,12 +34,12 @@ class ServerProcess:
     @property
     def url(self):
         """Of REST; waits for it."""
-        return self.until(r"serving \S+ at (http://127\.0\.0\.1:\d+)$")[1]
+        return self.until(r"serving .+ at (http://127\.0\.0\.1:\d+)$")[1]
 
     @property
     def grpc(self):
         """HOST:PORT, which is said after the URL."""
-        return self.until(r"serving \S+ by gRPC at (127\.0\.0\.1:\d+)$")[1]
+        return self.until(r"serving .+ by gRPC at (127\.0\.0\.1:\d+)$")[1]
 
     def stop(self, number=signal.SIGTERM):
         """Exit status."""

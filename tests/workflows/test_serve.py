@@ -47,8 +47,8 @@ sys.modules[stand_in.__name__] = stand_in
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 config = check_server_settings({{"port": 0}})
 try:
-    settings = {{"beam_width": 2}}
-    finished = serve(Path({run!r}), config, settings, Path({model!r}), load_by_prefix)
+    models, model = {{"seq2seq": Path({run!r})}}, Path({model!r})
+    finished = serve(models, config, {{"beam_width": 2}}, model, load_by_prefix)
 except ExportError as error:
     sys.exit(str(error))
 assert finished
@@ -127,7 +127,7 @@ def test_nothing_stays_and_nothing_is_served_when_the_export_fails(run, model):
 def test_the_handlers_of_signals_are_put_back(run, tmp_path):
     before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
     with pytest.raises(seq2seq.errors.RunError, match="manifest.json is damaged"):
-        serve(run, ServerConfig(port=0), export_to=tmp_path / "ende")
+        serve({"seq2seq": run}, ServerConfig(port=0), export_to=tmp_path / "ende")
     assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == before
 
 
@@ -135,9 +135,9 @@ def test_settings_for_an_exported_model_are_a_mistake_of_the_code(tmp_path):
     (tmp_path / "1").mkdir()
     for given in ({"settings": {"beam_width": 2}}, {"export_to": tmp_path}):
         with pytest.raises(ValueError, match="is an exported model, so it takes neither settings"):
-            serve(tmp_path, ServerConfig(port=0), **given)
+            serve({"seq2seq": tmp_path}, ServerConfig(port=0), **given)
 
 
 def test_a_run_that_cannot_be_loaded_is_one_error(run):
     with pytest.raises(ServerError, match="no version can be loaded; .*manifest.json is damaged"):
-        serve(run, ServerConfig(port=0))
+        serve({"seq2seq": run}, ServerConfig(port=0))

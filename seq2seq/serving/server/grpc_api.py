@@ -36,7 +36,8 @@ from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import Code, RequestError, invalid, listed
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.servable import DEEPEST, LARGE_ANSWER, check_names, find_signature
-from seq2seq.serving.server.versions import LoadedVersion, ModelVersions
+from seq2seq.serving.server.served_models import ServedModels
+from seq2seq.serving.server.versions import LoadedVersion
 
 logger = logging.getLogger(__name__)
 METADATA_FIELD = "signature_def"
@@ -63,16 +64,16 @@ class GrpcInterface(
     """Both services, with the methods that the protos name.
 
     Args:
-        versions: of the model.
-        batcher: runs it.
+        models: by name.
+        batcher: runs them.
         metrics: are told of every answer.
         most_values: an input tensor may have.
     """
 
     def __init__(
-        self, versions: ModelVersions, batcher: Batcher, metrics: Metrics, most_values: int
+        self, models: ServedModels, batcher: Batcher, metrics: Metrics, most_values: int
     ) -> None:
-        self._versions = versions
+        self._models = models
         self._batcher = batcher
         self._metrics = metrics
         self._most_values = most_values
@@ -137,7 +138,7 @@ class GrpcInterface(
         response = get_model_status_pb2.GetModelStatusResponse()
         spec = request.model_spec
         version = spec.version.value if spec.HasField("version") else None
-        for status in self._versions.statuses(spec.name, version):
+        for status in self._models.statuses(spec.name, version):
             told = response.model_version_status.add(version=status.version)
             told.state = get_model_status_pb2.ModelVersionStatus.State.Value(status.state)
             told.status.error_code = status.code.number if status.code else 0
@@ -146,7 +147,7 @@ class GrpcInterface(
 
     def _find(self, spec: ModelSpec) -> LoadedVersion:
         version = spec.version.value if spec.HasField("version") else None
-        return self._versions.find(spec.name, version, spec.version_label or None)
+        return self._models.find(spec.name, version, spec.version_label or None)
 
     async def _answer(
         self,
@@ -172,7 +173,7 @@ class GrpcInterface(
 
 
 class GrpcServer:
-    """The listening server; UNAVAILABLE, and not healthy, until the first version is loaded."""
+    """The listening server; not healthy until a version of each model is loaded."""
 
     def __init__(self, interface: GrpcInterface, config: ServerConfig) -> None:
         self._config = config
@@ -212,7 +213,7 @@ class GrpcServer:
         self.address = f"{host}:{port}"
 
     async def ready(self) -> None:
-        """Says that the model is loaded."""
+        """Says that every model is loaded."""
         await self._be(health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self, grace: float) -> None:

@@ -49,6 +49,7 @@ class Metrics:
         self.queued_rows = Gauge(
             "seq2seq_queued_rows", "Rows that wait for the model.", registry=registry
         )
+        self._shown: dict[str, list[tuple[str, str, str]]] = {}  # labels of `_versions`, by model
         self._versions = Gauge(
             "seq2seq_model_version",
             "1 for each version the server knows, with its state.",
@@ -73,10 +74,12 @@ class Metrics:
         self._seconds.labels(api, signature).observe(time.monotonic() - started)
 
     def show_versions(self, model: str, versions: Iterable[tuple[int, str]]) -> None:
-        """Replaces the versions and their states."""
-        self._versions.clear()
-        for version, state in versions:
-            self._versions.labels(model, str(version), state).set(1)
+        """Replaces the versions of a model and their states."""
+        for labels in self._shown.pop(model, ()):
+            self._versions.remove(*labels)
+        self._shown[model] = [(model, str(version), state) for version, state in versions]
+        for labels in self._shown[model]:
+            self._versions.labels(*labels).set(1)
 
     def text(self) -> bytes:
         """The page that Prometheus reads."""

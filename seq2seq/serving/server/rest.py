@@ -27,7 +27,8 @@ from seq2seq.serving.server.http_requests import (
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.rest_json import encode, parse_predict, write_error, write_predictions
 from seq2seq.serving.server.servable import LARGE_ANSWER, ServedModel
-from seq2seq.serving.server.versions import ModelVersions, VersionStatus
+from seq2seq.serving.server.served_models import ServedModels
+from seq2seq.serving.server.versions import VersionStatus
 
 # As in TensorFlow Serving's http_rest_api_util.cc.
 MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
@@ -43,7 +44,7 @@ PROTO_DTYPES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HA
 class RestInterface:
     """The routes, and the parts of the server that they use."""
 
-    versions: ModelVersions
+    models: ServedModels
     batcher: Batcher
     metrics: Metrics
     limits: RequestLimits
@@ -72,7 +73,7 @@ class RestInterface:
     async def _predict(self, request: Request, match: re.Match[str]) -> Response:
         if match["method"].lower() != "predict":
             raise RequestError(Code.UNIMPLEMENTED, "only :predict is served here")
-        model = self.versions.find(match["name"], _version(match), match["label"]).model
+        model = self.models.find(match["name"], _version(match), match["label"]).model
         body = await read_body(request, self.limits)
         self.batcher.refuse_overload()  # before time is spent on reading it
         most = self.limits.max_values
@@ -93,17 +94,17 @@ class RestInterface:
     def _describe(self, match: re.Match[str]) -> Response:
         name, version = match["name"], _version(match)
         if match["metadata"]:
-            found = self.versions.find(name, version, match["label"])
+            found = self.models.find(name, version, match["label"])
             return json_response(_write_metadata(name, found.version, found.model))
         if match["label"]:
-            self.versions.find(name, None, match["label"])  # refuses it: there are no labels
-        return json_response(_write_statuses(self.versions.statuses(name, version)))
+            self.models.find(name, None, match["label"])  # refuses it: there are no labels
+        return json_response(_write_statuses(self.models.statuses(name, version)))
 
     async def _live(self, _: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def _ready(self, _: Request) -> Response:
-        if self.versions.served:
+        if self.models.ready:
             return PlainTextResponse("ready\n")
         return PlainTextResponse("loading\n", status_code=503)
 

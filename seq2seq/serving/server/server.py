@@ -1,10 +1,10 @@
-"""One model behind HTTP, and gRPC if asked for, from start to graceful stop."""
+"""Models behind HTTP, and gRPC if asked for, from start to graceful stop."""
 
 import asyncio
 import contextlib
 import math
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,7 @@ from seq2seq.serving.server.connections import bounded_by
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.request_heads import RequestHeads
 from seq2seq.serving.server.rest import RestInterface
-from seq2seq.serving.server.servable import Loader
-from seq2seq.serving.server.version_folders import VersionFolders
-from seq2seq.serving.server.versions import ModelVersions
+from seq2seq.serving.server.served_models import ModelSource, ServedModels
 
 
 @dataclass(frozen=True)
@@ -31,19 +29,18 @@ class Addresses:
 
 
 class Server:
-    """Serves the versions of one model.
+    """Serves the versions of models.
 
     Args:
-        folders: of the versions.
-        loader: makes a model of a version's folder.
+        sources: of the models; no two have the same name.
         config: see `ServerConfig`.
     """
 
-    def __init__(self, folders: VersionFolders, loader: Loader, config: ServerConfig) -> None:
+    def __init__(self, sources: Sequence[ModelSource], config: ServerConfig) -> None:
         self._config = config
         self._metrics = Metrics()
         self._batcher = Batcher(config.batching, self._metrics)
-        self._versions = ModelVersions(config.name, folders, loader, self._metrics)
+        self._models = ServedModels(sources, self._metrics)
         self._stopped = asyncio.Event()
         self._http: _Http | None = None
         self._grpc: Any = None
@@ -64,29 +61,30 @@ class Server:
         """Answers requests until `stop` is called, and then ends what is under way.
 
         Args:
-            started: is called when the first version is loaded and requests are answered.
+            started: is called when a version of each model is loaded and requests are answered.
 
         Returns:
             Whether all has ended: no thread is inside a model any more.
 
         Raises:
-            ServerError: a port is taken, a package is missing, or no version can be loaded.
+            ServerError: a port is taken, a package is missing, or a model has no version
+                that can be loaded.
         """
         try:
             with _listen(self._config.host, self._config.port) as listener:
                 await self._serve(listener, started)
         finally:
             self._batcher.stop()
-            self._versions.stop()
-        return self._batcher.idle and self._versions.idle
+            self._models.stop()
+        return self._batcher.idle and self._models.idle
 
     async def _serve(self, listener: socket.socket, started: Callable[[Addresses], None]) -> None:
         limits = self._config.limits
-        rest = RestInterface(self._versions, self._batcher, self._metrics, limits)
+        rest = RestInterface(self._models, self._batcher, self._metrics, limits)
         self._http = _Http(self._http_config(rest, listener))
         self._grpc = await self._start_grpc()
         serving = asyncio.create_task(self._http.serve(sockets=[listener]))
-        loading = asyncio.create_task(self._versions.load_first())
+        loading = asyncio.create_task(self._models.load_first())
         polling = asyncio.create_task(self._poll_after(loading))
         try:
             if await self._unless_stopped(loading, serving):
@@ -119,7 +117,7 @@ class Server:
     async def _poll_after(self, loading: "asyncio.Task[None]") -> None:
         await asyncio.wait({loading})
         if self._config.poll:
-            await self._versions.keep_polling(self._config.poll)
+            await self._models.keep_polling(self._config.poll)
 
     async def _start_grpc(self) -> Any:
         if self._config.grpc_port is None:
@@ -128,7 +126,7 @@ class Server:
         from seq2seq.serving.server.grpc_api import GrpcInterface, GrpcServer
 
         most = self._config.limits.max_values
-        interface = GrpcInterface(self._versions, self._batcher, self._metrics, most)
+        interface = GrpcInterface(self._models, self._batcher, self._metrics, most)
         grpc = GrpcServer(interface, self._config)
         await grpc.start()
         return grpc

@@ -1,6 +1,5 @@
 """The versions of one model: the largest that loads is served, and newer ones are looked for."""
 
-import asyncio
 import logging
 import time
 from dataclasses import dataclass
@@ -44,18 +43,24 @@ class ModelVersions:
     Args:
         name: of the model, in paths.
         folders: where its versions are.
-        loader: makes a model of a version's folder; slow, so it runs on a thread.
+        loader: makes a model of a version's folder; slow.
         metrics: are told of versions and failures.
+        thread: on which versions are looked for and loaded.
     """
 
     def __init__(
-        self, name: str, folders: VersionFolders, loader: Loader, metrics: Metrics
+        self,
+        name: str,
+        folders: VersionFolders,
+        loader: Loader,
+        metrics: Metrics,
+        thread: WorkerThreads,
     ) -> None:
         self.name = name
         self._folders = folders
         self._loader = loader
         self._metrics = metrics
-        self._thread = WorkerThreads(1, "loader")
+        self._thread = thread
         self._served: LoadedVersion | None = None
         self._statuses: dict[int, VersionStatus] = {}
         self._failed: dict[int, Fingerprint] = {}
@@ -66,48 +71,35 @@ class ModelVersions:
         """The version that answers now; none before the first is loaded."""
         return self._served
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is being loaded."""
-        return self._thread.idle
-
-    def stop(self) -> None:
-        """Ends the thread once a version it may be loading is loaded."""
-        self._thread.stop()
-
-    def find(
-        self, name: str, version: int | None = None, label: str | None = None
-    ) -> LoadedVersion:
+    def find(self, version: int | None = None, label: str | None = None) -> LoadedVersion:
         """The version that a request asks for.
 
         Args:
-            name: of the model.
             version: its number; the one that is served if none.
             label: refused, since there are none.
 
         Raises:
             RequestError: NOT_FOUND, or UNAVAILABLE while the first version is being loaded.
         """
-        if name != self.name:
-            wanted = f"Specific({name}, {version})" if version is not None else f"Latest({name})"
-            raise RequestError(Code.NOT_FOUND, f"Servable not found for request: {wanted}")
         if label is not None:
             raise RequestError(Code.NOT_FOUND, f"Unrecognized servable version label: {label}")
         if self._served is None:
-            raise RequestError(Code.UNAVAILABLE, f"{name} is still being loaded; try again later")
+            raise RequestError(
+                Code.UNAVAILABLE, f"{self.name} is still being loaded; try again later"
+            )
         if version not in (None, self._served.version):
             raise RequestError(
-                Code.NOT_FOUND, f"Servable not found for request: Specific({name}, {version})"
+                Code.NOT_FOUND, f"Servable not found for request: Specific({self.name}, {version})"
             )
         return self._served
 
-    def statuses(self, name: str, version: int | None = None) -> list[VersionStatus]:
+    def statuses(self, version: int | None = None) -> list[VersionStatus]:
         """States of one version or of all, the newest first.
 
         Raises:
             RequestError: NOT_FOUND.
         """
-        known = self._statuses if name == self.name else {}
+        name, known = self.name, self._statuses
         if version is None:
             if not known:
                 raise RequestError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
@@ -132,17 +124,15 @@ class ModelVersions:
                 + (f"; version {reason.version}: {reason.message}" if reason else "")
             )
 
-    async def keep_polling(self, seconds: float) -> None:
-        """Looks for other versions every so often, for ever."""
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await self.poll()
-                self._complaint = ""
-            except Exception as error:
-                if str(error) != self._complaint:  # said once, not every second
-                    logger.error("cannot look for new versions: %s", error)
-                self._complaint = str(error)
+    async def look_again(self) -> None:
+        """Looks for other versions; what keeps it from looking is said once."""
+        try:
+            await self.poll()
+            self._complaint = ""
+        except Exception as error:
+            if str(error) != self._complaint:  # said once, not every second
+                logger.error("cannot look for new versions of %s: %s", self.name, error)
+            self._complaint = str(error)
 
     async def poll(self) -> None:
         """Looks once, loads what should be served now, and unloads what it replaces.

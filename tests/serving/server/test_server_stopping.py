@@ -31,7 +31,7 @@ class HeldBack(ShoutingModel):
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 settings = {{"port": 0, "grace": {grace}}}
 config = check_server_settings(settings)
-finished = serve(Path({base!r}), config, loader=lambda folder: HeldBack())
+finished = serve({{"seq2seq": Path({base!r})}}, config, loader=lambda folder: HeldBack())
 print("finished" if finished else "cut off", flush=True)
 import os; os._exit(0)
 """
