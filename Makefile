@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo test test-long notebooks notebooks-write pictures test-family test-presets docs dist check lint format benchmark
+.PHONY: demo test test-long clients notebooks notebooks-write pictures test-family test-presets docs dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -25,6 +25,13 @@ test: .venv/installed-dev
 # Tests whose point needs a training or an export of their own: another three minutes, in CI too.
 test-long: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m long -p no:nbmake
+
+# Clients of LibreTranslate that are not on PyPI, for tests/serving/server/libretranslate/test_clients.py.
+CLIENTS := build/clients
+clients: $(CLIENTS)/package/package.json
+$(CLIENTS)/package/package.json:
+	mkdir -p $(CLIENTS)
+	cd $(CLIENTS) && npm pack --silent libretranslate@1.0.1 && tar -xzf libretranslate-1.0.1.tgz
 
 # The tutorials, each in a new kernel: two rows of them side by side, with a thread each. In a row, later
 # ones use what earlier ones trained. Warnings of Jupyter's own are none of ours.

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EXTRAS = {  # packages that only the server imports
-    "serve": ("starlette", "uvicorn", "prometheus_client"),
+    "serve": (
+        "starlette",
+        "uvicorn",
+        "prometheus_client",
+        "python_multipart",
+        "babel",
+        "py3langid",
+    ),
     "grpc": ("tensorflow_serving", "grpc_health"),
 }
 SIGNALS = (signal.SIGTERM, signal.SIGINT)

@@ -49,13 +49,14 @@ class RestInterface:
     metrics: Metrics
     limits: RequestLimits
 
-    def application(self) -> Starlette:
-        """The application for an ASGI server."""
+    def application(self, further: Iterable[Route] = ()) -> Starlette:
+        """The application for an ASGI server, with the routes of further interfaces."""
         routes = [
             Route("/v1/{rest:path}", answered(self._models, "rest", self.metrics), methods=METHODS),
             Route("/healthz", self._live),
             Route("/readyz", self._ready),
             Route("/monitoring/prometheus/metrics", self._measured),
+            *further,
         ]
         handlers = {HTTPException: _no_such_route}
         return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]

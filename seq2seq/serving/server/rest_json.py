@@ -57,9 +57,10 @@ def parse_predict(body: bytes, model: ServedModel, most_values: int) -> PredictR
     Raises:
         RequestError: INVALID_ARGUMENT, saying what is wrong where.
     """
-    if _has_more_values(body, most_values):
-        raise invalid(f"more than {most_values} values in one request; send fewer rows a request")
-    document = _parse(body)
+    document = parse_object(body, most_values)
+    unknown = [key for key in document if key not in KEYS]
+    if unknown:
+        raise invalid(f"unknown key {quoted(unknown[0])}; a request has {', '.join(KEYS)}")
     signature_name = document.get("signature_name", "")
     if not isinstance(signature_name, str):
         raise invalid("'signature_name' key must be a string value")
@@ -76,6 +77,25 @@ def parse_predict(body: bytes, model: ServedModel, most_values: int) -> PredictR
         columns = _columns(document["inputs"], signature.inputs)
     inputs = {name: _array(name, value, signature.inputs[name]) for name, value in columns.items()}
     return PredictRequest(signature_name, inputs, by_row)
+
+
+def parse_object(body: bytes, most_values: int) -> dict[str, Any]:
+    """A JSON object of at most so many values; see `parse_predict`.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT.
+    """
+    if _has_more_values(body, most_values):
+        raise invalid(f"more than {most_values} values in one request; send fewer rows a request")
+    if not body:
+        raise invalid("JSON Parse error: The document is empty")
+    try:
+        document = json.loads(body.decode())
+    except (ValueError, RecursionError) as error:  # also bytes that are not UTF-8
+        raise invalid(f"JSON Parse error: {error}") from None
+    if not isinstance(document, dict):
+        raise invalid("JSON Value: is not object")
+    return document
 
 
 def write_predictions(outputs: Arrays, by_row: bool) -> bytes:
@@ -171,21 +191,6 @@ def _has_more_values(body: bytes, most: int) -> bool:
 
 def _count_separators(json: bytes) -> int:
     return sum(json.count(each) for each in (b",", b"[", b"{"))
-
-
-def _parse(body: bytes) -> dict[str, Any]:
-    if not body:
-        raise invalid("JSON Parse error: The document is empty")
-    try:
-        document = json.loads(body.decode())
-    except (ValueError, RecursionError) as error:  # also bytes that are not UTF-8
-        raise invalid(f"JSON Parse error: {error}") from None
-    if not isinstance(document, dict):
-        raise invalid("JSON Value: is not object")
-    unknown = [key for key in document if key not in KEYS]
-    if unknown:
-        raise invalid(f"unknown key {quoted(unknown[0])}; a request has {', '.join(KEYS)}")
-    return document
 
 
 def _columns_of_rows(rows: Any, specs: Mapping[str, TensorSpec]) -> dict[str, list[Any]]:

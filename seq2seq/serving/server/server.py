@@ -14,6 +14,7 @@ from seq2seq.config.serving import ServerConfig
 from seq2seq.errors import ServerError
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.connections import bounded_by
+from seq2seq.serving.server.libretranslate.interface import LibreTranslateInterface
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.request_heads import RequestHeads
 from seq2seq.serving.server.rest import RestInterface
@@ -133,8 +134,12 @@ class Server:
 
     def _http_config(self, rest: RestInterface, listener: socket.socket) -> uvicorn.Config:
         bound = (self._config.host, listener.getsockname()[0])
+        libretranslate = LibreTranslateInterface(
+            self._models, self._batcher, self._metrics, self._config
+        )
+        application = rest.application(libretranslate.routes())
         return uvicorn.Config(
-            RequestHeads(rest.application(), bound, self._config, self._metrics),
+            RequestHeads(application, bound, self._config, self._metrics),
             http=bounded_by(self._config.limits),
             ws="none",
             lifespan="off",

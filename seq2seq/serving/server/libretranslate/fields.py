@@ -1,0 +1,139 @@
+"""What a request to LibreTranslate's paths holds, in JSON, in a form, or in its query."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from seq2seq.config.serving import RequestLimits
+from seq2seq.serving.server.errors import LONGEST_QUOTE, RequestError, invalid, quoted
+from seq2seq.serving.server.http_requests import LARGE_BODY, read_body
+from seq2seq.serving.server.rest_json import parse_object
+
+MOST_FIELDS = 100  # of a form
+MOST_ALTERNATIVES = 1000
+
+
+@dataclass(frozen=True)
+class TranslationFields:
+    """The fields of a request for a translation."""
+
+    texts: tuple[str, ...]
+    several: bool  # whether they came as a list
+    source: str  # a language, or "auto"
+    target: str
+    markup: bool
+    alternatives: int
+
+
+async def read_fields(request: Request, limits: RequestLimits) -> Mapping[str, Any]:
+    """The fields of a request; those of a form come after those of the query, as in Flask.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT.
+        HttpError: see `read_body`.
+        ClientDisconnect: the client went away.
+    """
+    body = await read_body(request, limits)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
+        if len(body) < LARGE_BODY:
+            return parse_object(body, limits.max_values)
+        return await asyncio.to_thread(parse_object, body, limits.max_values)
+    query = _read_form(request.scope["query_string"])
+    if kind == "multipart/form-data":
+        return await _read_parts(request, body, limits) | query
+    return _read_form(body) | query
+
+
+def parse_texts(fields: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+    """The texts of the field q, and whether they came as a list.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT.
+    """
+    q = fields.get("q")
+    if not q:
+        raise _missing("q")
+    several = isinstance(q, list)
+    texts = tuple(q) if several else (q,)
+    for text in texts:
+        if not isinstance(text, str):
+            raise invalid(f"Invalid request: q is {quoted(text)}, and no text")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise invalid("Invalid request: q has half of a surrogate pair") from None
+    return texts, several
+
+
+def parse_translation(fields: Mapping[str, Any]) -> TranslationFields:
+    """The fields of a request for a translation; those that have no meaning here may be there.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT, in LibreTranslate's words.
+    """
+    texts, several = parse_texts(fields)
+    names = {}
+    for name in ("source", "target"):
+        if not fields.get(name):
+            raise _missing(name)
+        if not isinstance(fields[name], str):
+            raise unsupported(quoted(fields[name]))
+        names[name] = fields[name]
+    style = fields.get("format") or "text"
+    if style not in ("text", "html"):
+        raise unsupported(f"{style if isinstance(style, str) else quoted(style)} format")
+    return TranslationFields(
+        texts=texts,
+        several=several,
+        markup=style == "html",
+        alternatives=_parse_count(fields.get("alternatives") or 0, "alternatives"),
+        **names,
+    )
+
+
+def unsupported(what: str) -> RequestError:
+    """The error of a language or a format that is not known, in LibreTranslate's words."""
+    return invalid(f"{what[:LONGEST_QUOTE]} is not supported")
+
+
+def _parse_count(value: Any, name: str) -> int:
+    try:
+        return max(0, min(int(str(value)[:20]), MOST_ALTERNATIVES))
+    except ValueError:
+        raise invalid(f"Invalid request: {name} parameter is not a number") from None
+
+
+def _missing(name: str) -> RequestError:
+    return invalid(f"Invalid request: missing {name} parameter")
+
+
+def _read_form(body: bytes) -> dict[str, Any]:
+    try:
+        return dict(
+            parse_qsl(body.decode(), True, errors="strict", max_num_fields=MOST_FIELDS)[::-1]
+        )
+    except ValueError as error:  # also bytes that are not UTF-8
+        raise invalid(f"Invalid request: {error}") from None
+
+
+async def _read_parts(request: Request, body: bytes, limits: RequestLimits) -> dict[str, Any]:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    parser = MultiPartParser(
+        *(request.headers, stream()),
+        max_files=0,
+        max_fields=MOST_FIELDS,
+        max_part_size=limits.max_body,
+    )
+    try:
+        form = await parser.parse()
+    except (MultiPartException, ValueError, KeyError, LookupError) as error:
+        raise invalid(f"Invalid request: {error}") from None
+    return dict(reversed(form.multi_items()))

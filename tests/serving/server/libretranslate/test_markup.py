@@ -1,0 +1,88 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq.serving.server.libretranslate.markup import Sentence, lay_out, read_pieces
+from seq2seq.serving.server.libretranslate.placement import with_tags
+
+SCRAPS = st.sampled_from(
+    [
+        *(
+            "<b>",
+            "</b>",
+            "<a href='x>y'>",
+            "</a>",
+            "<br/>",
+            "<!-- <b> -->",
+            "<!--",
+            "-->",
+            "<",
+            ">",
+        ),
+        *("<p>", "</p>", "<code>", "</code>", "<script>", "</SCRIPT >", "&lt;", "&amp", "'", '"'),
+        *("word ", " ", "\n", "<i translate=no>", "</i>", "<!DOCTYPE html>", "<IMG src=x>", "</"),
+    ]
+)
+MARKUP = st.lists(st.one_of(SCRAPS, st.text(max_size=5)), max_size=25).map("".join)
+
+
+@given(MARKUP)
+def test_the_pieces_of_any_text_are_the_text(markup):
+    assert "".join(piece.raw for piece in read_pieces(markup)) == markup
+
+
+def texts(markup):
+    return [each.text for each in lay_out(markup) if isinstance(each, Sentence)]
+
+
+def test_elements_within_a_sentence_leave_it_whole_and_others_end_it():
+    markup = "<ul>\n <li>One <b>or</b> two<li>three<br>four</ul> &lt;five&gt;"
+    assert texts(markup) == ["One or two", "three", "four", "<five>"]
+    laid_out = list(lay_out(markup))
+    assert laid_out[laid_out.index("<ul>") + 1 :][:2] == ["\n ", "<li>"]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "<script>if (a < b) alert('<p>no</p>')</script>",
+        "<code>a <code>b</code> c</code>",
+        "<span translate='no'>Seq <span>2</span> Seq</span>",
+        '<p class="x notranslate">Name</p>',
+        "<pre>as\n  it is</pre>",
+        "<style>p { color: red }",
+        "<!-- a > b -->",
+    ],
+)
+def test_what_is_not_to_be_translated_is_not(kept):
+    assert texts(kept) == []
+    assert "".join(lay_out(kept)) == kept
+    (sentence,) = [each for each in lay_out(f"before {kept}") if isinstance(each, Sentence)]
+    assert sentence.text == "before"
+
+
+def test_tags_without_a_partner_are_points():
+    laid_out = lay_out("one <b>two <i>three</b> four</a>")
+    (sentence,) = [each for each in laid_out if isinstance(each, Sentence)]
+    bold, end = sentence.elements
+    assert (bold.before, bold.after, bold.start, bold.end) == ("<b>", "</b>", 4, 13)
+    assert [(each.before, each.after) for each in bold.inside] == [("<i>", None)]
+    assert (end.before, end.after) == ("</a>", None)
+
+
+@pytest.mark.parametrize(
+    "scrap",
+    [
+        *("<!--", "<a ", "<", "<a b='", '<a b="', "<?", "</", "<script>", "<b>", "</b>", "<code>"),
+        *("<code></code>", "<b>x</b>", "<x translate=no>", "<!--<a b='</", "<a '\"", "&amp", "<b "),
+    ],
+)
+def test_hostile_markup_takes_time_in_proportion(scrap):
+    markup = scrap * (100_000 // len(scrap))  # the standard library's parser: a minute for "<a "
+    started = time.process_time()
+    for part in lay_out(markup):
+        if isinstance(part, Sentence):
+            with_tags(part, part.text, None)
+    assert time.process_time() - started < 3
