@@ -36,6 +36,18 @@ def add_parser(subparsers: Any) -> None:
         "--resume", action="store_true", help="go on with an output file that was interrupted"
     )
     parser.add_argument(
+        "--prefix",
+        metavar="TEXT",
+        default="",
+        help="what every translation begins with; a space at its end: its last word is whole",
+    )
+    parser.add_argument(
+        "--prefix-file",
+        metavar="FILE",
+        type=Path,
+        help="a text file with such a prefix for each line, empty where there is none",
+    )
+    parser.add_argument(
         "--ensemble",
         metavar="RUN",
         type=Path,
@@ -112,6 +124,8 @@ def run(arguments: argparse.Namespace) -> None:
         ensemble=arguments.ensemble,
         format=arguments.format,
         resume=arguments.resume,
+        prefix=arguments.prefix,
+        prefix_file=arguments.prefix_file,
     )
     console = Console(stderr=True)
     if console.is_terminal:
@@ -124,7 +138,8 @@ def _run_remotely(arguments: argparse.Namespace, settings: dict[str, Any]) -> No
     """The only file is the input, so it stands where RUN does."""
     from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
 
-    if settings or arguments.ensemble or arguments.resume or arguments.input is not None:
+    of_runs = (arguments.ensemble, arguments.resume, arguments.prefix, arguments.prefix_file)
+    if settings or any(of_runs) or arguments.input is not None:
         raise ServerError(
             "--server goes with [INPUT], --output and --format alone: a server's model was "
             "exported with its settings"

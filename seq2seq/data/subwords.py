@@ -16,7 +16,8 @@ from seq2seq.config.sections import SubwordConfig
 from seq2seq.errors import ConfigError, DataError
 
 PAD, UNKNOWN, BOS, EOS = 0, 1, 2, 3
-LINE_BREAKS = tuple(4 + byte for byte in b"\0\n\r")  # byte pieces follow the special ids
+FIRST_BYTE = 4  # id of the byte piece 0; the others follow
+LINE_BREAKS = tuple(FIRST_BYTE + byte for byte in b"\0\n\r")
 WORD_START = (
     "\u2581"  # SentencePiece's visible space; comes back as bytes where a whole word was unknown
 )

@@ -6,7 +6,7 @@ sentence ends when no live hypothesis can overtake the worst of the N best outpu
 log-probability only falls, and at best is divided by the penalty of the longest output allowed.
 
 Shape suffixes: B sentences, K hypotheses, N outputs, C candidates, T target positions, S source
-positions.
+positions, P places of a prefix.
 """
 
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from keras import ops
 
 from seq2seq.decoding.backpointers import Backpointers, backtrack, empty_backpointers
 from seq2seq.decoding.batch_compaction import compacting_loop
+from seq2seq.decoding.prefix import follow, is_forced, leave_no_room, place_at
 from seq2seq.decoding.rules import Rules, block_repeats, length_penalty
 from seq2seq.decoding.step import (
     LOG_ZERO,
@@ -41,6 +42,8 @@ class LiveBeam(NamedTuple):
     totals: Tensor  # (B, K) log-probabilities; -inf: no hypothesis
     max_lengths: Tensor  # (B,)
     mask: Tensor  # (B, S)
+    prefixes: Tensor  # (B, P, 3) see `Prefixes`; without prefixes no columns, as the next
+    on_path: Tensor  # (B, K) bool, see `follow`
     coverage: Tensor  # (B, K, S) attention so far; no columns without coverage penalty
     history: Tensor  # (B, K, T) ids so far; no columns unless repeats are blocked
     state: State
@@ -78,9 +81,15 @@ def beam_search(
         eos_log_probs = logits[:, :, rules.eos] - log_sums
         if rules.coverage_penalty:
             live = live._replace(coverage=live.coverage + weights)
+        choices = logits
         if rules.blocked_ngram:
-            logits = block_repeats(logits, live.history, step, rules.blocked_ngram)
-        logits, ids = best_continuations(logits, rules.eos, beam_width)
+            choices = block_repeats(logits, live.history, step, rules.blocked_ngram)
+        if inputs.prefixes:
+            place, ranks = place_at(live.prefixes, step), inputs.prefixes.ranks
+            choices = follow(place, live.on_path, logits, choices, ranks, rules.eos)
+            forced = is_forced(place, live.on_path)
+            eos_log_probs = ops.where(forced, LOG_ZERO, eos_log_probs)
+        logits, ids = best_continuations(choices, rules.eos, beam_width)
         stuck = ops.all(ops.equal(logits, LOG_ZERO), axis=-1)
         scores = _output_scores(step, live, eos_log_probs, stuck, rules)
         log_probs = logits - log_sums[:, :, None]
@@ -114,11 +123,18 @@ def _first_beam(inputs: SearchInputs, longest: Tensor, beam_width: int, rules: R
     batch, source = ops.shape(inputs.source_mask)
     shape = (batch, beam_width)
     first = ops.equal(ops.arange(beam_width), 0)
+    max_lengths = inputs.max_lengths
+    prefixes = ops.zeros((batch, 0, 3), dtype="int32")
+    if inputs.prefixes:
+        prefixes = inputs.prefixes.places
+        max_lengths = ops.where(leave_no_room(prefixes, max_lengths), 0, max_lengths)
     return LiveBeam(
         previous_ids=ops.full(shape, rules.bos, dtype="int32"),
         totals=ops.where(first, 0.0, LOG_ZERO) + ops.zeros(shape),
-        max_lengths=inputs.max_lengths,
+        max_lengths=max_lengths,
         mask=inputs.source_mask,
+        prefixes=prefixes,
+        on_path=ops.ones((batch, beam_width if inputs.prefixes else 0), dtype="bool"),
         coverage=ops.zeros((*shape, source if rules.coverage_penalty else 0)),
         history=ops.zeros((*shape, longest if rules.blocked_ngram else 0), dtype="int32"),
         state=repeat_state(inputs.state, beam_width),
@@ -172,6 +188,9 @@ def _next_beam(
 ) -> LiveBeam:
     """The live hypotheses after the step."""
     live = live._replace(previous_ids=ids, totals=totals, state=regroup_all(state, parents))
+    if live.on_path.shape[1]:
+        said = ops.equal(ids, place_at(live.prefixes, step)[:, :1])
+        live = live._replace(on_path=regroup(live.on_path, parents) & said)
     if rules.coverage_penalty:
         live = live._replace(coverage=regroup(live.coverage, parents))
     if rules.blocked_ngram:

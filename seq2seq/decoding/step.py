@@ -16,6 +16,7 @@ Context = list[Tensor]  # what all hypotheses of a sentence share; every tensor 
 
 LOG_ZERO = -float("inf")  # log-probability of what cannot be
 SUPPRESSED_BELOW = -1e8  # a token with a logit below this is no choice at all
+FREE, NEW_WORD = -1, -2  # in a prefix, in place of an id; see `Prefixes`
 
 
 class StepFunction(Protocol):
@@ -35,6 +36,19 @@ class StepFunction(Protocol):
 
 
 @dataclass(frozen=True)
+class Prefixes:
+    """What the outputs of each sentence begin with.
+
+    A place of a prefix names a token, and a range of tokens in the order of their text that
+    complete the prefix in one: if one of these is chosen, the rest of the prefix is done with. In
+    place of an id, FREE allows every token, and NEW_WORD those of the range, and EOS.
+    """
+
+    places: Tensor  # (B, P, 3) int32: id, first and end of the range; the last place has no id
+    ranks: Tensor  # (V,) int32: places of tokens in the order of their text; -1: in no range
+
+
+@dataclass(frozen=True)
 class SearchInputs:
     """The sentences to search outputs for, as a network encoded them."""
 
@@ -45,6 +59,7 @@ class SearchInputs:
     # not kept, and that must be known while tracing.
     source_mask: Tensor
     compacting: bool = True  # sentences that are done leave the batch: see `compacting_loop`
+    prefixes: Prefixes | None = None  # a sentence whose prefix leaves no room for EOS has no output
 
 
 @dataclass(frozen=True)

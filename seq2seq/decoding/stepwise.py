@@ -2,7 +2,8 @@
 
 Greedy, sampled and forced outputs differ only in how the next token is chosen.
 
-Shape suffixes: B sentences, K hypotheses, T target positions, S source positions, V vocabulary.
+Shape suffixes: B sentences, K hypotheses, T target positions, S source positions, V vocabulary, P
+places of a prefix.
 """
 
 from collections.abc import Callable
@@ -11,11 +12,13 @@ from typing import NamedTuple
 from keras import ops
 
 from seq2seq.decoding.batch_compaction import compacting_loop
+from seq2seq.decoding.prefix import follow, is_forced, leave_no_room, place_at
 from seq2seq.decoding.rules import Rules, block_repeats
 from seq2seq.decoding.step import (
     LOG_ZERO,
     SUPPRESSED_BELOW,
     Hypotheses,
+    Prefixes,
     SearchInputs,
     StepFunction,
     Tensor,
@@ -50,7 +53,7 @@ def decode_stepwise(
 
     Args:
         step_function: the network.
-        inputs: the sentences; their greatest lengths are not read.
+        inputs: the sentences; their greatest lengths are read for prefixes alone.
         rules: special ids and penalties.
         choose: the choice of the next tokens.
         per_sentence_inputs: (B, ...) input of `choose` for each sentence.
@@ -62,6 +65,11 @@ def decode_stepwise(
     """
     batch, width = ops.shape(done_BK)
     steps_BTK = (batch, longest, width)
+    if inputs.prefixes:
+        choose = _along(inputs.prefixes, choose, rules.eos)
+        per_sentence_inputs = (inputs.prefixes.places, per_sentence_inputs)
+        no_room_B = leave_no_room(inputs.prefixes.places, inputs.max_lengths)
+        done_BK = done_BK | no_room_B[:, None]
 
     def advance(
         step: Tensor, output: GrowingOutputs, working: tuple
@@ -131,11 +139,34 @@ def allowed(
         too_short_B = (step + 1 < rules.shortest) & ~is_last_B
         forbidden_BV = forbidden_BV | (too_short_B[:, None] & is_eos_V)
     choices_BKV = ops.where(forbidden_BV[:, None, :], LOG_ZERO, logits_BKV)
-    if rules.shortest > 1 and rules.blocked_ngram:  # together they can leave no choice
+    if rules.shortest > 1:  # where repeats are blocked, or a prefix wants a new word, none is left
         stuck_BK = ops.max(choices_BKV, axis=-1) <= SUPPRESSED_BELOW
         end_BKV = stuck_BK[:, :, None] & is_eos_V
         choices_BKV = ops.where(end_BKV, 0.0, choices_BKV)
     return choices_BKV
+
+
+def _along(prefixes: Prefixes, choose: Choice, eos: int) -> Choice:
+    """A choice that prefixes lead; its per-sentence inputs are their places, and the choice's."""
+
+    def led(
+        step: Tensor, logits_BKV: Tensor, ids_BTK: Tensor, per_sentence_inputs: tuple
+    ) -> Tensor:
+        places_BP3, own_inputs = per_sentence_inputs
+        steps_T = ops.arange(ops.shape(ids_BTK)[1], dtype="int32")
+        path_BT = ops.take(
+            places_BP3[:, :, 0], ops.minimum(steps_T, ops.shape(places_BP3)[1] - 1), axis=1
+        )
+        said_BTK = ops.equal(ids_BTK, path_BT[:, :, None]) | (steps_T >= step)[:, None]
+        on_path_BK = ops.all(said_BTK, axis=1)
+        place_B3 = place_at(places_BP3, step)
+        led_BKV = follow(place_B3, on_path_BK, logits_BKV, logits_BKV, prefixes.ranks, eos)
+        chosen_BK = choose(step, led_BKV, ids_BTK, own_inputs)
+        logits_BK = ops.take_along_axis(led_BKV, chosen_BK[:, :, None], axis=-1)[:, :, 0]
+        refused_BK = is_forced(place_B3, on_path_BK) & (logits_BK <= SUPPRESSED_BELOW)
+        return ops.where(refused_BK, place_B3[:, :1], chosen_BK)
+
+    return led
 
 
 def _hypotheses(output: GrowingOutputs, mask_BS: Tensor, rules: Rules) -> Hypotheses:

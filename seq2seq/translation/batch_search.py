@@ -8,6 +8,7 @@ import numpy as np
 
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.subwords import EOS, PAD
+from seq2seq.errors import DataError
 from seq2seq.translation.engine import output_limit
 from seq2seq.translation.search import Search
 
@@ -42,20 +43,31 @@ class BatchSearch:
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __call__(
-        self, sources: Sequence[list[int]], numbers: Sequence[Number]
+        self,
+        sources: Sequence[list[int]],
+        numbers: Sequence[Number],
+        prefixes: np.ndarray | None = None,
     ) -> list[list[Translation]]:
         """The outputs for each source, best first; none for an empty one.
 
         Args:
             sources: ids without EOS.
             numbers: which sentence each is; with the seed it decides what is drawn in sampling.
+            prefixes: the places (B, P, 3) of `Prefixes`, for a search that takes them.
+
+        Raises:
+            DataError: a prefix is longer than the output may be.
         """
+        if prefixes is not None:
+            self._check_room(sources, numbers, prefixes)
         found: list[list[Translation]] = [[] for _ in sources]
         batches = list(batches_of([len(ids) for ids in sources], self._config.batch_tokens))
 
         def run(rows: list[int]) -> None:
             source_ids = padded([[*sources[row], EOS] for row in rows])
             inputs = [source_ids]
+            if prefixes is not None:
+                inputs.append(prefixes[rows])
             if self._config.sampling:
                 inputs.append(self._uniforms(source_ids, [numbers[row] for row in rows]))
             fields = {name: field.numpy() for name, field in self._search(*inputs).items()}
@@ -69,6 +81,18 @@ class BatchSearch:
             for rows in batches:
                 run(rows)
         return found
+
+    def _check_room(
+        self, sources: Sequence[list[int]], numbers: Sequence[Number], prefixes: np.ndarray
+    ) -> None:
+        lengths = (prefixes[:, :, 0] >= 0).sum(axis=1)
+        for source, (line, _), length in zip(sources, numbers, lengths, strict=True):
+            room = output_limit(len(source) + 1, self._config) - 1
+            if source and length > room:
+                raise DataError(
+                    f"the prefix of text {line + 1} has {length} subwords, but a translation of "
+                    f"this text has {room} at most; shorten it, or raise decoding.longest_extra"
+                )
 
     def _uniforms(self, source_ids: np.ndarray, numbers: list[Number]) -> np.ndarray:
         """(B, K, T) numbers in [0, 1), each sentence's by its number and the seed alone."""

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig
-from seq2seq.decoding.step import Context, SearchInputs, State, Tensor
+from seq2seq.decoding.step import Context, Prefixes, SearchInputs, State, Tensor
 from seq2seq.models.fast_decoder import FastDecoderStep
 from seq2seq.models.table_encoder import TableEncoder, supports_table
 from seq2seq.models.translator import Translator
@@ -116,10 +116,12 @@ def begin(
     config: DecodingConfig,
     keep_attention: bool,
     shortlist: GraphShortlist | None,
+    prefixes: Prefixes | None = None,
 ) -> tuple[EngineStep, SearchInputs]:
     """Encodes sentences (B, S), rows ending in EOS; to be traced.
 
-    With a shortlist the search sees places in the batch's list instead of vocabulary ids.
+    With a shortlist the search sees places in the batch's list instead of vocabulary ids. What a
+    prefix says joins its sentence's list.
     """
     mask = tf.not_equal(source_ids, engines[0].pad_id)
     state: State = []
@@ -131,8 +133,11 @@ def begin(
         widths.append((len(own_state), len(own_context)))
     ids_V = None
     if shortlist:
-        ids_V, unlisted_BV = shortlist.of_batch(source_ids)
+        forced_ids = tf.maximum(prefixes.places[:, :, 0], engines[0].pad_id) if prefixes else None
+        ids_V, unlisted_BV = shortlist.of_batch(source_ids, forced_ids)
         context.append(unlisted_BV)
+        if prefixes:
+            prefixes = _as_places(prefixes, ids_V)
     step = EngineStep(engines, ids_V, widths, keep_attention)
     lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
     return step, SearchInputs(
@@ -140,6 +145,7 @@ def begin(
         context=context,
         max_lengths=output_limits(lengths, config),
         source_mask=mask if keep_attention else tf.ensure_shape(mask[:, :0], (None, 0)),
+        prefixes=prefixes,
     )
 
 
@@ -152,6 +158,15 @@ def output_limits(source_lengths: Any, config: DecodingConfig) -> Any:
 def output_limit(source_length: int, config: DecodingConfig) -> int:
     """The same for one source, outside the graph."""
     return int(np.float32(source_length) * np.float32(config.longest_factor)) + config.longest_extra
+
+
+def _as_places(prefixes: Prefixes, ids_V: tf.Tensor) -> Prefixes:
+    """Prefixes with places in a shortlist instead of the ids that stand there."""
+    ids_BP, range_BP2 = prefixes.places[:, :, 0], prefixes.places[:, :, 1:]
+    listed_at = tf.scatter_nd(ids_V[:, None], tf.range(tf.size(ids_V)), tf.shape(prefixes.ranks))
+    ids_BP = tf.where(ids_BP >= 0, tf.gather(listed_at, tf.maximum(ids_BP, 0)), ids_BP)
+    places_BP3 = tf.concat([ids_BP[:, :, None], range_BP2], axis=2)
+    return Prefixes(places_BP3, tf.gather(prefixes.ranks, ids_V))
 
 
 def _vote(each_logits: list[Tensor]) -> Tensor:

@@ -1,15 +1,21 @@
 """Lines to translations: split what is too long, encode, search, join again, and report."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.output_formats import LineOutput, LineReport, PartReport
 from seq2seq.data.splitting import split_line
 from seq2seq.data.subwords import Subwords
+from seq2seq.errors import DataError
 from seq2seq.scoring.quality_flags import flags
 from seq2seq.translation.batch_search import BatchSearch, Translation
 from seq2seq.translation.engine import output_limit
+from seq2seq.translation.prefixes import PrefixPlaces
 
 
 @dataclass(frozen=True)
@@ -76,22 +82,38 @@ class LineTranslator:
         subwords: the vocabulary.
         search: of encoded sentences.
         longest: subwords; a longer line is split at sentence ends.
+        prefixes: of a search that takes them.
     """
 
-    def __init__(self, subwords: Subwords, search: BatchSearch, longest: int) -> None:
+    def __init__(
+        self,
+        subwords: Subwords,
+        search: BatchSearch,
+        longest: int,
+        prefixes: PrefixPlaces | None = None,
+    ) -> None:
         self._subwords = subwords
         self._search = search
         self._longest = longest
+        self._prefixes = prefixes
         self.split_lines = 0  # so far
 
     def __call__(
-        self, windows: Iterable[Sequence[str]], first_line: int = 0
+        self,
+        windows: Iterable[Sequence[str]],
+        first_line: int = 0,
+        prefixes: Iterator[str] | None = None,
     ) -> Iterator[list[LineTranslation]]:
         """Translations of the lines of each window, in order.
 
         Args:
             windows: lines that are held, and sorted by length, together.
             first_line: the number of the first line; sampling depends on it.
+            prefixes: what the translation of each line begins with, that of its first part if it
+                is split; to be given if the search takes them. A blank line stays blank.
+
+        Raises:
+            DataError: a prefix is longer than the translation may be, or there is none for a line.
         """
         for lines in windows:
             pieces = self._pieces(lines)
@@ -102,7 +124,8 @@ class LineTranslator:
                 for part in range(len(each))
             ]
             sources = [ids for each in pieces for _, ids in each]
-            outputs = iter(self._search(sources, numbers))
+            forced = self._forced(prefixes, pieces, first_line) if prefixes else None
+            outputs = iter(self._search(sources, numbers, forced))
             yield [
                 LineTranslation(
                     [Part(joint, found) for joint, _ in each if (found := next(outputs))]
@@ -110,6 +133,25 @@ class LineTranslator:
                 for each in pieces
             ]
             first_line += len(lines)
+
+    def _forced(
+        self, prefixes: Iterator[str], pieces: Sequence[Sequence[Any]], first_line: int
+    ) -> np.ndarray | None:
+        """Places of each piece: the first has its line's prefix, the others are free."""
+        if self._prefixes is None:
+            return None
+        some = list(itertools.islice(prefixes, len(pieces)))
+        if len(some) < len(pieces):
+            raise DataError(
+                f"there is no prefix for line {first_line + len(some) + 1}; give one a line, an "
+                "empty one where nothing is to be forced"
+            )
+        some = [
+            prefix if part == 0 else ""
+            for prefix, each in zip(some, pieces, strict=True)
+            for part in range(len(each))
+        ]
+        return self._prefixes.of_texts(some)
 
     def _pieces(self, lines: Sequence[str]) -> list[list[tuple[str, list[int]]]]:
         """Each line's pieces: what stands before one when it is joined again, and its ids."""

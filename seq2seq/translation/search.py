@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig, RunConfig
@@ -12,7 +13,7 @@ from seq2seq.decoding.forcing import force
 from seq2seq.decoding.greedy import greedy_search
 from seq2seq.decoding.rules import Rules
 from seq2seq.decoding.sampling import sample
-from seq2seq.decoding.step import Hypotheses, SearchInputs, StepFunction
+from seq2seq.decoding.step import Hypotheses, Prefixes, SearchInputs, StepFunction
 from seq2seq.models.translator import Translator, build_translator
 from seq2seq.translation.engine import Engine, begin
 from seq2seq.translation.shortlist_mask import GraphShortlist
@@ -38,25 +39,36 @@ def make_search(
     config: DecodingConfig,
     keep_attention: bool = False,
     shortlist: GraphShortlist | None = None,
+    ranks: np.ndarray | None = None,
 ) -> Search:
     """A compiled function from source_ids (B, S), rows ending in EOS, to `Hypotheses`' fields.
 
-    When sampling it also takes the numbers to draw by, (B, n_best, T). Without `keep_attention`
-    the attention weights come back with no source positions.
-    """
-    ids = tf.TensorSpec((None, None), tf.int32)
+    When sampling it also takes the numbers to draw by, (B, n_best, T).
 
-    def search(source_ids: tf.Tensor, uniforms: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        step, inputs = begin(
-            engines, source_ids, config, keep_attention or config.coverage_penalty > 0, shortlist
-        )
+    Args:
+        engines: the networks that vote.
+        config: how to search.
+        keep_attention: without it the attention weights come back with no source positions.
+        shortlist: the search sees no other ids than it allows.
+        ranks: of `Prefixes`; with them the function takes places (B, P, 3) after the sources.
+    """
+    with_attention = keep_attention or config.coverage_penalty > 0
+
+    def search(source_ids: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
+        prefixes = None
+        if ranks is not None:
+            prefixes, others = Prefixes(others[0], tf.constant(ranks)), others[1:]
+        step, inputs = begin(engines, source_ids, config, with_attention, shortlist, prefixes)
+        uniforms = others[0] if config.sampling else None
         found = run_search(step, inputs, config, uniforms)
         fields = dict(vars(found))
         if shortlist:
             fields["ids"] = step.real_ids(found.ids)
         return fields
 
-    signature = [ids]
+    signature = [tf.TensorSpec((None, None), tf.int32)]
+    if ranks is not None:
+        signature.append(tf.TensorSpec((None, None, 3), tf.int32))
     if config.sampling:
         signature.append(tf.TensorSpec((None, config.n_best, None), tf.float32))
     return tf.function(search, input_signature=signature, autograph=False)

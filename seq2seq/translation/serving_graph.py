@@ -16,8 +16,9 @@ from seq2seq.config.sections import DecodingConfig, RunConfig
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.splitting import SENTENCE_ENDS, WIDE_SENTENCE_ENDS
-from seq2seq.data.subwords import EOS, PAD, WORD_START, Subwords
+from seq2seq.data.subwords import EOS, FIRST_BYTE, PAD, WORD_START, Subwords
 from seq2seq.decoding.forcing import force
+from seq2seq.decoding.step import Prefixes
 from seq2seq.models.translator import Translator
 from seq2seq.serving.saved_model.translator_graph import (
     CUT_BEFORE_WORD,
@@ -33,12 +34,13 @@ from seq2seq.serving.saved_model.translator_graph import (
     Vocabulary,
 )
 from seq2seq.translation.engine import Engine, begin, output_limits
+from seq2seq.translation.prefixes import PrefixPlaces
 from seq2seq.translation.search import NEVER_WRITTEN, run_search, search_rules
 from seq2seq.translation.shortlist_mask import GraphShortlist
 
 IDS = tf.TensorSpec((None, None), tf.int32)
 TARGETS = tf.TensorSpec((None, None, None), tf.int32)
-FIRST_BYTE = 4  # id of the byte piece 0; the others follow
+PLACES = tf.TensorSpec((None, None, 3), tf.int32)
 CONTINUING_BYTES = range(0x80, 0xC0)  # within a UTF-8 character
 
 
@@ -60,8 +62,16 @@ class StoredNetwork:
             stored.shape.num_elements() * stored.dtype.size for _, stored in self._stored
         )
 
-    def searches(self, config: DecodingConfig, shortlist: Shortlist | None) -> Searches:
-        """The searches that the settings ask for; `config.n_best` outputs for `several`."""
+    def searches(
+        self, config: DecodingConfig, shortlist: Shortlist | None, ranks: np.ndarray
+    ) -> Searches:
+        """The searches that the settings ask for.
+
+        Args:
+            config: its `n_best` are the outputs of those that give several.
+            shortlist: if they keep to one.
+            ranks: of `Prefixes`.
+        """
         listed = GraphShortlist(shortlist) if shortlist else None
         alone = replace(config, n_best=1)
 
@@ -73,6 +83,7 @@ class StoredNetwork:
             several=self._search(config, listed, keep_attention=False),
             aligned=self._search(alone, listed, keep_attention=True),
             forced=self._scorer(alone),
+            led=self._led_search(config, listed, ranks),
             outputs=config.n_best,
             limits=limits,
         )
@@ -89,6 +100,19 @@ class StoredNetwork:
             return vars(found) | {"ids": step.real_ids(found.ids)}
 
         return tf.function(search, input_signature=[IDS], autograph=False)
+
+    def _led_search(
+        self, config: DecodingConfig, shortlist: GraphShortlist | None, ranks: np.ndarray
+    ) -> tf.types.experimental.GenericFunction:
+        def search(source_ids: tf.Tensor, places: tf.Tensor) -> Fields:
+            prefixes = Prefixes(places, tf.constant(ranks))
+            with self._weights():
+                engines = [self._engine()]
+                step, start = begin(engines, source_ids, config, True, shortlist, prefixes)
+                found = run_search(step, start, config, None)
+            return vars(found) | {"ids": step.real_ids(found.ids)}
+
+        return tf.function(search, input_signature=[IDS, PLACES], autograph=False)
 
     def _scorer(self, config: DecodingConfig) -> tf.types.experimental.GenericFunction:
         keep_attention = config.coverage_penalty > 0
@@ -142,15 +166,17 @@ def make_graph(
         shortlist: if the search keeps to one.
     """
     pieces = subwords.pieces(range(subwords.size))
+    prefixes = PrefixPlaces(subwords)
     vocabulary = Vocabulary(
         encode=lambda texts: encoder.encode(readable(texts)),
         decode=encoder.decode,
+        prefix_places=lambda texts, ids: prefixes.of_tensors(readable(texts), ids),
         pieces=pieces,
         places=cutting_places(pieces),
         pad=PAD,
         eos=EOS,
     )
-    searches = network.searches(config, shortlist)
+    searches = network.searches(config, shortlist, prefixes.ranks)
     return TranslatorGraph(vocabulary, searches, config.longest_source, config.batch_tokens)
 
 

@@ -22,18 +22,24 @@ class GraphShortlist:
         self._always = tf.constant([*SPECIAL, *always], tf.int32)
         self._candidates = tf.constant(shortlist.candidates.astype(np.int32))
 
-    def of_batch(self, source_ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def of_batch(
+        self, source_ids: tf.Tensor, forced_ids: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """The ids (V',) that a batch needs, and what to add to each sentence's logits (B, V').
 
         The latter is 0 for ids in the sentence's own list and no-output for the others.
 
         Args:
             source_ids: (B, S) with padding.
+            forced_ids: (B, P) ids that are in a sentence's list for being in its prefix; padding
+                elsewhere.
         """
         batch = tf.shape(source_ids)[0]
         translations_BSC = tf.gather(self._candidates, source_ids)
         copies_BS1 = source_ids[:, :, None]
         listed_BC = tf.reshape(tf.concat([translations_BSC, copies_BS1], axis=2), (batch, -1))
+        if forced_ids is not None:
+            listed_BC = tf.concat([listed_BC, forced_ids], axis=1)
         wanted = tf.concat([self._always, tf.reshape(listed_BC, (-1,))], axis=0)
         ids_V, places = tf.unique(wanted)  # in the order of their first occurrence
         ids_V = tf.pad(ids_V, [[0, -tf.size(ids_V) % MULTIPLE]], constant_values=PAD)

@@ -1,5 +1,6 @@
 """A trained translator in memory: text in, text out."""
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from seq2seq.data.subwords import EOS, Subwords
 from seq2seq.models.translator import Translator
 from seq2seq.translation.batch_search import BatchSearch, Translation, batches_of, padded, unpack
 from seq2seq.translation.line_translator import LineTranslator, joined
+from seq2seq.translation.prefixes import PrefixPlaces
 from seq2seq.translation.saving import Origin, save_run
 from seq2seq.translation.search import Search, make_engine, make_scorer, make_search
 from seq2seq.translation.shortlist_mask import GraphShortlist
@@ -65,8 +67,13 @@ class TextTranslator:
         self._threads = threads
         self.engines = [make_engine(network, decoding) for network in parts.networks]
         self.shortlist = GraphShortlist(parts.shortlist) if parts.shortlist else None
-        self._searches: dict[bool, BatchSearch] = {}
+        self._searches: dict[tuple[bool, bool], BatchSearch] = {}
         self._scorers: dict[bool, Search] = {}
+
+    @functools.cached_property
+    def prefixes(self) -> PrefixPlaces:
+        """How the vocabulary forces the beginning of an output."""
+        return PrefixPlaces(self.subwords)
 
     @property
     def network(self) -> Translator:
@@ -115,24 +122,45 @@ class TextTranslator:
                 digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).data)
         return digest.digest()
 
-    def translate(self, texts: Sequence[str]) -> list[str]:
+    def translate(
+        self, texts: Sequence[str], prefix: str | Sequence[str] | None = None
+    ) -> list[str]:
         """A translation for each text, in order; a blank text gives "".
+
+        Args:
+            texts: what to translate.
+            prefix: what each translation begins with, or one for each text; the rest is searched.
+                A prefix may end inside a word; one that ends in white space ends its last word.
 
         Raises:
             TypeError: `texts` is a single string.
+            ValueError: not as many prefixes as texts.
+            DataError: a prefix is longer than the translation may be.
         """
         if isinstance(texts, str):
             raise TypeError(
                 "translate takes a list of texts, e.g. translate([text]); got one string"
             )
         windows = (texts[first : first + WINDOW] for first in range(0, len(texts), WINDOW))
-        lines = self.line_translator()
-        return [joined(each, self.subwords)[0].text for window in lines(windows) for each in window]
+        prefixes = _one_each(prefix, len(texts))
+        lines = self.line_translator(prefixed=prefixes is not None)
+        found = lines(windows, prefixes=iter(prefixes) if prefixes else None)
+        return [joined(each, self.subwords)[0].text for window in found for each in window]
 
-    def search(self, texts: Sequence[str]) -> list[list[Translation]]:
-        """The outputs for each text as numbers, best first; texts are not split."""
+    def search(
+        self, texts: Sequence[str], prefix: str | Sequence[str] | None = None
+    ) -> list[list[Translation]]:
+        """The outputs for each text as numbers, best first; texts are not split.
+
+        Args:
+            texts: what to translate.
+            prefix: as in `translate`, and so are the errors.
+        """
         encoded = self.subwords.encode_all(texts)
-        return self.batch_search()(encoded, [(number, 0) for number in range(len(texts))])
+        prefixes = _one_each(prefix, len(texts))
+        forced = self.prefixes.of_texts(prefixes) if prefixes else None
+        search = self.batch_search(prefixed=forced is not None)
+        return search(encoded, [(number, 0) for number in range(len(texts))], forced)
 
     def score(self, sources: Sequence[str], targets: Sequence[str]) -> list[Translation]:
         """What the network gives to targets that are there already, in order.
@@ -184,15 +212,33 @@ class TextTranslator:
             weights=best.attention,
         )
 
-    def batch_search(self, keep_attention: bool = False) -> BatchSearch:
-        """The search of encoded sentences, which is traced at its first use."""
-        self._take_changes_over()
-        if keep_attention not in self._searches:
-            search = make_search(self.engines, self.decoding, keep_attention, self.shortlist)
-            self._searches[keep_attention] = BatchSearch(search, self.decoding, self._threads)
-        return self._searches[keep_attention]
+    def batch_search(self, keep_attention: bool = False, prefixed: bool = False) -> BatchSearch:
+        """The search of encoded sentences, which is traced at its first use.
 
-    def line_translator(self, keep_attention: bool = False) -> LineTranslator:
-        """A translator of windows of lines, which counts what it splits."""
-        search = self.batch_search(keep_attention)
-        return LineTranslator(self.subwords, search, self.decoding.longest_source)
+        Args:
+            keep_attention: whether its outputs have attention weights.
+            prefixed: whether it takes prefixes; it has to be given some then.
+        """
+        self._take_changes_over()
+        kind = (keep_attention, prefixed)
+        if kind not in self._searches:
+            ranks = self.prefixes.ranks if prefixed else None
+            search = make_search(self.engines, self.decoding, keep_attention, self.shortlist, ranks)
+            self._searches[kind] = BatchSearch(search, self.decoding, self._threads)
+        return self._searches[kind]
+
+    def line_translator(
+        self, keep_attention: bool = False, prefixed: bool = False
+    ) -> LineTranslator:
+        """A translator of windows of lines, which counts what it splits; see `batch_search`."""
+        search = self.batch_search(keep_attention, prefixed)
+        prefixes = self.prefixes if prefixed else None
+        return LineTranslator(self.subwords, search, self.decoding.longest_source, prefixes)
+
+
+def _one_each(prefix: str | Sequence[str] | None, count: int) -> list[str] | None:
+    """A prefix for each text; None if there is nothing to force."""
+    prefixes = [prefix] * count if isinstance(prefix, str) else list(prefix or [""] * count)
+    if len(prefixes) != count:
+        raise ValueError(f"{len(prefixes)} prefixes for {count} texts; give one, or one for each")
+    return prefixes if any(each.strip() for each in prefixes) else None

@@ -44,6 +44,10 @@ def record_answers(translator: TextTranslator, texts: Sequence[str]) -> list[Ans
     scored = translator.score(few, references)
     inputs = {"text": as_array(few, "string"), "reference": as_array(references, "string")}
     answers.append(Answer("score", inputs, _scored(scored)))
+    prefixes = [_beginning(reference) for reference in references]
+    inputs = {"text": as_array(few, "string"), "prefix": as_array(prefixes, "string")}
+    led = _ranked(translator, translator.search(few, prefixes))
+    answers.append(Answer("translate_prefix", inputs, led))
     return answers
 
 
@@ -90,7 +94,13 @@ def warmup_requests(translator: TextTranslator, texts: Sequence[str]) -> list[Wa
             for signature in ("serving_default", "translate", "translate_nbest", "align"):
                 requests.append(WarmupRequest(signature, {"text": batch}))
             requests.append(WarmupRequest("score", {"text": batch, "reference": batch}))
+            requests.append(WarmupRequest("translate_prefix", {"text": batch, "prefix": batch}))
     return requests
+
+
+def _beginning(text: str) -> str:
+    """Half of a translation, which may end inside a word."""
+    return text[: len(text) // 2]
 
 
 def _answer(signature: str, texts: Sequence[str], outputs: Mapping[str, Any]) -> Answer:

@@ -36,6 +36,8 @@ class FileJob:
     ensemble: Sequence[Path] = ()
     format: str = "text"
     resume: bool = False
+    prefix: str = ""  # what every translation begins with; "": nothing is forced
+    prefix_file: Path | None = None  # one for each line, in place of `prefix`
 
 
 class LineReporter(Protocol):
@@ -105,7 +107,11 @@ def _check(job: FileJob) -> None:
     """Looks for mistakes that need no network to be seen."""
     if job.source and not job.source.exists():
         raise DataError(f"{job.source} does not exist; give a text file, or - for standard input")
-    for path in (job.source, job.output):
+    if job.prefix_file and not job.prefix_file.exists():
+        raise DataError(f"{job.prefix_file} does not exist; give a text file with a prefix a line")
+    if job.prefix_file and job.prefix:
+        raise DataError("--prefix and --prefix-file exclude each other; give one of them")
+    for path in (job.source, job.output, job.prefix_file):
         if path and path.is_dir():
             raise DataError(f"{path} is a folder; give a file")
     if job.output and not job.output.parent.is_dir():
@@ -127,6 +133,8 @@ def _identity(job: FileJob, translator: TextTranslator) -> dict[str, Any]:
         "decoding": vars(translator.decoding),
         "input": str(job.source.resolve()) if job.source else "-",
     }
+    if job.prefix or job.prefix_file:
+        found["prefix"] = [job.prefix, job.prefix_file and file_sha256(job.prefix_file)]
     if job.source:
         status = job.source.stat()
         found["input size and time"] = [status.st_size, status.st_mtime_ns]
@@ -139,9 +147,10 @@ def _translated(
     """After each window: lines done in all, and what to write for the window."""
     details = job.format == "jsonl"
     as_line = FORMATS[job.format]
-    translate_windows = translator.line_translator(keep_attention=details)
+    prefixes = _prefixes(job, done)
+    translate_windows = translator.line_translator(details, prefixed=prefixes is not None)
     reporter.started(done)
-    for window in translate_windows(_windows(job, stream, done), first_line=done):
+    for window in translate_windows(_windows(job, stream, done), done, prefixes):
         lines = [
             as_line(report(number, line, translator.subwords, translator.decoding, details))
             for number, line in enumerate(window, done + 1)
@@ -158,6 +167,13 @@ def _windows(job: FileJob, stream: BinaryIO, done: int) -> Iterator[list[str]]:
         return windows(left, WINDOW, MOST_CHARACTERS)
     lines = decode_lines(cut_lines(own_reader(stream), STANDARD_INPUT), STANDARD_INPUT)
     return arriving_windows(lines, WINDOW, MOST_CHARACTERS, PATIENCE)
+
+
+def _prefixes(job: FileJob, done: int) -> Iterator[str] | None:
+    """Of the lines that are left; None if nothing is forced."""
+    if job.prefix_file:
+        return itertools.islice(read_lines(job.prefix_file), done, None)
+    return itertools.repeat(job.prefix) if job.prefix.strip() else None
 
 
 def _say_what_was_split(lines: LineTranslator, translator: TextTranslator) -> None:

@@ -34,6 +34,17 @@ OUTPUTS = {
         "alignment": ("float32", (None, None)),
         "token_log_probabilities": ("float32", (None,)),
     },
+    "translate_prefix": {
+        "translations": ("string", (N_BEST,)),
+        "scores": ("float32", (N_BEST,)),
+        "log_probabilities": ("float32", (N_BEST,)),
+        "length_nbest": ("int32", (N_BEST,)),
+        "source_tokens": ("string", (None,)),
+        "source_length": ("int32", ()),
+        "tokens_nbest": ("string", (N_BEST, None)),
+        "token_log_probabilities_nbest": ("float32", (N_BEST, None)),
+        "alignment_nbest": ("float32", (N_BEST, None, None)),
+    },
 }
 
 
@@ -107,10 +118,11 @@ def join(subwords, parts):
     return ranks
 
 
-def ask(served, signature, texts, references=None):
+def ask(served, signature, texts, others=None):
     inputs = {"text": as_array(texts, "string")}
-    if references is not None:
-        inputs["reference"] = as_array(references, "string")
+    if others is not None:
+        name = "prefix" if signature == "translate_prefix" else "reference"
+        inputs[name] = as_array(others, "string")
     return served.predict(signature, inputs)
 
 
@@ -118,13 +130,13 @@ def test_every_signature_has_its_documented_outputs(served, lines):
     assert served.signatures.keys() == OUTPUTS.keys()
     for name, outputs in OUTPUTS.items():
         signature = served.signatures[name]
-        inputs = ("reference", "text") if name == "score" else ("text",)
-        assert tuple(signature.inputs) == inputs
+        others = {"score": ["reference"], "translate_prefix": ["prefix"]}.get(name, [])
+        assert list(signature.inputs) == [*others, "text"]
         assert {each.shape for each in signature.inputs.values()} == {(None,)}
         promised = {key: (each.dtype, each.shape[1:]) for key, each in signature.outputs.items()}
         assert promised == outputs
         for texts in ([], [b""], lines[:5]):
-            found = ask(served, name, texts, texts if name == "score" else None)
+            found = ask(served, name, texts, texts if others else None)
             for key, (_, shape) in outputs.items():
                 assert found[key].shape[0] == len(texts)
                 assert len(found[key].shape) == 1 + len(shape)
@@ -193,6 +205,32 @@ def test_alignments_are_those_in_memory(served, translator, sentences):
     assert found["source_length"][3] <= LONGEST + 1  # a long line: its first chunk
     first = cut(translator.subwords, translator.subwords.encode(texts[3]))[0]
     assert found["source_length"][3] == len(first) + 1
+
+
+def test_what_begins_with_a_prefix_is_what_does_in_memory(served, translator, sentences):
+    texts = [*sentences[:12], "", sentences[3], " ".join(sentences[:40])]
+    whole = translator.translate(texts)
+    prefixes = [each[: 3 * row] for row, each in enumerate(whole[:12])] + ["x", "y " * 900, "Das "]
+    found = ask(served, "translate_prefix", texts, prefixes)
+    searched = translator.search(texts[:12], prefixes[:12])
+    for row, each in enumerate(searched):
+        for rank, expected in enumerate(each):
+            length, source_length = len(expected.ids), len(expected.source_ids)
+            assert found["translations"][row, rank].decode() == translator.subwords.decode(
+                expected.ids
+            )
+            assert found["scores"][row, rank] == pytest.approx(expected.score, abs=1e-4)
+            assert found["length_nbest"][row, rank] == length
+            pieces = [piece.decode() for piece in found["tokens_nbest"][row, rank, :length]]
+            assert pieces == translator.subwords.pieces(expected.ids)
+            sums = found["alignment_nbest"][row, rank, :length, :source_length].sum(axis=1)
+            np.testing.assert_allclose(sums, 1, atol=1e-4)
+    # A blank text, and a prefix that is too long, have no output.
+    assert not found["length_nbest"][12:14].any() and set(found["translations"][13]) == {b""}
+    assert found["translations"][14, 0].startswith(b"Das ")  # of a long text, the first chunk
+    free = ask(served, "translate_prefix", texts, [""] * len(texts))
+    nbest = ask(served, "translate_nbest", texts[:12])
+    assert free["translations"][:12].tolist() == nbest["translations"].tolist()
 
 
 def test_megabytes_of_rubbish_get_an_answer(served):

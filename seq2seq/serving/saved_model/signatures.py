@@ -17,6 +17,8 @@ from typing import Any
 import tensorflow as tf
 
 from seq2seq.serving.saved_model.translator_graph import (
+    LONGEST_TEXT,
+    MOST_BYTES,
     Fields,
     Search,
     TranslatorGraph,
@@ -26,6 +28,7 @@ from seq2seq.serving.saved_model.translator_graph import (
 
 TEXT = tf.TensorSpec((None,), tf.string, name="text")
 REFERENCE = tf.TensorSpec((None,), tf.string, name="reference")
+PREFIX = tf.TensorSpec((None,), tf.string, name="prefix")
 LONGEST_SCORED = 1000  # subwords of a text, and of a reference, that are scored
 SCORES = {
     "score": tf.TensorSpec((None,), tf.float32),
@@ -52,6 +55,7 @@ def trace_signatures(graph: TranslatorGraph) -> dict[str, Any]:
     translate_nbest: text -> translations, scores, log_probabilities; see `translations`.
     score: text, reference -> score, log_probability, length; see `reference_scores`.
     align: text -> see `alignments`.
+    translate_prefix: text, prefix -> see `continuations`.
 
     Whoever calls them keeps the variables and tokenizers of the graph: functions do not.
     """
@@ -163,9 +167,7 @@ def alignments(graph: TranslatorGraph, text: tf.Tensor) -> Fields:
     which grows with the square of the text, stays bounded. A blank text has "" and lengths of 0.
     """
     vocabulary = graph.vocabulary
-    chunks, texts_N = graph.chunks(text)
-    first_N = tf.not_equal(texts_N, tf.concat([[-1], texts_N[:-1]], axis=0))
-    chunks, texts_N = tf.ragged.boolean_mask(chunks, first_N), tf.boolean_mask(texts_N, first_N)
+    chunks, texts_N = _first_chunks(graph, text)
     lengths_N = lengths_with_eos(chunks)
     columns = tf.reduce_max(tf.concat([lengths_N, [1]], axis=0))
     steps = graph.searches.limits(columns[None])[0]
@@ -192,6 +194,76 @@ def alignments(graph: TranslatorGraph, text: tf.Tensor) -> Fields:
     return {name: _at_texts(values, texts_N, tf.size(text)) for name, values in found.items()}
 
 
+def continuations(graph: TranslatorGraph, text: tf.Tensor, prefix: tf.Tensor) -> Fields:
+    """The best outputs that begin with a prefix, best first, and where the decoder looked.
+
+    translations, scores, log_probabilities, length_nbest (B, K); source_tokens (B, S),
+    source_length (B,); tokens_nbest and token_log_probabilities_nbest (B, K, T); alignment_nbest
+    (B, K, T, S); padded as those of `alignments`, and about the first chunk of a text as these.
+    Where there are fewer outputs than K, the rest have "" and 0. A blank text has none, nor has one
+    whose prefix is longer than its translation may be.
+
+    Args:
+        graph: the translator.
+        text: (B,) strings.
+        prefix: (B,) strings; a blank one leaves the search free.
+    """
+    vocabulary, searches = graph.vocabulary, graph.searches
+    chunks, texts_N = _first_chunks(graph, text)
+    lengths_N = lengths_with_eos(chunks)
+    columns = tf.reduce_max(tf.concat([lengths_N, [1]], axis=0))
+    steps = searches.limits(columns[None])[0]
+    prefix_N = tf.strings.substr(tf.gather(prefix, texts_N), 0, MOST_BYTES)
+    places_NP3 = vocabulary.prefix_places(prefix_N, vocabulary.encode(prefix_N)[:, :LONGEST_TEXT])
+
+    def compute(rows: tf.Tensor) -> Fields:
+        source_ids = vocabulary.sources(tf.gather(chunks, rows))
+        found = searches.led(source_ids, tf.gather(places_NP3, rows))
+        there = found["lengths"] > 0
+        log_probs = found["token_log_probabilities"]
+        weights = found["weights"]
+        return {
+            "translations": vocabulary.texts(found["ids"], found["lengths"]),
+            "scores": tf.where(there, found["scores"], 0.0),
+            "log_probabilities": tf.where(there, found["log_probabilities"], 0.0),
+            "length_nbest": found["lengths"],
+            "source_tokens": vocabulary.written(_widened(source_ids, columns)),
+            "source_length": tf.gather(lengths_N, rows),
+            "tokens_nbest": vocabulary.written(_widened(found["ids"], searches.outputs, steps)),
+            "token_log_probabilities_nbest": _widened(log_probs, searches.outputs, steps),
+            "alignment_nbest": _widened(weights, searches.outputs, steps, columns),
+        }
+
+    outputs = _continuation_types(searches.outputs)
+    found = map_by_length(compute, lengths_N, graph.tokens, outputs)
+    longest = tf.reduce_max(tf.pad(tf.reshape(found["length_nbest"], (-1,)), [[1, 0]]))
+    for name in ("tokens_nbest", "token_log_probabilities_nbest", "alignment_nbest"):
+        found[name] = found[name][:, :, : tf.maximum(longest, 1)]
+    return {name: _at_texts(values, texts_N, tf.size(text)) for name, values in found.items()}
+
+
+def _continuation_types(count: int) -> dict[str, tf.TensorSpec]:
+    """Of K = `count` outputs a row."""
+    return {
+        "translations": tf.TensorSpec((None, count), tf.string),
+        "scores": tf.TensorSpec((None, count), tf.float32),
+        "log_probabilities": tf.TensorSpec((None, count), tf.float32),
+        "length_nbest": tf.TensorSpec((None, count), tf.int32),
+        "source_tokens": tf.TensorSpec((None, None), tf.string),
+        "source_length": tf.TensorSpec((None,), tf.int32),
+        "tokens_nbest": tf.TensorSpec((None, count, None), tf.string),
+        "token_log_probabilities_nbest": tf.TensorSpec((None, count, None), tf.float32),
+        "alignment_nbest": tf.TensorSpec((None, count, None, None), tf.float32),
+    }
+
+
+def _first_chunks(graph: TranslatorGraph, text: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
+    """The first chunk of each text that is not blank, and the numbers of these texts."""
+    chunks, texts_N = graph.chunks(text)
+    first_N = tf.not_equal(texts_N, tf.concat([[-1], texts_N[:-1]], axis=0))
+    return tf.ragged.boolean_mask(chunks, first_N), tf.boolean_mask(texts_N, first_N)
+
+
 def _signatures(graph: TranslatorGraph) -> dict[str, tuple]:
     """Functions and the types of their inputs, by the name of the signature."""
 
@@ -215,12 +287,16 @@ def _signatures(graph: TranslatorGraph) -> dict[str, tuple]:
     def align(text: tf.Tensor) -> Fields:
         return alignments(graph, text)
 
+    def translate_prefix(text: tf.Tensor, prefix: tf.Tensor) -> Fields:
+        return continuations(graph, text, prefix)
+
     return {
         "serving_default": (serving_default, TEXT),
         "translate": (translate, TEXT),
         "translate_nbest": (translate_nbest, TEXT),
         "score": (score, TEXT, REFERENCE),
         "align": (align, TEXT),
+        "translate_prefix": (translate_prefix, TEXT, PREFIX),
     }
 
 

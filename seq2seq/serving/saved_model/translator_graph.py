@@ -40,6 +40,8 @@ class Vocabulary:
 
     encode: Callable[[tf.Tensor], tf.RaggedTensor]  # any bytes (B,) -> ids (B, None) int32
     decode: Callable[[tf.RaggedTensor], tf.Tensor]  # ids (N, None) -> UTF-8 (N,)
+    # prefixes (N,) and their ids (N, None) -> places (N, P, 3) int32, see `Searches.led`
+    prefix_places: Callable[[tf.Tensor, tf.RaggedTensor], tf.Tensor]
     pieces: Sequence[str]  # (V,) the written form of each id
     places: CuttingPlaces
     pad: int
@@ -78,7 +80,8 @@ class Searches:
     several: Search
     aligned: Search  # K = 1, with attention weights; of the others they may have no columns
     forced: Search  # K = 1; takes target_ids (N, 1, T) too
-    outputs: int  # K of `several`
+    led: Search  # as `several`, with attention weights; takes the places of prefixes too
+    outputs: int  # K of `several` and of `led`
     limits: Callable[[tf.Tensor], tf.Tensor]  # source lengths (N,) -> most output tokens (N,)
 
 
