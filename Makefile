@@ -48,13 +48,13 @@ notebooks-write: .venv/installed-dev
 	rm -rf runs/notebooks data/notebooks
 	$(NBMAKE) --overwrite notebooks
 
-# The README's gallery, from a trained run.
-PICTURED ?= runs/multi30k_en_de
+# The gallery of docs/looking_inside.md, from what `make demo` trained.
+GALLERY := source_gradients memory_decoder_0 gates_decoder gradient_flow_encoder gradient_flow_decoder training
 pictures: .venv/installed
-	$(BIN)/seq2seq show $(PICTURED) "A man with a red umbrella is waiting for the last bus." --output build/pictures
-	$(BIN)/seq2seq show $(PICTURED) --training --output build/pictures
-	mkdir -p docs/pictures
-	cd build/pictures && cp attention.png memory_encoder_0_forward.png gradient_flow_encoder.png training.png ../../docs/pictures
+	$(BIN)/seq2seq show $(RUN) "Next week my brother will read the old book." --output build/pictures
+	$(BIN)/seq2seq show $(RUN) --training --output build/pictures
+	cp build/pictures/attention.png docs
+	cp $(GALLERY:%=build/pictures/%.png) docs/pictures
 
 # Every encoder with every attention, reading point, input feeding and bridge. Twenty minutes on two cores.
 test-family: .venv/installed-dev

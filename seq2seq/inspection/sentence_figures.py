@@ -32,27 +32,34 @@ def sentence_figures(inspection: Inspection) -> Iterator[NamedFigure]:
     What a network does not have is left out: attention, or gates.
     """
     if inspection.has_attention:
-        yield NamedFigure("attention", "Where each subword looked.", attention_figure(inspection))
+        yield NamedFigure(
+            "attention",
+            "Where each subword looked: bright is much attention.",
+            attention_figure(inspection),
+        )
     yield NamedFigure(
         "source_gradients",
-        "Which source vectors the loss of each subword depends on.",
+        "Which source vectors the loss of each subword depends on: bright is a row's largest norm.",
         source_gradients_figure(inspection),
     )
     for layer, traced in inspection.trace.layers.items():
         kept = "hidden state" if traced.cell is None else "cell state"
-        caption = f"{layer}: the {kept} of its liveliest units, and the gates that made it."
+        caption = (
+            f"{layer}: the {kept} of its liveliest units, and the gates that made it. Bright is "
+            "positive or open, dark is negative or closed."
+        )
         yield NamedFigure(f"memory_{layer}", caption, memory_figure(inspection, layer))
     for side in SIDES:
         gates = _gates(inspection, side)
         if gates:
             title = f"gates of the {side}"
-            caption = f"How often the {side}'s gates are all but closed, or all but open."
+            caption = f"How often the {side}'s gates are all but closed, or all but open (hatched)."
             yield NamedFigure(f"gates_{side}", caption, draw_saturation(gates, title))
     for side in SIDES:
         curves = gradient_curves(inspection, side)
         if curves:
             title = f"gradient flow, {side}"
-            caption = f"How far back the losses reach in the {side}."
+            caption = f"How far back the losses reach in the {side}: the flatter, the farther."
             yield NamedFigure(f"gradient_flow_{side}", caption, draw_gradient_flow(curves, title))
 
 

@@ -34,8 +34,17 @@ class Sentence:
     """A line of the text in a list of sentences."""
 
     line: int  # from 1
-    # Label, text, and its language for browsers: of source, reference, translations.
-    texts: Sequence[tuple[str, str, str | None]]
+    rows: Sequence["Row"]  # source, reference, translations
+
+
+@dataclass(frozen=True)
+class Row:
+    """A text in a list of sentences."""
+
+    label: str  # source, reference, translation, baseline
+    text: str
+    language: str | None  # for browsers
+    chrf: float | None = None  # of a translation, 0 to 100
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,8 @@ class EvaluationReport:
     def _lists(self) -> list[SentenceList]:
         ours = self._sentence_scores(self.system)
         rows = range(len(self.sources))
-        worst = sorted(rows, key=ours.__getitem__)[:LISTED]
+        missed = [row for row in rows if self.system.lines[row] != self.references[row]]
+        worst = sorted(missed, key=ours.__getitem__)[:LISTED]
         if not self.baseline:
             return [self._list("Furthest from their references", worst, ours, None)]
         theirs = self._sentence_scores(self.baseline)
@@ -108,15 +118,14 @@ class EvaluationReport:
         sentences = []
         target = self.languages.target
         for row in rows:
-            texts = [
-                ("", self.sources[row], self.languages.source),
-                ("reference", self.references[row], target),
-                (f"{ours[row]:.1f}", self.system.lines[row], target),
+            rows_of_it = [
+                Row("source", self.sources[row], self.languages.source),
+                Row("reference", self.references[row], target),
+                Row("translation", self.system.lines[row], target, ours[row]),
             ]
             if self.baseline and theirs:
-                label = f"{self.baseline.name}, {theirs[row]:.1f}"
-                texts.append((label, self.baseline.lines[row], target))
-            sentences.append(Sentence(row + 1, texts))
+                rows_of_it.append(Row("baseline", self.baseline.lines[row], target, theirs[row]))
+            sentences.append(Sentence(row + 1, rows_of_it))
         return SentenceList(title, sentences)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from seq2seq.inspection.figures.picture import (
-    SHARES,
+    MAP,
     label_columns,
     label_rows,
     picture,
@@ -20,7 +20,7 @@ def draw_attention(
     target_subwords: Sequence[str],
     title: str = "",
 ) -> Figure:
-    """Heat map of attention weights; dark is 1, white is 0.
+    """Heat map of attention weights; bright is 1, dark is 0.
 
     Args:
         weights: (target subwords, source subwords), each row summing to 1.
@@ -41,7 +41,7 @@ def draw_source_gradients(
     target_subwords: Sequence[str],
     title: str = "",
 ) -> Figure:
-    """Heat map of which source vectors each subword's loss depends on; a row's largest is black.
+    """Heat map of which source vectors each subword's loss depends on; a row's largest is bright.
 
     Rows are drawn by themselves, because the loss of a subword that was certain has next to no
     gradient.
@@ -84,7 +84,7 @@ def _draw(
     rows, columns = values.shape
     figure = picture(columns, rows)
     axes = figure.add_subplot()
-    image = axes.imshow(values, cmap=SHARES, vmin=0, vmax=1, aspect="auto")
+    image = axes.imshow(values, cmap=MAP, vmin=0, vmax=1, aspect="auto")
     label_columns(axes, source_subwords)
     label_rows(axes, target_subwords)
     axes.xaxis.tick_top()

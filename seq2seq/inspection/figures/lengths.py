@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from seq2seq.inspection.figures.picture import (
     COLOURS,
     HATCHES,
+    MAP,
     Picture,
     set_title,
     show_legend,
@@ -15,6 +16,7 @@ from seq2seq.inspection.figures.picture import (
 from seq2seq.inspection.figures.text import shown
 
 BARS_WIDTH = 0.8  # of all bars of a group
+LIGHTEST, DARKEST = 0.9, 0.4  # of bars, on the map: hatches show on all of them
 
 
 def draw_bleu_by_length(
@@ -23,7 +25,7 @@ def draw_bleu_by_length(
     counts: np.ndarray,
     title: str = "",
 ) -> Figure:
-    """A group of bars for each range of lengths, a bar for each system.
+    """A group of bars for each range of lengths, a bar for each system, and its score above.
 
     Args:
         bins: shortest and longest source, in subwords or words, of each range.
@@ -42,15 +44,16 @@ def draw_bleu_by_length(
     width = BARS_WIDTH / len(scores)
     for number, (name, values) in enumerate(scores.items()):
         places = np.arange(len(bins)) - BARS_WIDTH / 2 + width * (number + 0.5)
-        axes.bar(
+        bars = axes.bar(
             places,
             values,
             width,
             label=shown(name),
-            facecolor="white",
-            edgecolor=COLOURS[number % len(COLOURS)],
+            facecolor=MAP(LIGHTEST - (LIGHTEST - DARKEST) * number / len(scores)),
+            edgecolor=COLOURS[0],
             hatch=HATCHES[number % len(HATCHES)],
         )
+        axes.bar_label(bars, fmt="%.1f", fontsize="small", padding=1)
     names = [
         f"{first}–{last}\n({count})" for (first, last), count in zip(bins, counts, strict=True)
     ]
@@ -58,6 +61,7 @@ def draw_bleu_by_length(
     axes.set_xlabel("source length (number of sentences)")
     axes.set_ylabel("BLEU")
     axes.set_ylim(bottom=0)
-    show_legend(axes, beside=True)
+    if len(scores) > 1:
+        show_legend(axes, beside=True)
     set_title(figure, title)
     return figure

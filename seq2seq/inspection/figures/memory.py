@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seq2seq.inspection.figures.picture import SHARES, SIGNED, label_columns, picture, set_title
+from seq2seq.inspection.figures.picture import MAP, label_columns, picture, set_title
 
 UNITS_SHOWN = 8
 SIGNED_GATES = ("candidate",)  # from -1 to 1; all others are from 0 to 1
@@ -64,9 +64,7 @@ def _draw(
     axes: Axes, values: np.ndarray, units: Sequence[int], label: str, limits: tuple[float, float]
 ) -> None:
     low, high = limits
-    image = axes.imshow(
-        values.T, cmap=SIGNED if low < 0 else SHARES, vmin=low, vmax=high, aspect="auto"
-    )
+    image = axes.imshow(values.T, cmap=MAP, vmin=low, vmax=high, aspect="auto")
     axes.set_yticks(range(len(units)), [str(unit) for unit in units])
     axes.set_ylabel(f"{label}\n(unit)")
     axes.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)

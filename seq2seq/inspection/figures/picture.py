@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle
 from typing import Any, BinaryIO, Literal
 
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from seq2seq.inspection.figures.text import families, shown
@@ -15,9 +15,9 @@ INCHES_PER_SUBWORD = 0.38
 MOST_INCHES = 200  # a PNG has at most 65,535 dots a side
 DOTS_PER_INCH = 150
 
-SHARES = "Greys"  # for 0 to 1: white is 0, black is 1
-# For numbers of both signs: it grows lighter all the way, and 0 is a grey without a hue.
-SIGNED = LinearSegmentedColormap.from_list("signed", ["#0b2559", "#8c8c8c", "#fff3c4"])
+# From dark blue to bright yellow, lighter all the way: it reads in grey, and to whoever does not
+# tell red from green. Its middle has no hue, which suits numbers of both signs.
+MAP = colormaps["cividis"]
 
 # Lines and bars of one figure differ in dashes, markers and hatches, not in colour alone.
 COLOURS = ("#000000", "#d55e00", "#0072b2", "#7a7a7a", "#009e73", "#cc79a7")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from seq2seq.inspection.figures.picture import COLOURS, HATCHES, Picture, set_title
+from seq2seq.inspection.figures.picture import COLOURS, HATCHES, MAP, Picture, set_title
 
 CLOSED, OPEN = 0.1, 0.9  # a gate below, or above, is saturated, as in the paper
 BARS = 20
@@ -40,7 +40,7 @@ def draw_saturation(gates: Mapping[str, np.ndarray], title: str = "") -> Figure:
     centres = (edges[1:] + edges[:-1]) / 2
     for axes, (name, values) in zip(every_axes, gates.items(), strict=True):
         shares = np.histogram(values, edges)[0] / values.size
-        bars = axes.bar(centres, shares, 1 / BARS, edgecolor=COLOURS[0], facecolor="0.8")
+        bars = axes.bar(centres, shares, 1 / BARS, edgecolor=COLOURS[0], facecolor=MAP(0.8))
         for bar, centre in zip(bars, centres, strict=True):
             if not CLOSED < centre < OPEN:
                 bar.set_hatch(HATCHES[1])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.inspection.figures.memory import draw_memory, liveliest_units
-from seq2seq.inspection.figures.picture import SIGNED, save
+from seq2seq.inspection.figures.picture import MAP, save
 from seq2seq.inspection.figures.saturation import draw_saturation, saturation
 
 SUBWORDS = ["▁a", "▁собака", "</s>"]
@@ -46,11 +46,11 @@ def test_scales_are_the_same_whatever_the_gates_and_symmetric_for_signed_numbers
     assert first == (-np.abs(STATE).max(), np.abs(STATE).max())
 
 
-def test_the_map_of_both_signs_reads_in_grey():
-    red, green, blue = SIGNED(np.linspace(0, 1, 50))[:, :3].T
+def test_the_map_reads_in_grey():
+    red, green, blue = MAP(np.linspace(0, 1, 50))[:, :3].T
     lightness = 0.299 * red + 0.587 * green + 0.114 * blue
     assert (np.diff(lightness) > 0).all()
-    middle = SIGNED(0.5)[:3]
+    middle = MAP(0.5)[:3]
     assert max(middle) - min(middle) < 0.02  # no hue at 0
 
 
