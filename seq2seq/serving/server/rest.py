@@ -31,7 +31,8 @@ from seq2seq.serving.server.served_models import ServedModels
 from seq2seq.serving.server.versions import VersionStatus
 
 # As in TensorFlow Serving's http_rest_api_util.cc.
-MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
+MODEL_PATH = r"(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
+MODEL = rf"/v1/models/{MODEL_PATH}"
 PREDICTION = re.compile(rf"{MODEL}:(?P<method>classify|regress|predict)", re.IGNORECASE)
 DESCRIPTION = re.compile(rf"{MODEL}(?P<metadata>/metadata)?", re.IGNORECASE)
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]  # HEAD comes with GET
@@ -74,7 +75,9 @@ class RestInterface:
     async def _predict(self, request: Request, match: re.Match[str]) -> Response:
         if match["method"].lower() != "predict":
             raise RequestError(Code.UNIMPLEMENTED, "only :predict is served here")
-        model = self.models.find(match["name"], _version(match), match["label"]).model
+        model = self.models.find(
+            match["name"], parse_version(match["version"]), match["label"]
+        ).model
         body = await read_body(request, self.limits)
         self.batcher.refuse_overload()  # before time is spent on reading it
         most = self.limits.max_values
@@ -93,7 +96,7 @@ class RestInterface:
         return json_response(written)
 
     def _describe(self, match: re.Match[str]) -> Response:
-        name, version = match["name"], _version(match)
+        name, version = match["name"], parse_version(match["version"])
         if match["metadata"]:
             found = self.models.find(name, version, match["label"])
             return json_response(_write_metadata(name, found.version, found.model))
@@ -147,10 +150,15 @@ def _write_metadata(name: str, version: int, model: ServedModel) -> bytes:
     )
 
 
-def _version(match: re.Match[str]) -> int | None:
-    if match["version"] is None:
+def parse_version(written: str | None) -> int | None:
+    """The number of a version in a path, if there is one.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT for more than a version may be.
+    """
+    if written is None:
         return None
-    digits = match["version"].lstrip("0") or "0"
+    digits = written.lstrip("0") or "0"
     if len(digits) > len(str(LARGEST_VERSION)) or int(digits) > LARGEST_VERSION:
         raise invalid(f"Failed to convert version: {digits[:40]} to numeric.")
     return int(digits)

@@ -14,6 +14,7 @@ from seq2seq.config.serving import ServerConfig
 from seq2seq.errors import ServerError
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.connections import bounded_by
+from seq2seq.serving.server.generate import GenerateInterface
 from seq2seq.serving.server.libretranslate.interface import LibreTranslateInterface
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.request_heads import RequestHeads
@@ -137,7 +138,9 @@ class Server:
         libretranslate = LibreTranslateInterface(
             self._models, self._batcher, self._metrics, self._config
         )
-        application = rest.application(libretranslate.routes())
+        limits = self._config.limits
+        generate = GenerateInterface(self._models, self._batcher, self._metrics, limits)
+        application = rest.application([*libretranslate.routes(), *generate.routes()])
         return uvicorn.Config(
             RequestHeads(application, bound, self._config, self._metrics),
             http=bounded_by(self._config.limits),

@@ -1,0 +1,158 @@
+import http.client
+import json
+import socket
+import threading
+import time
+
+import pytest
+from fake_server import ShoutingModel, serving, wait_for_queue
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from word_model import ReversingModel
+
+from seq2seq.serving.server.generate import cut_sentences
+
+GENERATE = "/v2/models/seq2seq/generate"
+STREAM = f"{GENERATE}_stream"
+TEXT = ' The dog sleeps. Does "she read?" Yes, e.g. now.\n\n\tIt is 3.5 km'
+PARTS = [" ", "SLEEPS. DOG THE ", 'READ?" "SHE DOES ', "NOW. E.G. YES,\n\n\t", "KM 3.5 IS IT"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("models"), ReversingModel()) as running:
+        yield running
+
+
+def read_events(server, body, path=STREAM):
+    """Status, kind and the objects of a stream."""
+    status, headers, content = server.request("POST", path, body)
+    if headers["content-type"] == "application/json":
+        return status, "application/json", content
+    events = content.decode().split("\n\n")
+    assert events.pop() == ""
+    return status, headers["content-type"], [json.loads(x.removeprefix("data: ")) for x in events]
+
+
+def test_a_text_is_told_at_once_or_sentence_by_sentence(server):
+    expected = {"model_name": "seq2seq", "model_version": "1", "text_output": "".join(PARTS)}
+    body = {"text_input": TEXT, "parameters": {"stream": False, "temperature": 0}}
+    assert server.request("POST", GENERATE, body)[::2] == (200, expected)
+    status, kind, events = read_events(server, body)
+    assert (status, kind) == (200, "text/event-stream; charset=utf-8")
+    assert [each["text_output"] for each in events] == PARTS
+    assert all(each == expected | {"text_output": each["text_output"]} for each in events)
+
+
+def test_a_version_and_an_id_may_be_given(server):
+    body = {"text_input": "a b", "id": "7"}
+    status, _, content = server.request("POST", "/v2/models/seq2seq/versions/1/generate", body)
+    assert (status, content["id"], content["text_output"]) == (200, "7", "B A")
+    path = "/v2/models/seq2seq/versions/1/generate_stream"
+    assert [each["id"] for each in read_events(server, body, path)[2]] == ["7"]
+
+
+@pytest.mark.parametrize("text", ["", " \n "])
+def test_a_blank_text_stays_one(server, text):
+    assert "".join(x["text_output"] for x in read_events(server, {"text_input": text})[2]) == text
+
+
+@given(st.text(st.sampled_from('aB.!?\n\t "»。') | st.characters(), max_size=30))
+def test_the_sentences_of_a_text_and_their_spaces_are_the_text(text):
+    parts = list(cut_sentences(text))
+    assert "".join(sentence + space for sentence, space in parts) == text
+    assert parts and all(not space.strip() for _, space in parts)
+    assert all(sentence.strip() for sentence, _ in parts[1:])
+
+
+@pytest.mark.parametrize("end", ["", "_stream"])
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/v2/models/other/generate", {"text_input": "a"}, 404),
+        ("/v2/models/seq2seq/versions/9/generate", {"text_input": "a"}, 404),
+        ("/v2/models/seq2seq/infer", {"text_input": "a"}, 400),
+        (GENERATE, {}, 400),
+        (GENERATE, {"text_input": ["a"]}, 400),
+        (GENERATE, {"text_input": "a", "parameters": 1}, 400),
+        (GENERATE, {"text_input": "a", "id": 1}, 400),
+        (GENERATE, '{"text_input": "\\ud800"}', 400),
+        (GENERATE, "[" * 100_000, 400),
+        (GENERATE, b"\xff", 400),
+    ],
+)
+def test_a_request_that_cannot_be_answered_gets_its_status(server, path, body, status, end):
+    got, headers, content = server.request("POST", path + end, body)
+    assert (got, headers["content-type"], list(content)) == (status, "application/json", ["error"])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+NAMES = st.sampled_from(["text_input", "parameters", "id", "stream"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from([GENERATE, STREAM]), st.dictionaries(NAMES, JSON) | JSON | st.binary())
+def test_whatever_is_sent_gets_an_answer(server, path, document):
+    body = document if isinstance(document, bytes) else json.dumps(document)
+    status, _, content = read_events(server, body, path)
+    assert status == 200 or (status == 400 and list(content) == ["error"])
+
+
+def test_an_error_after_the_first_sentence_is_an_event(tmp_path):
+    with serving(tmp_path, ShoutingModel()) as server:
+        status, _, events = read_events(server, {"text_input": "One. poison"} | {"x": 1})
+        assert status == 200 and events[0]["text_output"] == "ONE. POISON"
+        status, _, events = read_events(server, {"text_input": "One.\npoison\nTwo."})
+        assert (status, len(events)) == (200, 2)
+        assert events[1] == {"error": "poisoned"}
+        assert read_events(server, {"text_input": "poison"})[0] == 400
+
+
+class SlowToContinue(ReversingModel):
+    """Translates a second sentence when it is let."""
+
+    let = threading.Event()
+
+    def predict(self, signature, inputs):
+        if self.asked:
+            assert self.let.wait(20)
+        return super().predict(signature, inputs)
+
+
+def test_the_first_sentence_comes_before_the_second_is_translated(tmp_path):
+    model = SlowToContinue()
+    with serving(tmp_path, model) as server:
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
+        connection.request("POST", STREAM, json.dumps({"text_input": "A b.\nC d."}))
+        response = connection.getresponse()
+        assert b'"B. A\\n"' in response.readline()
+        model.let.set()
+        assert b'"D. C"' in response.read()
+        connection.close()
+
+
+def test_streams_that_are_left_stop_working(tmp_path):
+    model = ReversingModel()
+    body = json.dumps({"text_input": "Word.\n" * 1000}).encode()
+    head = f"POST {STREAM} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    with serving(tmp_path, model) as server:
+        model.gate.clear()
+        for _ in range(50):
+            with server.connect() as connection:
+                connection.sendall(head.encode() + body)
+                connection.shutdown(socket.SHUT_WR)
+        model.gate.set()
+        deadline = time.monotonic() + 10
+        while True:  # until nothing runs any more
+            before = len(model.asked)
+            time.sleep(0.1)
+            if len(model.asked) == before:
+                break
+            assert time.monotonic() < deadline
+        wait_for_queue(server, 0)
+        assert sum(len(texts) for _, texts in model.asked) < 1000  # of 50,000 that were asked for
+        assert server.request("POST", GENERATE, {"text_input": "a b"})[0] == 200
