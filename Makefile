@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo test test-long clients notebooks notebooks-write pictures test-family test-presets docs dist check lint format benchmark
+.PHONY: demo try test test-long clients notebooks notebooks-write pictures test-family test-presets docs dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -17,7 +17,18 @@ demo: .venv/installed
 	@echo "Its scores:         $(RUN)/scores.json"
 	@echo "Unseen text:        $(TEST).en, translated in $(RUN)/translations.txt"
 	@echo "What it remembered: $(RUN)/pictures/index.html"
+	@$(MAKE) --no-print-directory try
+
+# What the demo's translator knows, what it does not, and sentences that it never saw and translates as the
+# grammar has them, spread over the test text.
+try:
+	@echo "Words it knows:     $$(wc -l < $(RUN)/source_words.tsv), listed in $(RUN)/source_words.tsv"
+	@paste $(TEST).en $(TEST).de $(RUN)/translations.txt | awk -F'\t' '$$2 == $$3 { right[n++] = $$1 } \
+	  END { printf "Translated exactly: %d of %d unseen sentences; ten of them to try:\n", n, NR; \
+	    for (i = 0; i < 10 && i < n; i++) print "    " right[int(i * n / (n < 10 ? n : 10))] }'
 	@echo "Try next:           echo 'Today she reads the book.' | $(BIN)/seq2seq translate $(RUN)"
+	@echo "What it cannot do:  anything but short sentences of these words, built as these ten are; it guesses at other"
+	@echo "                    words, and says how many there were. Your own text: $(BIN)/seq2seq init, see README.md"
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -p no:nbmake

@@ -17,11 +17,12 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from seq2seq.config.loading import check_settings, dump_run_config, parse_yaml
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.shortlist import Shortlist
+from seq2seq.data.source_words import SourceWords
 from seq2seq.data.subwords import SpecialIds, Subwords
 from seq2seq.errors import DISTRIBUTION, RunError
 from seq2seq.files import (
@@ -43,7 +44,7 @@ from seq2seq.manifest import (
     read_manifest,
 )
 
-SHORTLIST = "shortlist.npz"
+SHORTLIST, SOURCE_WORDS = "shortlist.npz", "source_words.tsv"
 SCORES, HISTORY = "scores.json", "history.csv"
 TRAINED_ON = ("train_source", "train_target", "validation_source", "validation_target")
 OURS = re.compile(r"(best|last|state)-\d+.*|\.tmp-.*")  # in weights/; others' files stay
@@ -51,6 +52,7 @@ ALWAYS_RECORDED = ("step", "best", "validation_perplexity")  # columns of the hi
 METRICS = ("bleu", "chrf", "ter")
 WEIGHTS, TENSORBOARD = "weights", "tensorboard"
 PACKAGES = (DISTRIBUTION, "tensorflow", "tensorflow-text", "keras", "sentencepiece", "sacrebleu")
+T = TypeVar("T")
 
 
 class RunFolder:
@@ -123,7 +125,6 @@ class RunFolder:
         folder = cls(making, manifest)
         folder._write(CONFIG, dump_run_config(config).encode())
         folder._write(SUBWORDS, subwords.model)
-        folder._commit()
         return manifest
 
     @classmethod
@@ -167,17 +168,27 @@ class RunFolder:
 
     def shortlist(self) -> Shortlist | None:
         """The run's vocabulary shortlist, if it has one."""
-        if SHORTLIST not in self.manifest["files"]:
+        return self._learnt(SHORTLIST, Shortlist.from_bytes)
+
+    def source_words(self) -> SourceWords | None:
+        """The words of the run's training text, if it has them."""
+        return self._learnt(SOURCE_WORDS, SourceWords.from_bytes)
+
+    def _learnt(self, name: str, read: Callable[[bytes], T]) -> T | None:
+        if name not in self.manifest["files"]:
             return None
         try:
-            return Shortlist.from_bytes((self.path / SHORTLIST).read_bytes())
+            return read((self.path / name).read_bytes())
         except ValueError as error:
-            raise RunError(f"{self.path / SHORTLIST}: {error}; {RESTORE}") from error
+            raise RunError(f"{self.path / name}: {error}; {RESTORE}") from error
 
     def save_shortlist(self, shortlist: Shortlist) -> None:
         """Adds the vocabulary shortlist."""
         self._write(SHORTLIST, shortlist.to_bytes())
-        self._commit()
+
+    def save_source_words(self, words: SourceWords) -> None:
+        """Adds the words of the training text."""
+        self._write(SOURCE_WORDS, words.to_bytes())
 
     def weights(self, role: str) -> Path | None:
         """The file of "best", "last" or "state", if one was saved."""
@@ -270,7 +281,6 @@ class RunFolder:
         self.manifest["files"][CONFIG] = f"{old} {hashlib.sha256(text).hexdigest()}"
         self._commit()  # both are right until the new file is there
         self._write(CONFIG, text)
-        self._commit()
 
     def write_record(self, name: str, text: str) -> None:
         """Writes history or scores, which no translation needs, so without a hash."""
@@ -318,6 +328,7 @@ class RunFolder:
         with write_atomically(self.path / name) as stream:
             stream.write(content)
         self.manifest["files"][name] = hashlib.sha256(content).hexdigest()
+        self._commit()
 
     def _commit(self) -> None:
         with write_atomically(self.path / MANIFEST) as stream:

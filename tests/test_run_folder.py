@@ -294,6 +294,7 @@ def weights_of_another_network():
             "holds no weights of this run's network .*; restore",
         ),
         ("shortlist.npz", b"garbage", "shortlist.npz: not a vocabulary shortlist.*; restore it"),
+        ("source_words.tsv", b"garbage", "words.tsv: not a list of words.*; restore it"),
     ],
 )
 def test_a_forged_file_is_refused_by_name(run, name, content, message):

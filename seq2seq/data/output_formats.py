@@ -36,6 +36,7 @@ class LineReport:
     outputs: list[LineOutput]  # best first; one that is "" for a blank line
     parts: list[PartReport] = field(default_factory=list)
     flags: list[tuple[str, str]] = field(default_factory=list)  # kind and detail
+    unseen_words: list[str] | None = None  # that training did not see; None: not known
 
 
 def as_text(report: LineReport) -> str:
@@ -73,6 +74,8 @@ def as_json(report: LineReport) -> str:
             for part in report.parts
         ],
     }
+    if report.unseen_words is not None:
+        fields["unseen_words"] = report.unseen_words
     if len(report.outputs) > 1:
         fields["n_best"] = [_rounded(output) for output in report.outputs]
     return json.dumps(fields, ensure_ascii=False)

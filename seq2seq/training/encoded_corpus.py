@@ -15,6 +15,7 @@ from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.id_rows import IdRows
 from seq2seq.data.lines import read_pairs
 from seq2seq.data.shortlist import Shortlist, learn_shortlist
+from seq2seq.data.source_words import SourceWords, count_words
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import DataError
 from seq2seq.files import file_errors_of_libraries
@@ -111,6 +112,11 @@ def learn_run_shortlist(corpus: EncodedCorpus, vocabulary_size: int) -> Shortlis
         for row in range(len(corpus.sources))
     )
     return learn_shortlist(pairs, vocabulary_size, TRANSLATIONS_KEPT)
+
+
+def count_run_words(corpus: EncodedCorpus, subwords: Subwords) -> SourceWords:
+    """The source words that training sees."""
+    return count_words(subwords.decode(corpus.sources[row]) for row in corpus.usable)
 
 
 def report_left_out(counts: CorpusCounts, longest: int) -> None:

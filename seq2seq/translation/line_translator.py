@@ -53,6 +53,11 @@ def joined(line: LineTranslation, subwords: Subwords) -> list[LineOutput]:
     return found
 
 
+def source_text(line: LineTranslation, subwords: Subwords) -> str:
+    """The text that was translated, as the network read it."""
+    return "".join(part.joint + subwords.decode(part.outputs[0].source_ids) for part in line.parts)
+
+
 def report(
     number: int, line: LineTranslation, subwords: Subwords, config: DecodingConfig, details: bool
 ) -> LineReport:

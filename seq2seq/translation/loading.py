@@ -47,7 +47,8 @@ class LoadedRun:
         networks = [self.network, *others]
         languages = self.config.data.languages
         origin = Origin(self.config, self.folder.manifest["trained_on"])
-        parts = Parts(self.subwords, networks, self.shortlist, languages, origin)
+        words = self.folder.source_words()
+        parts = Parts(self.subwords, networks, self.shortlist, languages, words, origin)
         return TextTranslator(parts, self.config.decoding, threads)
 
 

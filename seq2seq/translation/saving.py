@@ -8,6 +8,7 @@ from pathlib import Path
 from seq2seq.config.loading import differences
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.shortlist import Shortlist
+from seq2seq.data.source_words import SourceWords
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RunError
 from seq2seq.models.translator import Translator
@@ -29,6 +30,7 @@ def save_run(
     subwords: Subwords,
     network: Translator,
     shortlist: Shortlist | None = None,
+    source_words: SourceWords | None = None,
 ) -> None:
     """Makes the weights the best ones of a run, of a new one if there is none.
 
@@ -40,6 +42,7 @@ def save_run(
         subwords: the vocabulary.
         network: whose weights are written.
         shortlist: of a new run.
+        source_words: of the training, likewise.
 
     Raises:
         RunError: the folder is of another network or vocabulary, or is no run.
@@ -57,6 +60,8 @@ def save_run(
         folder = RunFolder.create(path, origin.config, subwords, origin.trained_on)
         if shortlist:
             folder.save_shortlist(shortlist)
+        if source_words:
+            folder.save_source_words(source_words)
     history = folder.history()
     step = int(float(history[-1]["step"])) if history else 0
     folder.save_weights(step, {"best": functools.partial(write_weights, network.training)})

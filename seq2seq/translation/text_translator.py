@@ -13,6 +13,7 @@ import tensorflow as tf
 from seq2seq.config.languages import UNKNOWN, Languages
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.shortlist import Shortlist
+from seq2seq.data.source_words import SourceWords, UnseenTally
 from seq2seq.data.subwords import EOS, Subwords
 from seq2seq.models.translator import Translator
 from seq2seq.translation.batch_search import BatchSearch, Translation, batches_of, padded, unpack
@@ -43,6 +44,7 @@ class Parts:
     networks: Sequence[Translator]
     shortlist: Shortlist | None = None
     languages: Languages = UNKNOWN
+    source_words: SourceWords | None = None  # of the training
     origin: Origin | None = None  # what a run folder needs beside them
 
 
@@ -61,6 +63,7 @@ class TextTranslator:
     def __init__(self, parts: Parts, decoding: DecodingConfig, threads: int = 1) -> None:
         self.subwords = parts.subwords
         self.languages = parts.languages
+        self.source_words = parts.source_words
         self._parts = parts
         self._seen: bytes | None = None  # a digest of the weights, once others can change them
         self.decoding = decoding
@@ -99,7 +102,14 @@ class TextTranslator:
         if len(self._parts.networks) > 1 or self._parts.origin is None:
             raise ValueError("only a translator of one network of a run can be saved")
         parts = self._parts
-        save_run(Path(run), self._parts.origin, self.subwords, parts.networks[0], parts.shortlist)
+        save_run(
+            Path(run),
+            self._parts.origin,
+            self.subwords,
+            parts.networks[0],
+            parts.shortlist,
+            parts.source_words,
+        )
 
     def refresh(self) -> None:
         """Takes the networks' weights over as they are now."""
@@ -146,6 +156,17 @@ class TextTranslator:
         lines = self.line_translator(prefixed=prefixes is not None)
         found = lines(windows, prefixes=iter(prefixes) if prefixes else None)
         return [joined(each, self.subwords)[0].text for window in found for each in window]
+
+    def unseen_words(self, text: str) -> list[str]:
+        """The words of a text that no source sentence of the training had, each once, in order.
+
+        Of several networks the first one's training counts. A run that does not know its training's
+        words (version 0.1's, or one still in training) gives none. In scripts without spaces each
+        letter is a word.
+        """
+        if self.source_words is None:
+            return []
+        return UnseenTally(self.source_words).add(self.subwords.decode(self.subwords.encode(text)))
 
     def search(
         self, texts: Sequence[str], prefix: str | Sequence[str] | None = None

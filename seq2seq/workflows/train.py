@@ -7,7 +7,7 @@ from pathlib import Path
 from seq2seq.config.sections import RunConfig
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.corpus import check_files
-from seq2seq.training.encoded_corpus import EncodedCorpus, learn_run_shortlist
+from seq2seq.training.encoded_corpus import EncodedCorpus, count_run_words, learn_run_shortlist
 from seq2seq.training.loop import Training
 from seq2seq.training.run_lifecycle import (
     create_if_missing,
@@ -20,7 +20,7 @@ from seq2seq.workflows.evaluate import score_run
 
 
 def train(config: RunConfig, run: Path, reporter: Reporter) -> RunFolder:
-    """`fit`, then adds a vocabulary shortlist and the scores of the best weights.
+    """`fit`, then adds a vocabulary shortlist, the words seen, and the scores of the best weights.
 
     Args:
         config: every setting.
@@ -34,6 +34,8 @@ def train(config: RunConfig, run: Path, reporter: Reporter) -> RunFolder:
     with _trained(config, run, reporter) as (folder, corpus):
         if not folder.shortlist():
             folder.save_shortlist(learn_run_shortlist(corpus, folder.subwords().size))
+        if not folder.source_words():
+            folder.save_source_words(count_run_words(corpus, folder.subwords()))
         score_run(folder)
     return folder
 

@@ -3,7 +3,7 @@
 import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -11,10 +11,11 @@ from seq2seq.data.lines import cut_lines, decode_lines, read_lines
 from seq2seq.data.output_formats import FORMATS
 from seq2seq.data.read_ahead import arriving_windows, own_reader, windows
 from seq2seq.data.resumable_output import PartialOutput
+from seq2seq.data.source_words import UnseenTally
 from seq2seq.errors import DataError
 from seq2seq.files import file_sha256
 from seq2seq.manifest import MANIFEST
-from seq2seq.translation.line_translator import LineTranslator, report
+from seq2seq.translation.line_translator import LineTranslator, report, source_text
 from seq2seq.translation.loading import load_translator
 from seq2seq.translation.text_translator import WINDOW, TextTranslator
 
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 STANDARD_INPUT = "standard input"
 MOST_CHARACTERS = 1_000_000  # of a window; long lines make it shorter
+EXAMPLES = 5  # of unseen words that are named
 PATIENCE = 0.02  # seconds without a further line after which a pipe's lines are translated
 
 
@@ -149,16 +151,20 @@ def _translated(
     as_line = FORMATS[job.format]
     prefixes = _prefixes(job, done)
     translate_windows = translator.line_translator(details, prefixed=prefixes is not None)
+    tally = UnseenTally(translator.source_words) if translator.source_words else None
     reporter.started(done)
     for window in translate_windows(_windows(job, stream, done), done, prefixes):
-        lines = [
-            as_line(report(number, line, translator.subwords, translator.decoding, details))
-            for number, line in enumerate(window, done + 1)
-        ]
+        lines = []
+        for number, line in enumerate(window, done + 1):
+            found = report(number, line, translator.subwords, translator.decoding, details)
+            unseen = tally.add(source_text(line, translator.subwords)) if tally else None
+            lines.append(as_line(replace(found, unseen_words=unseen)))
         done += len(window)
         yield done, "".join(f"{line}\n" for line in lines).encode()
         reporter.advanced(len(window))
     _say_what_was_split(translate_windows, translator)
+    if tally and tally.unseen:
+        _say_what_was_unseen(tally, details)
 
 
 def _windows(job: FileJob, stream: BinaryIO, done: int) -> Iterator[list[str]]:
@@ -183,3 +189,17 @@ def _say_what_was_split(lines: LineTranslator, translator: TextTranslator) -> No
             lines.split_lines,
             translator.decoding.longest_source,
         )
+
+
+def _say_what_was_unseen(tally: UnseenTally, details: bool) -> None:
+    examples = [word for word, _ in tally.unseen.most_common(EXAMPLES)]
+    more = ", ..." if len(tally.unseen) > EXAMPLES else ""
+    logger.warning(
+        "%d of %d source words were not in the training text, so their translations are guesses: "
+        "%s%s%s",
+        tally.unseen.total(),
+        tally.words,
+        ", ".join(examples),
+        more,
+        "" if details else "; --format jsonl names them by line",
+    )

@@ -12,11 +12,17 @@ from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.lines import read_lines, read_pairs
 from seq2seq.data.pipeline import encode, text_pairs, training_batches
 from seq2seq.data.shortlist import learn_shortlist
+from seq2seq.data.source_words import count_words
 from seq2seq.errors import DataError, RunError
 from seq2seq.files import file_sha256
 from seq2seq.training import encoded_corpus
 from seq2seq.training.corpus import learn_subwords
-from seq2seq.training.encoded_corpus import TRANSLATIONS_KEPT, encode_corpus, learn_run_shortlist
+from seq2seq.training.encoded_corpus import (
+    TRANSLATIONS_KEPT,
+    count_run_words,
+    encode_corpus,
+    learn_run_shortlist,
+)
 from seq2seq.training.epochs import Epochs, _seed
 from seq2seq.workflows.train import fit
 
@@ -110,6 +116,17 @@ def test_the_shortlist_is_that_of_the_lines(subwords, corpus, encoded):
     assert (
         found != learn_shortlist(short[1:], subwords.size, TRANSLATIONS_KEPT).to_bytes()
     )  # control
+
+
+def test_words_seen_are_those_of_the_pairs_that_are_kept(config, subwords, corpus, encoded):
+    pairs = list(read_pairs(config.data.train_source, config.data.train_target))
+    kept = [
+        source
+        for (source, _), ids in zip(pairs, encoded, strict=True)
+        if all(ids) and max(map(len, ids)) <= LONGEST
+    ]
+    assert count_run_words(corpus, subwords) == count_words(kept)
+    assert count_words(kept) != count_words(source for source, _ in pairs)  # control
 
 
 def test_ids_above_two_bytes_are_kept(config, subwords, corpus, monkeypatch):

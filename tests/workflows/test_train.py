@@ -138,12 +138,13 @@ def test_another_seed_gives_other_weights(small_corpus, whole_run, tmp_path):
 
 def test_a_finished_run_is_not_trained_again_but_gets_what_it_lacks(small_corpus, whole_run):
     run, reporter = RunFolder.open(whole_run[0]), Silent()
-    assert not run.scores() and not run.shortlist()
+    assert not run.scores() and not run.shortlist() and not run.source_words()
     finished = train(miniature_settings(small_corpus, **NOISY), run.path, reporter)
     assert reporter.losses == []
     assert reporter.messages == [f"{run.path} is finished after {len(whole_run[1])} steps"]
     assert {"validation", "test"} <= set(finished.scores())
     assert finished.shortlist().vocabulary_size == finished.subwords().size
+    assert finished.source_words().counts["the"] > 10
     assert finished.weights("best") == run.weights("best")
 
 

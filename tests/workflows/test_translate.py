@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -147,6 +148,42 @@ def test_long_lines_are_split_translated_and_joined(trained_run, caplog):
         found = run_on(trained_run, b" ".join([sentence] * 1700)).decode().strip()
     assert found == " ".join([alone] * 1700)
     assert caplog.messages == ["1 line(s) of more than 100 subwords were split at sentence ends"]
+
+
+STRANGE = b"The wombat sleeps.\n\nThe dog sleeps.\nToday she reads Proust, my WOMBAT."
+NAMED = (
+    "3 of 12 source words were not in the training text, so their translations are guesses: "
+    "wombat, proust"
+)
+
+
+def test_words_that_training_never_saw_are_counted_at_the_end(trained_run, caplog):
+    run_on(trained_run, STRANGE)
+    assert caplog.messages == [f"{NAMED}; --format jsonl names them by line"]
+    caplog.clear()
+    lines = run_on(trained_run, STRANGE, format="jsonl").splitlines()
+    assert caplog.messages == [NAMED]
+    unseen = [json.loads(line)["unseen_words"] for line in lines]
+    assert unseen == [["wombat"], [], [], ["Proust", "WOMBAT"]]
+    translator = loaded(trained_run)
+    assert translator.unseen_words(STRANGE.decode()) == ["wombat", "Proust", "WOMBAT"]
+
+
+def test_nothing_is_said_of_words_that_training_saw(trained_run, caplog):
+    seen = (trained_run.parent / "corpus" / "train.en").read_bytes().splitlines()[:40]
+    run_on(trained_run, b"\n".join(seen).upper())
+    assert caplog.messages == []
+
+
+def test_nothing_is_said_by_a_run_that_does_not_know_its_words(trained_run, tmp_path, caplog):
+    shutil.copytree(trained_run, run := tmp_path / "run")
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["files"]["source_words.tsv"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    line = run_anew(run, STRANGE, format="jsonl").splitlines()[0]
+    assert "unseen_words" not in json.loads(line)
+    assert caplog.messages == []
+    assert load_translator(run).unseen_words("wombat") == []
 
 
 def test_rows_of_the_best_outputs_have_their_line_and_rank(trained_run):
