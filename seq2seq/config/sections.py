@@ -105,6 +105,8 @@ class TrainingConfig:
     """Decay, each step, of the averaged weights (EMA) that translate; 0: the weights as trained."""
     word_dropout: Share = 0.0
     """Share of embedded subwords, source and target, that is zeroed."""
+    consistency: Annotated[float, Field(ge=0, le=100), NUMBER] = 0.0
+    """R-Drop's alpha: what two passes with different dropout cost that disagree; 0: one pass."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of matrix products while training; bfloat16 is faster on processors that multiply it."""
     validate_every: Steps | None = None

@@ -5,8 +5,13 @@ the logits is their softmax minus the target distribution, so output layer and l
 one: the logits are turned into their own gradient in place, in three passes over the (N, V) numbers
 that dominate a step.
 
+Consistency of two passes with different dropout: R-Drop, Liang et al. 2021,
+https://arxiv.org/abs/2106.14448, eqs. 1 to 4.
+
 Shape suffixes: N target tokens, R readout units, V vocabulary, B sentences, T target positions.
 """
+
+from collections.abc import Callable
 
 import keras
 from keras import ops
@@ -21,8 +26,13 @@ def cross_entropy(
     target_ids_N: Tensor,
     smoothing: float,
     precision: str,
+    consistency: float = 0.0,
 ) -> Tensor:
     """Cross-entropy of every token (N,), in nats, of the logits `readout kernel' + bias`.
+
+    With consistency a, the second half of the rows is another pass over the tokens of the first,
+    and the loss of a token, (N/2,), is the mean of both cross-entropies plus a/2 times the mean of
+    both Kullback-Leibler divergences: half of eq. 4, which has sums.
 
     Args:
         readout_NR: vectors of real target tokens only; leave padding out before.
@@ -31,6 +41,7 @@ def cross_entropy(
         target_ids_N: the right token of each row.
         smoothing: share of the target distribution that is spread evenly over the vocabulary.
         precision: of logits and products, "float32" or "bfloat16".
+        consistency: what two passes cost that differ; 0 if there is one.
     """
 
     @ops.custom_gradient
@@ -40,10 +51,16 @@ def cross_entropy(
         logits_NV = logits_NV + ops.cast(bias, precision)
         softmax_NV = ops.softmax(logits_NV)
         losses_N = _losses(logits_NV, softmax_NV, readout, kernel, bias, target_ids_N, smoothing)
+        if consistency:
+            apart = _Disagreement(logits_NV, softmax_NV)
+            losses_N = _both(ops.add, losses_N) / 2 + consistency / 4 * apart.divergences()
 
         def backward(*args: Tensor, upstream: tuple | None = None) -> tuple:
             (up_N,) = upstream_gradients(args, upstream)
             d_logits_NV = _subtract_target(softmax_NV, target_ids_N, 1 - smoothing)
+            if consistency:
+                up_N = ops.concatenate([up_N, up_N]) / 2
+                d_logits_NV = d_logits_NV + consistency / 2 * apart.gradients()
             uniform = smoothing / kernel.shape[0]
             d_readout = ops.cast(ops.matmul(d_logits_NV, narrow_kernel), "float32")
             d_readout = (d_readout - uniform * ops.sum(kernel, axis=0)) * up_N[:, None]
@@ -79,6 +96,37 @@ def _losses(
     mean_row_R1 = ops.mean(kernel_VR, axis=0)[:, None]
     mean_logit = ops.matmul(readout_NR, mean_row_R1)[:, 0] + ops.mean(bias_V)
     return log_sum_exp - (1 - smoothing) * target_logit - smoothing * mean_logit
+
+
+def _both(combine: Callable[[Tensor, Tensor], Tensor], rows: Tensor) -> Tensor:
+    """A function of the first half of some rows and the second."""
+    return combine(*ops.split(rows, 2))
+
+
+class _Disagreement:
+    """Two passes over the same tokens: (N/2, V) differences of their logits and their shares.
+
+    Since each pass's shares add up to 1, the sum of both Kullback-Leibler divergences is that of
+    (p - q) (z - y) over the vocabulary, for logits z and y with the softmaxes p and q.
+    """
+
+    def __init__(self, logits_NV: Tensor, softmax_NV: Tensor) -> None:
+        self._softmax_NV = softmax_NV
+        self._logits = _both(ops.subtract, logits_NV)
+        self._shares = _both(ops.subtract, softmax_NV)
+
+    def divergences(self) -> Tensor:
+        """KL(p, q) + KL(q, p) of each token (N/2,)."""
+        return ops.sum(ops.cast(self._shares * self._logits, "float32"), axis=-1)
+
+    def gradients(self) -> Tensor:
+        """The same differentiated by the logits of both passes (N, V)."""
+        first, second = (
+            self._shares
+            + shares * (self._logits - ops.sum(shares * self._logits, axis=-1, keepdims=True))
+            for shares in ops.split(self._softmax_NV, 2)
+        )
+        return ops.concatenate([first, -second])
 
 
 def _subtract_target(softmax_NV: Tensor, target_ids_N: Tensor, share: float) -> Tensor:

@@ -76,10 +76,16 @@ class Output(keras.layers.Layer):
         own = {"vocabulary_size": self.vocabulary_size, "tied": self.tied}
         return {**super().get_config(), **own, "precision": self.precision}
 
-    def losses(self, readout_NR: Tensor, target_ids_N: Tensor, smoothing: float) -> Tensor:
-        """Cross-entropy (N,) in nats of each target token; see `cross_entropy`."""
-        bias = value_of(self.bias)
-        return cross_entropy(readout_NR, self.kernel, bias, target_ids_N, smoothing, self.precision)
+    def losses(
+        self,
+        readout_NR: Tensor,
+        target_ids_N: Tensor,
+        smoothing: float,
+        consistency: float = 0.0,
+    ) -> Tensor:
+        """What each target token costs, in nats: see `cross_entropy`."""
+        weights, how = (self.kernel, value_of(self.bias)), (self.precision, consistency)
+        return cross_entropy(readout_NR, *weights, target_ids_N, smoothing, *how)
 
 
 class OutputKernel:

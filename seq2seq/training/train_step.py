@@ -72,6 +72,7 @@ class Optimization:
     def __init__(self, config: RunConfig, vocabulary_size: int) -> None:
         training = config.training
         self._smoothing = training.label_smoothing
+        self._consistency = training.consistency
         self._decay = training.averaging
         self._translator = build_translator(
             config.model,
@@ -143,12 +144,18 @@ class Optimization:
     def _step(
         self, source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor, rate: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        passes = 2 if self._consistency else 1  # rows drop each their own
+        source, target_in, target_out = (
+            tf.tile(each, (passes, 1)) for each in (source, target_in, target_out)
+        )
         real = tf.where(tf.not_equal(target_out, PAD))
         targets = tf.gather_nd(target_out, real)
         with tf.GradientTape() as tape:
             readout = self._translator.readout([source, target_in], training=True)
             vectors = tf.gather_nd(readout, real)  # padding costs no logits
-            losses = self._translator.output.losses(vectors, targets, self._smoothing)
+            losses = self._translator.output.losses(
+                vectors, targets, self._smoothing, self._consistency
+            )
             loss = tf.reduce_mean(losses)
         found = tape.gradient(loss, self._weights)
         gradients = [tf.convert_to_tensor(each) for each in found]  # an embedding's is rows alone
@@ -157,7 +164,7 @@ class Optimization:
         if self._decay:
             due = tf.equal(self._optimizer.iterations.value % AVERAGED_EVERY, 0)
             tf.cond(due, self._average, tf.no_op)
-        return loss, tf.size(targets)
+        return loss, tf.size(losses)
 
     def _average(self) -> tf.Operation:
         rounds = tf.cast(self._optimizer.iterations.value // AVERAGED_EVERY, tf.float32)

@@ -50,6 +50,34 @@ def test_losses_and_gradients_equal_the_textbook_form(seed, tokens, vocabulary, 
         np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-4)
 
 
+def two_passes(readout, kernel, bias, targets, smoothing, consistency):
+    """R-Drop's loss, halved, with both divergences spelled out."""
+    losses = tf.split(with_one_hot(readout, kernel, bias, targets, smoothing), 2)
+    p, q = tf.split(tf.nn.log_softmax(readout @ tf.transpose(kernel) + bias), 2)
+    divergences = [
+        tf.reduce_sum(tf.exp(one) * (one - other), axis=-1) for one, other in ((p, q), (q, p))
+    ]
+    return sum(losses) / 2 + consistency / 4 * sum(divergences)
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    tokens=st.integers(1, 8),
+    vocabulary=st.integers(2, 30),
+    consistency=st.sampled_from([0.5, 5.0]),
+)
+@settings(max_examples=30, deadline=None)
+def test_two_passes_cost_what_they_differ(seed, tokens, vocabulary, consistency):
+    inputs, targets = example(seed, 2 * tokens, vocabulary=vocabulary)
+    arguments, scale = (targets, 0.1, "float32", consistency), tf.range(1.0, tokens + 1)
+    ours = values_and_gradients(lambda: cross_entropy(*inputs, *arguments), inputs, scale)
+    theirs = values_and_gradients(
+        lambda: two_passes(*inputs, targets, 0.1, consistency), inputs, scale
+    )
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-3, atol=1e-3)
+
+
 def test_a_uniform_guess_costs_the_log_of_the_vocabulary():
     losses = cross_entropy(
         tf.zeros((1, 4)), tf.zeros((8, 4)), tf.zeros(8), tf.constant([5]), 0.0, "float32"

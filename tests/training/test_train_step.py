@@ -1,13 +1,15 @@
-"""Steps of the optimizer: what Keras's Adam would do."""
+"""Steps of the optimizer: what Keras's Adam would do; and what two passes over a batch change."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from seq2seq.training.train_step import Adam
+from seq2seq.config.loading import check_settings
+from seq2seq.training.train_step import Adam, Optimization, seeded
 
 START = (np.linspace(-2, 2, 6).reshape(2, 3), np.array([3.0]))
+SIDES = ("source", "target")
 OPTIONS = {"learning_rate": 0.01, "beta_2": 0.98, "epsilon": 1e-8, "global_clipnorm": 1.0}
 
 
@@ -38,3 +40,35 @@ def test_control_other_moments_are_other_steps(changed):
     own = trajectory(Adam(**(OPTIONS | changed)), rates)
     other = trajectory(keras.optimizers.Adam(**OPTIONS), rates)
     assert np.abs(own - other).max() > 1e-3
+
+
+def after_a_step(consistency, dropout):
+    """Loss, tokens and weights of a small network after one step."""
+    files = {f"{split}_{side}": side for split in ("train", "validation") for side in SIDES}
+    model = {"units": 8, "embedding_size": 8, "dropout": dropout}
+    training = {"consistency": consistency, "averaging": 0.0}
+    sections = {"data": files, "model": model, "training": training}
+    with seeded(3):
+        optimization = Optimization(check_settings(sections, "test settings"), 270)
+    draw = np.random.default_rng(5)
+    ids = draw.integers(4, 270, (3, 4, 6)).astype("int32")
+    ids[:, 2, 3:] = 0
+    loss, tokens = optimization.step(tuple(map(tf.constant, ids)), 0.1)
+    return (
+        loss,
+        tokens,
+        np.concatenate([np.ravel(each) for each in optimization.translation_weights()]),
+    )
+
+
+def test_two_passes_that_drop_nothing_are_one():
+    loss, tokens, weights = after_a_step(5.0, 0.0)
+    one_loss, one_tokens, one_weights = after_a_step(0.0, 0.0)
+    assert tokens == one_tokens == 21
+    assert loss == pytest.approx(one_loss, abs=1e-5)
+    np.testing.assert_allclose(weights, one_weights, atol=1e-4)
+
+
+def test_two_passes_cost_the_more_the_more_they_differ():
+    losses = [after_a_step(each, 0.5)[0] for each in (0.001, 5.0, 50.0)]
+    assert losses[0] + 0.01 < losses[1] < losses[2]
