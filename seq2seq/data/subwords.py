@@ -22,10 +22,8 @@ WORD_START = (
     "\u2581"  # SentencePiece's visible space; comes back as bytes where a whole word was unknown
 )
 # A text of nothing else is blank and has no subwords, whatever a normaliser makes of it: U+0085
-# would become three bytes. What `str.isspace` calls space, as a regular expression of RE2.
-WHITE_SPACE = (
-    r"[\t-\r\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
-)
+# would become three bytes. What `str.isspace` calls space, as a pattern for Python and for RE2.
+WHITE_SPACE = "[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 # Characters; longer lines are cut at spaces, which subwords never cross, since SentencePiece's time
 # grows with the square of a line.
 LONGEST_TRAINING_LINE = 500

@@ -16,13 +16,11 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from seq2seq.data.subwords import FIRST_BYTE, WORD_START, Subwords
+from seq2seq.data.subwords import FIRST_BYTE, WHITE_SPACE, WORD_START, Subwords
 from seq2seq.decoding.step import FREE, NEW_WORD
 from seq2seq.models.output import MULTIPLE
 
-# What SentencePiece's normaliser makes a space of, spelled out for both engines of patterns.
-SPACES = "\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-ENDS_IN_SPACE = f"(?s).*[{SPACES}]"
+ENDS_IN_SPACE = f"(?s).*{WHITE_SPACE}"
 HASHES = 2**62  # so many that no two beginnings of subwords share one
 
 
