@@ -10,19 +10,17 @@ this is no tool against others'.
 """
 
 import argparse
-import ipaddress
 import os
-import socket
 import sys
 import time
 from itertools import islice
 from pathlib import Path
 
 from benchmarks.machine import processor_name
-from benchmarks.serving_load.phase import HEAD, run_clients
+from benchmarks.serving_load.phase import HEAD, refuse_other_machines, run_clients
 from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
 from seq2seq.data.lines import read_lines
-from seq2seq.errors import Seq2SeqError, ServerError
+from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.client import Client
 from seq2seq.serving.client_transport import Endpoint
 
@@ -51,7 +49,7 @@ def main() -> None:
 
 def _measure(arguments: argparse.Namespace) -> bool:
     endpoint = Endpoint.parse(arguments.url, arguments.model)
-    _refuse_other_machines(endpoint)
+    refuse_other_machines(endpoint)
     lines = _lines(arguments.input, arguments.lines)
     client = Client(arguments.url, arguments.model, batch_lines=1, in_flight=1)
     started = time.monotonic()
@@ -71,15 +69,6 @@ def _measure(arguments: argparse.Namespace) -> bool:
     for mistake in mistakes[:SHOWN_MISTAKES]:
         print(f"    {mistake}", file=sys.stderr)
     return bool(one.latencies and many.latencies) and not mistakes
-
-
-def _refuse_other_machines(endpoint: Endpoint) -> None:
-    try:
-        found = socket.getaddrinfo(endpoint.host, endpoint.port or 80, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise ServerError(f"{endpoint.host} is unknown ({error}); is the URL right?") from None
-    if not all(ipaddress.ip_address(each[4][0]).is_loopback for each in found):
-        raise ServerError(f"{endpoint.host} is not this machine; load only servers of your own")
 
 
 def _lines(path: Path | None, most: int) -> list[str]:

@@ -1,14 +1,17 @@
 """One phase of load on a model server: clients that ask, and what they saw."""
 
 import http.client
+import ipaddress
 import json
 import random
 import re
+import socket
 import statistics
 import threading
 import time
 from dataclasses import dataclass, field
 
+from seq2seq.errors import ServerError
 from seq2seq.serving.client_transport import Endpoint
 
 WARM_UP = 1.0  # seconds of a phase that are not counted
@@ -130,3 +133,17 @@ def _batches(endpoint: Endpoint) -> tuple[float, float]:
     }
     runs, rows = (float(each[1]) if each else 0.0 for each in found.values())
     return runs, rows
+
+
+def refuse_other_machines(endpoint: Endpoint) -> None:
+    """Checks that a server is on this machine.
+
+    Raises:
+        ServerError: it is not.
+    """
+    try:
+        found = socket.getaddrinfo(endpoint.host, endpoint.port or 80, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ServerError(f"{endpoint.host} is unknown ({error}); is the URL right?") from None
+    if not all(ipaddress.ip_address(each[4][0]).is_loopback for each in found):
+        raise ServerError(f"{endpoint.host} is not this machine; load only servers of your own")

@@ -3,6 +3,7 @@
 A run in memory is served by test_one_text_by_every_way.py, and loaded by test_served_run.py.
 """
 
+import gc
 import json
 import signal
 import sys
@@ -16,6 +17,7 @@ from server_process import server_process
 import seq2seq
 from seq2seq.config.serving import ServerConfig
 from seq2seq.errors import ServerError
+from seq2seq.workflows import serve as serve_workflow
 from seq2seq.workflows.serve import serve
 
 HELPERS = str(Path(__file__).parents[1] / "helpers")
@@ -141,3 +143,15 @@ def test_settings_for_an_exported_model_are_a_mistake_of_the_code(tmp_path):
 def test_a_run_that_cannot_be_loaded_is_one_error(run):
     with pytest.raises(ServerError, match="no version can be loaded; .*manifest.json is damaged"):
         serve({"seq2seq": run}, ServerConfig(port=0))
+
+
+def test_later_garbage_collections_do_not_look_at_a_loaded_model(tmp_path, monkeypatch):
+    class Model:
+        pass
+
+    loading = "seq2seq.serving.server.saved_model_loader.load_saved_model"
+    monkeypatch.setattr(loading, lambda folder: Model())
+    model = serve_workflow._loader(False, {})(tmp_path)
+    assert not any(each is model for each in gc.get_objects())
+    other = Model()  # the control: of another the collector knows
+    assert any(each is other for each in gc.get_objects())

@@ -4,8 +4,8 @@ While every worker is busy, requests gather; a free worker takes what has gather
 batch is full or its oldest request has waited `max_delay`.
 
 A run that has begun cannot be stopped, so nobody's request may take the model for long: a run has
-at most `run_bytes`, a large request lets others go between its runs, and a row that is larger by
-itself runs on a worker that is there for such rows alone.
+at most `run_bytes`, and there is a worker for the requests of several runs, which let each other go
+between these, and another for rows that are larger than a run by themselves.
 """
 
 import asyncio
@@ -19,7 +19,14 @@ from seq2seq.config.serving import BatchingConfig
 from seq2seq.serving.saved_model.tensors import Arrays
 from seq2seq.serving.server.errors import Code, RequestError, invalid
 from seq2seq.serving.server.metrics import Metrics
-from seq2seq.serving.server.row_blocks import Block, Outcome, cut_request, join_rows, run_together
+from seq2seq.serving.server.row_blocks import (
+    Block,
+    Lane,
+    Outcome,
+    cut_request,
+    join_rows,
+    run_together,
+)
 from seq2seq.serving.server.servable import ServedModel, check_inputs, find_signature
 from seq2seq.serving.server.threads import WorkerThreads
 
@@ -32,7 +39,7 @@ class Group:
 
     model: ServedModel
     signature: str
-    long: bool
+    lane: Lane
     waiting: "list[Waiting]" = field(default_factory=list)  # by turn
     places: int = 0  # of all that wait
     size: int = 0
@@ -74,8 +81,8 @@ class WaitingRows:
             (name, array.dtype.str, array.shape[1:]) for name, array in sorted(block.inputs.items())
         )
         # The group keeps the model, so its id stays its own.
-        key = (id(model), signature, block.long, shapes)
-        group = self._groups.setdefault(key, Group(model, signature, block.long))
+        key = (id(model), signature, block.lane, shapes)
+        group = self._groups.setdefault(key, Group(model, signature, block.lane))
         waiting = Waiting(group, block, now, asyncio.get_running_loop().create_future())
         bisect.insort(group.waiting, waiting, key=lambda each: each.turn)
         self._count(waiting, 1)
@@ -87,9 +94,9 @@ class WaitingRows:
             waiting.group.waiting.remove(waiting)
             self._count(waiting, -1)
 
-    def next_ready(self, long: bool, now: float) -> tuple[float, Group] | None:
-        """The group of long rows, or of others, that should run next, and when."""
-        groups = [each for each in self._groups.values() if each.long is long]
+    def next_ready(self, lane: Lane, now: float) -> tuple[float, Group] | None:
+        """The group of a lane that should run next, and when."""
+        groups = [each for each in self._groups.values() if each.lane is lane]
         if not groups:
             return None
         if ready := [each for each in groups if self._ready_at(each) <= now]:
@@ -130,8 +137,8 @@ class Batcher:
         self._config = config
         self._metrics = metrics
         self._queue = WaitingRows(config)
-        self._workers = WorkerThreads(config.threads + 1, "inference")
-        self._free = {True: 1, False: config.threads}  # by whether rows are long
+        self._free = {Lane.SHORT: config.threads, Lane.LARGE: 1, Lane.LONG: 1}
+        self._workers = WorkerThreads(sum(self._free.values()), "inference")
         self._timer: asyncio.TimerHandle | None = None
         self._runs: set[asyncio.Task[None]] = set()
 
@@ -197,19 +204,22 @@ class Batcher:
             self._timer.cancel()
             self._timer = None
         loop = asyncio.get_running_loop()
-        for long in (True, False):
-            while self._free[long] and (ready := self._queue.next_ready(long, loop.time())):
+        later = []
+        for lane in Lane:
+            while self._free[lane] and (ready := self._queue.next_ready(lane, loop.time())):
                 when, group = ready
-                if when > loop.time():  # never of long rows, which do not wait for others
-                    self._timer = loop.call_at(when, self._dispatch)
+                if when > loop.time():
+                    later.append(when)
                     break
                 self._start(group)
+        if later:
+            self._timer = loop.call_at(min(later), self._dispatch)
         self._metrics.queued_rows.set(self._queue.places)
 
     def _start(self, group: Group) -> None:
         batch = self._queue.take_batch(group)
         self._metrics.batch_rows.observe(sum(each.block.rows for each in batch))
-        self._free[group.long] -= 1
+        self._free[group.lane] -= 1
         run = asyncio.get_running_loop().create_task(self._run(group, batch))
         self._runs.add(run)  # a loop holds its tasks by weak references alone
         run.add_done_callback(self._runs.discard)
@@ -224,7 +234,7 @@ class Batcher:
                 [each.block.rows for each in batch],
             )
         finally:
-            self._free[group.long] += 1
+            self._free[group.lane] += 1
             for waiting, outcome in zip(batch, outcomes, strict=True):
                 _deliver(waiting, outcome)
             self._dispatch()

@@ -1,7 +1,8 @@
 """Blocks of rows: requests are cut into them for runs of the model, which take several together."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 
 import numpy as np
 
@@ -13,6 +14,14 @@ DEFERRAL = 1.0  # seconds, of a request's second `run_bytes`; of its third twice
 Outcome = Arrays | Exception
 
 
+class Lane(Enum):
+    """Whose runs a block waits for; each lane has workers of its own."""
+
+    SHORT = 0  # requests of a single run
+    LARGE = 1  # requests of several runs
+    LONG = 2  # rows that are larger than a run
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """Consecutive rows of a request, for one run of the model."""
@@ -20,7 +29,7 @@ class Block:
     inputs: Arrays
     rows: int
     size: int  # bytes of the inputs
-    long: bool  # whether it is one row that is larger than a run
+    lane: Lane
     deferral: float  # seconds after its arrival within which others still go first
 
     @property
@@ -48,11 +57,13 @@ def cut_request(inputs: Arrays, rows: int, config: BatchingConfig) -> list[Block
             size += sizes[end]
             end += 1
         block = {name: array[start:end] for name, array in inputs.items()}
-        long = size > config.run_bytes
+        lane = Lane.LONG if size > config.run_bytes else Lane.SHORT
         deferral = DEFERRAL * (before // config.run_bytes)
-        blocks.append(Block(block, end - start, size, long, deferral))
+        blocks.append(Block(block, end - start, size, lane, deferral))
         start, before = end, before + size
-    return blocks
+    if len(blocks) == 1:
+        return blocks
+    return [replace(each, lane=Lane.LARGE) if each.lane is Lane.SHORT else each for each in blocks]
 
 
 def cut_rows(arrays: Arrays, sizes: Sequence[int]) -> list[Arrays]:

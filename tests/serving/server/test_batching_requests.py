@@ -15,7 +15,7 @@ from seq2seq.config.serving import BatchingConfig
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import Code, RequestError
 from seq2seq.serving.server.metrics import Metrics
-from seq2seq.serving.server.row_blocks import cut_request, join_rows
+from seq2seq.serving.server.row_blocks import Lane, cut_request, join_rows
 
 SIGNATURE = "serving_default"
 
@@ -131,7 +131,7 @@ def test_a_large_request_runs_in_pieces():
         texts = [f"text {number}" for number in range(10)]
         answers = await driver.answers(driver.ask(*texts), driver.ask("other"))
         assert answers == [[text.upper().encode() for text in texts], [b"OTHER"]]
-        assert driver.model.batches == [4, 4, 3]
+        assert sorted(driver.model.batches) == [1, 2, 4, 4]
         too_many = driver.ask(*["x"] * 13)
         with pytest.raises(RequestError, match="13 rows in one request; at most 12"):
             await too_many
@@ -287,18 +287,33 @@ def test_short_texts_are_answered_beside_long_ones():
     run(scenario, run_bytes=100, max_delay=0)
 
 
-def test_a_request_of_many_rows_lets_others_go_between_its_runs():
+def test_short_requests_are_answered_beside_one_of_many_rows():
+    async def scenario(driver):
+        driver.model = Held()
+        driver.model.gate.clear()
+        large = driver.ask(*["x" * 101] * 3)
+        await driver.until_running()
+        for text in "abc":
+            assert await driver.answers(driver.ask(text)) == [[text.upper().encode()]]
+        assert not large.done()
+        driver.model.gate.set()
+        assert await driver.answers(large) == [[b"X" * 101] * 3]
+        assert sorted(map(len, driver.model.runs)) == [1, 1, 1, 1, 2]
+
+    run(scenario, run_bytes=250, max_delay=0)
+
+
+def test_a_request_of_many_runs_lets_one_of_few_go_between_them():
     async def scenario(driver):
         driver.model.gate.clear()
         large = driver.ask(*["x" * 40] * 20)
         await driver.until_running()
-        others = [driver.ask("a"), driver.ask("b", "c")]
+        other = driver.ask(*["b" * 40] * 3)
         await asyncio.sleep(0)
         driver.model.gate.set()
-        assert await driver.answers(*others) == [[b"A"], [b"B", b"C"]]
+        assert await driver.answers(other) == [[b"B" * 40] * 3]
         assert not large.done()
         assert await driver.answers(large) == [[b"X" * 40] * 20]
-        assert driver.model.batches == [2, 5, *[2] * 8]
 
     run(scenario, run_bytes=100, max_delay=0)
 
@@ -307,10 +322,10 @@ def test_what_let_others_go_first_does_not_wait_for_ever():
     async def scenario(driver):
         driver.model.gate.clear()
         large = driver.ask(*["x" * 40] * 6)  # three runs; the last yields for a second
-        early = driver.ask("early")
+        early = driver.ask(*["early"] * 3)
         await driver.until_running()
         await asyncio.sleep(1.2)
-        late = driver.ask("late")
+        late = driver.ask(*["late"] * 3)
         await asyncio.sleep(0)
         driver.model.gate.set()
         finished = []
@@ -345,9 +360,9 @@ def test_numbers_count_by_their_bytes():
     inputs = {"ids": np.zeros((5, 10), np.int32), "text": strings([b"x" * 10] * 5)}
     config = BatchingConfig(run_bytes=100)
     blocks = cut_request(inputs, 5, config)
-    assert [(block.rows, block.size, block.long) for block in blocks] == [
-        *[(2, 100, False)] * 2,
-        (1, 50, False),
+    assert [(block.rows, block.size, block.lane) for block in blocks] == [
+        *[(2, 100, Lane.LARGE)] * 2,
+        (1, 50, Lane.LARGE),
     ]
     (long, *_) = cut_request(inputs, 5, BatchingConfig(run_bytes=49))
-    assert (long.rows, long.long) == (1, True)
+    assert (long.rows, long.lane) == (1, Lane.LONG)

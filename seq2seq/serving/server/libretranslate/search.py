@@ -26,8 +26,8 @@ LENGTHS = ("source_length", "length")
 class SentenceSearch:
     """A model for one request, whose time ends at `deadline` by the event loop's clock.
 
-    Sentences are asked for a run's worth after the other, so that of however many a request has,
-    no more take part in the queue than that.
+    Of however many sentences it has, no more are in the queue at a time than a request to the model
+    may have rows.
     """
 
     model: ServedModel
@@ -79,8 +79,8 @@ class SentenceSearch:
     async def _ask(self, signature: str, texts: Sequence[str]) -> Arrays:
         """The outputs of one signature; nothing for no texts."""
         blocks = []
-        for start in range(0, len(texts), self.config.max_batch):
-            block = as_array(texts[start : start + self.config.max_batch], STRING)
+        for start in range(0, len(texts), self.config.max_rows):
+            block = as_array(texts[start : start + self.config.max_rows], STRING)
             left = max(self.deadline - asyncio.get_running_loop().time(), 0.001)
             blocks.append(await self.batcher.predict(self.model, signature, {"text": block}, left))
         return join_rows(blocks) if blocks else {}

@@ -203,7 +203,7 @@ def test_each_pair_of_languages_has_its_model(tmp_path):
 
 def test_nothing_more_is_run_for_a_client_that_went_away(tmp_path):
     model = ReversingModel()
-    with serving(tmp_path, model, batching={"max_batch": 2}) as server:
+    with serving(tmp_path, model, batching={"max_batch": 2, "max_rows": 2}) as server:
         model.gate.clear()
         body = json.dumps(PAIR | {"q": "\n".join("abcdef")}).encode()
         head = (
