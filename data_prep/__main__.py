@@ -4,15 +4,19 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from data_prep import check, clean, multi30k, tsv
 from data_prep.miniature import command as miniature
-from seq2seq.errors import Seq2SeqError
+from seq2seq.errors import DISTRIBUTION, Seq2SeqError
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line, one subparser per verb."""
     parser = argparse.ArgumentParser(prog="python -m data_prep", description=__doc__)
+    parser.add_argument(
+        "--version", action="version", version=f"{DISTRIBUTION} {version(DISTRIBUTION)}"
+    )
     subparsers = parser.add_subparsers(required=True, metavar="VERB")
     for verb in (miniature, multi30k, tsv, check, clean):
         verb.add_parser(subparsers)

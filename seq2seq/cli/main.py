@@ -4,8 +4,10 @@ import argparse
 import logging
 import os
 import sys
+from importlib.metadata import version
 
 from seq2seq.cli import (
+    completion,
     evaluate,
     export,
     info,
@@ -18,9 +20,12 @@ from seq2seq.cli import (
     translate,
     verify,
 )
-from seq2seq.errors import Seq2SeqError
+from seq2seq.errors import DISTRIBUTION, Seq2SeqError
 
-VERBS = (init, train, translate, evaluate, score, export, verify, serve, show, info, settings)
+VERBS = (
+    *(init, train, translate, evaluate, score, export, verify, serve, show, info, settings),
+    completion,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,6 +33,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="seq2seq", description="LSTM translators: train, translate, evaluate, look inside."
     )
+    parser.add_argument(
+        "--version", action="version", version=f"{DISTRIBUTION} {version(DISTRIBUTION)}"
+    )
+    parser.set_defaults(whole_parser=parser)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for verb in VERBS:
         verb.add_parser(verbs)

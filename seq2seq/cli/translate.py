@@ -1,12 +1,16 @@
-"""Translate a text file, or standard input, line by line."""
+"""Translate a text file, or standard input, line by line; at a terminal, as you type."""
 
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from seq2seq.cli.prompt import converse, is_terminal
 from seq2seq.cli.quiet import load_tensorflow
 from seq2seq.errors import RunError, ServerError
+
+if TYPE_CHECKING:
+    from seq2seq.workflows.translate import FileJob
 
 SETTING = "setting_"  # before a setting's name, among the arguments
 
@@ -21,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
         "input",
         metavar="INPUT",
         nargs="?",
-        help="a text file (.gz too); standard input if - or absent",
+        help="a text file (.gz too); standard input if - or absent, a prompt at a terminal",
     )
     parser.add_argument(
         "-o", "--output", type=Path, help="a text file (.gz too); standard output if absent"
@@ -130,8 +134,20 @@ def run(arguments: argparse.Namespace) -> None:
     console = Console(stderr=True)
     if console.is_terminal:
         log_through(console)
+    if not (job.source or job.output or job.prefix_file) and job.format == "text" and is_terminal():
+        _answer_at_prompt(job)
+        return
     with LineProgress(console, job.source) as progress:
         translate(job, sys.stdin.buffer, sys.stdout.buffer, progress)
+
+
+def _answer_at_prompt(job: "FileJob") -> None:
+    """Translates each line as it is typed; the network is loaded once."""
+    from seq2seq.workflows.translate import answers
+
+    answer = answers(job, sys.stdout.buffer)
+    print("a sentence a line; Ctrl-C drops a line, Ctrl-D ends", file=sys.stderr)
+    converse(answer)
 
 
 def _run_remotely(arguments: argparse.Namespace, settings: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """Translate a file or a stream, a line for a line, in constant memory."""
 
+import io
 import itertools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -72,6 +73,37 @@ def translate(
     _check(job)
     translator = load_translator(job.run, job.settings, job.ensemble)
     translate_with(translator, job, input_stream, output_stream, reporter)
+
+
+def answers(job: FileJob, output_stream: BinaryIO) -> Callable[[bytes], None]:
+    """What translates one line after the other by the job's networks and settings, loaded once.
+
+    Args:
+        job: without source and output.
+        output_stream: where each line's translation goes at once.
+
+    Raises:
+        Seq2SeqError: the run or a setting cannot be used.
+    """
+    _check(job)
+    translator = load_translator(job.run, job.settings, job.ensemble)
+
+    def answer(line: bytes) -> None:
+        for _, data in _translated(job, translator, io.BytesIO(line + b"\n"), 0, _Deaf()):
+            output_stream.write(data)
+            output_stream.flush()
+
+    return answer
+
+
+class _Deaf:
+    """A `LineReporter` of one line, which nobody waits to see."""
+
+    def started(self, lines_done: int) -> None:
+        pass
+
+    def advanced(self, lines: int) -> None:
+        pass
 
 
 def translate_with(

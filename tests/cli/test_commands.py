@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from loaded import loaded
 
 from seq2seq.cli.main import main
 from seq2seq.config.loading import dump_run_config
+from seq2seq.errors import DISTRIBUTION
 from seq2seq.run_folder import RunFolder
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -31,10 +33,22 @@ def test_help_loads_neither_tensorflow_nor_keras():
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    verbs = "train translate evaluate score export verify serve show info init settings"
+    verbs = "train translate evaluate score export verify serve show info init settings completion"
     for verb in verbs.split():
         assert verb in done.stdout
     assert done.stdout.endswith("[]\n")
+
+
+@pytest.mark.parametrize("module", ["seq2seq.cli.main", "data_prep.__main__"])
+def test_the_version_is_the_distributions_and_needs_no_tensorflow(module):
+    script = (
+        f"import sys; from {module} import main\n"
+        "try: main(['--version'])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == f"{DISTRIBUTION} {version(DISTRIBUTION)}\n[]\n"
 
 
 def test_an_unknown_setting_is_one_line_with_the_nearest_name(trained_run, tmp_path, capfd):
