@@ -22,7 +22,7 @@ from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
 from seq2seq.data.lines import read_lines
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.client import Client
-from seq2seq.serving.client_transport import Endpoint
+from seq2seq.serving.client_endpoint import Endpoint
 
 SHOWN_MISTAKES = 3
 

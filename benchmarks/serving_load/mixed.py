@@ -32,7 +32,7 @@ from benchmarks.serving_load.phase import METRICS, TIMEOUT, refuse_other_machine
 from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.client import Client
-from seq2seq.serving.client_transport import Endpoint
+from seq2seq.serving.client_endpoint import Endpoint
 
 LINES = 300
 MOST_LINES = 4  # of a request

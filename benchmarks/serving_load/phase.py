@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 
 from seq2seq.errors import ServerError
-from seq2seq.serving.client_transport import Endpoint
+from seq2seq.serving.client_endpoint import Endpoint
 
 WARM_UP = 1.0  # seconds of a phase that are not counted
 TIMEOUT = 60.0  # seconds for an answer

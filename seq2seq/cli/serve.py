@@ -1,22 +1,25 @@
 """Serve runs and exported models with TensorFlow Serving's REST paths, and gRPC if asked for."""
 
 import argparse
+import json
 import logging
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from seq2seq.cli.quiet import load_tensorflow
+from seq2seq.cli.serve_environment import fill_from_environment
 from seq2seq.config.serving import (
     BatchingConfig,
     RequestLimits,
     ServerConfig,
     check_server_settings,
 )
-from seq2seq.errors import ServerError
+from seq2seq.errors import ConfigError, ServerError
 
 OPTIONS = {  # option: its section, its setting, and its help
     "--name": (None, "name", "in paths, /v1/models/NAME, of a single model without a name"),
@@ -25,6 +28,13 @@ OPTIONS = {  # option: its section, its setting, and its help
     "--grpc-port": (None, "grpc_port", "port for gRPC; 0 takes a free one; none if absent"),
     "--allow-host": (None, "allow_host", "further name by which clients call it; * for any name"),
     "--allow-origin": (None, "allow_origin", "origin of web pages that may ask it; * for any"),
+    "--token-file": (None, "token_file", "file of tokens, one a line; requests need one of them"),
+    "--log-format": (None, "log_format", "text or json, of all that is logged"),
+    "--client-rate": ("limits", "client_rate", "requests a minute of one client; 0: any number"),
+    "--client-under-way": (
+        *("limits", "client_under_way"),
+        "requests of one client at once; 0: any number",
+    ),
     "--poll": (None, "poll", "seconds between looks for new versions; 0: never"),
     "--max-batch": ("batching", "max_batch", "rows of several requests that share a run"),
     "--run-bytes": ("batching", "run_bytes", "bytes of text a run; longer texts run beside them"),
@@ -47,13 +57,25 @@ DECODING: dict[str, tuple[str, dict[str, Any]]] = {  # option: its setting, and 
         {"type": float, "metavar": "ALPHA", "help": "0: none"},
     ),
 }
+ACCESS_LOG = (None, "access_log")  # the section and the setting of --no-access-log
+METAVARS = {"name": "NAME", "host": "NAME", "token_file": "FILE", "log_format": "FORMAT"}
 NAMED = re.compile(r"([A-Za-z0-9_]+)=(.+)", re.DOTALL)
 SECTIONS = {None: ServerConfig(), "batching": BatchingConfig(), "limits": RequestLimits()}
 
 
 def add_parser(subparsers: Any) -> None:
     """Declares the verb."""
-    parser = subparsers.add_parser("serve", help=__doc__, description=__doc__)
+    parser = subparsers.add_parser(
+        "serve",
+        help=__doc__,
+        description=f"{__doc__} Every option can be given as an environment variable too: "
+        "SEQ2SEQ_SERVE_GRPC_PORT for --grpc-port.",
+    )
+    options: list[argparse.Action] = []
+
+    def add(option: str, group: Any = parser, **how: Any) -> None:
+        options.append(group.add_argument(option, **how))
+
     parser.add_argument(
         "models",
         metavar="[NAME=]RUN|DIR",
@@ -68,27 +90,39 @@ def add_parser(subparsers: Any) -> None:
             explanation += "; may be repeated"
         elif default is not None:
             explanation += f" (default: {default})"
-        parser.add_argument(
+        add(
             option,
             action="append" if several else "store",
-            metavar="NAME" if several or setting in ("name", "host") else "N",
+            metavar=METAVARS.get(setting, "NAME" if several else "N"),
             help=explanation,
         )
+    add(
+        "--no-access-log",
+        dest="access_log",
+        action="store_const",
+        const=False,
+        help="log no line for each request",
+    )
     group = parser.add_argument_group("of a RUN alone")
-    group.add_argument(
+    add(
         "--export",
         type=Path,
+        group=group,
         metavar="DIR",
         help="export the RUN first, as the next version of the model DIR, and serve that",
     )
     for option, (setting, how) in DECODING.items():
-        group.add_argument(option, dest=setting, **how)
-    parser.set_defaults(run_verb=run)
+        add(option, group=group, dest=setting, **how)
+    parser.set_defaults(run_verb=run, options=options)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Checks what it can before TensorFlow is loaded, and serves until a signal."""
-    config = _config(arguments)
+    variables = fill_from_environment(arguments, arguments.options, os.environ)
+    config = _config(arguments, variables)
+    if config.log_format == "json":
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonLines())
     models = named_models(arguments.models, config.name)
     given = {
         option: (setting, value)
@@ -141,11 +175,46 @@ def named_models(given: Sequence[str], default: str) -> dict[str, Path]:
     return models
 
 
-def _config(arguments: argparse.Namespace) -> ServerConfig:
+def _config(arguments: argparse.Namespace, variables: Mapping[str, str]) -> ServerConfig:
+    """The settings.
+
+    Args:
+        arguments: of the command line and of environment variables.
+        variables: by the `dest` of what they gave.
+
+    Raises:
+        ConfigError: naming every mistake, or the variable that has one.
+    """
+    given = vars(arguments)
+    for setting, variable in variables.items():
+        try:
+            check_server_settings(_settings({setting: given[setting]}))
+        except ConfigError as error:
+            raise ConfigError(f"{variable}: {error}") from None
+    return check_server_settings(_settings(given))
+
+
+def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    for section, setting, _ in OPTIONS.values():
-        given = getattr(arguments, setting)
-        if given is not None:
+    for section, setting in (*((each[0], each[1]) for each in OPTIONS.values()), ACCESS_LOG):
+        value = given.get(setting)
+        if value is not None:
             place = settings if section is None else settings.setdefault(section, {})
-            place[setting] = given
-    return check_server_settings(settings)
+            place[setting] = value
+    return settings
+
+
+class JsonLines(logging.Formatter):
+    """A log record as a line of JSON: time, level, and its fields or its message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        time = datetime.fromtimestamp(record.created, UTC)
+        written: dict[str, Any] = {
+            "time": time.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            **getattr(record, "fields", {"message": record.getMessage()}),
+        }
+        if record.exc_info:
+            written["exception"] = self.formatException(record.exc_info)
+        return json.dumps(written)

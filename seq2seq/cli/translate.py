@@ -64,6 +64,9 @@ def add_parser(subparsers: Any) -> None:
         metavar="URL",
         help="translate by `seq2seq serve` or TensorFlow Serving instead of a run folder",
     )
+    parser.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="of --server: its first line is the token"
+    )
     _add_settings(parser.add_argument_group("in place of the run's decoding settings"))
     parser.set_defaults(run_verb=run)
 
@@ -108,6 +111,8 @@ def run(arguments: argparse.Namespace) -> None:
         for name, value in vars(arguments).items()
         if name.startswith(SETTING) and value is not None
     }
+    if arguments.token_file and not arguments.server:
+        raise ServerError("--token-file goes with --server")
     if arguments.server:
         _run_remotely(arguments, settings)
         return
@@ -157,11 +162,12 @@ def _run_remotely(arguments: argparse.Namespace, settings: dict[str, Any]) -> No
     of_runs = (arguments.ensemble, arguments.resume, arguments.prefix, arguments.prefix_file)
     if settings or any(of_runs) or arguments.input is not None:
         raise ServerError(
-            "--server goes with [INPUT], --output and --format alone: a server's model was "
-            "exported with its settings"
+            "--server goes with [INPUT], --output, --format and --token-file alone: a server's "
+            "model was exported with its settings"
         )
     job = RemoteJob(
-        arguments.server, _path(arguments.run_folder), arguments.output, arguments.format
+        *(arguments.server, _path(arguments.run_folder), arguments.output, arguments.format),
+        token_file=arguments.token_file,
     )
     translate_remotely(job, sys.stdin.buffer, sys.stdout.buffer)
 

@@ -1,7 +1,8 @@
 """Settings of `seq2seq serve`."""
 
 from dataclasses import field
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -17,6 +18,7 @@ HostName = Annotated[str, Field(pattern=r"^[^/\s]+$")]
 Origin = Annotated[str, Field(pattern=r"^(\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+)$")]
 Seconds = Annotated[float, Field(ge=0.001, le=86400), NUMBER]
 Count = Annotated[int, Field(gt=0, le=10**6), NUMBER]
+Amount = Annotated[int, Field(ge=0, le=10**6), NUMBER]
 Bytes = Annotated[int, Field(gt=0, lt=2**31), NUMBER]
 
 
@@ -42,6 +44,8 @@ class RequestLimits:
     max_body: Bytes = 4 * 2**20
     max_values: Count = 100_000  # of a request, each list and string of its JSON counted
     max_connections: Count = 512
+    client_rate: Amount = 0  # requests a minute of one client; 0: any number
+    client_under_way: Amount = 0  # requests of one client at once; 0: any number
     read_timeout: Seconds = 20.0  # seconds for the head of a request, and again for its body
     keep_alive: Seconds = 75.0  # seconds a connection may stay idle between requests
 
@@ -58,6 +62,9 @@ class ServerConfig:
     grpc_port: Port | None = None  # none: no gRPC
     allow_host: tuple[HostName, ...] = ()  # further names in the Host header; "*": any
     allow_origin: tuple[Origin, ...] = ()  # web pages that may ask; "*": any
+    token_file: Path | None = None  # of tokens, one a line, of which clients need one
+    access_log: bool = True  # a line for each request
+    log_format: Literal["text", "json"] = "text"
     # Seconds between looks for new versions.
     poll: Annotated[float, Field(ge=0, le=86400), NUMBER] = 1.0
     grace: Seconds = 30.0  # seconds that requests under way are given when the server stops

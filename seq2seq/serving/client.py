@@ -13,7 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from seq2seq.errors import ServerError
-from seq2seq.serving.client_transport import Endpoint, RequestSender, RetryPolicy
+from seq2seq.serving.client_endpoint import Endpoint
+from seq2seq.serving.client_transport import RequestSender, RetryPolicy
 
 DEFAULT_SIGNATURE = "serving_default"
 BATCH_CHARACTERS = 65_536  # of all lines of a request, unless one line alone has more
@@ -30,9 +31,10 @@ class Client:
             or 504, with growing waits between them (a minute or so with 8).
         batch_lines: lines a request.
         in_flight: requests under way at once.
+        token: by which the server knows its clients; over http anyone on the way can read it.
 
     Raises:
-        ServerError: no such URL.
+        ServerError: no such URL, or a token that no header can carry.
     """
 
     def __init__(
@@ -44,10 +46,11 @@ class Client:
         retries: int = 6,
         batch_lines: int = 32,
         in_flight: int = 4,
+        token: str | None = None,
     ) -> None:
         if timeout <= 0 or retries < 0 or batch_lines < 1 or in_flight < 1:
             raise ValueError("timeout, batch_lines and in_flight are positive, retries not below 0")
-        self._endpoint = Endpoint.parse(url, model)
+        self._endpoint = Endpoint.parse(url, model, token)
         self._retry_policy = RetryPolicy(timeout, retries)
         self._batch_lines = batch_lines
         self._in_flight = in_flight

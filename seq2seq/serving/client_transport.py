@@ -1,4 +1,4 @@
-"""Requests to a model server: its address, bodies in JSON, and connections that stay open.
+"""Requests to a model server: bodies in JSON, and connections that stay open.
 
 A request that failed is sent again while that may help.
 """
@@ -8,7 +8,6 @@ import http.client
 import json
 import logging
 import random
-import re
 import socket
 import threading
 import time
@@ -17,19 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
 
 from seq2seq.errors import ServerError
+from seq2seq.serving.client_endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_MODEL = "seq2seq"  # as `seq2seq serve` calls it
-HOST = re.compile(r"[^\s\x00-\x20\x7f]+")
-PATH_CHARACTERS = "/%:@!$&'()*+,;=~"  # that need no quoting there
-MODEL_PATH = re.compile(
-    r"(?P<before>.*?)"  # what a reverse proxy may have put there
-    r"/v1/models/(?P<name>[^/:]+)(?P<version>(?:/versions/[0-9]+|/labels/[^/:]+)?)(?::predict)?"
-)
 TRY_AGAIN = {429, 502, 503, 504}
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0  # seconds; doubled from try to try
 LONGEST_RETRY_AFTER = 60.0  # seconds, whatever the server asks for
@@ -37,59 +29,6 @@ TLS_MISTAKES = {"CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "RECORD_LAY
 LONGEST_MESSAGE = 500  # characters of a server's error
 LARGEST_ANSWER = 64 * 2**20  # bytes
 PIECE = 2**20  # bytes of an answer that are read at once
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """The address of a model on a server."""
-
-    scheme: str  # http or https
-    host: str
-    port: int | None
-    path: str  # of the model: /v1/models/NAME, perhaps with a version or a label
-
-    @classmethod
-    def parse(cls, url: str, model: str | None) -> "Endpoint":
-        """The endpoint of http://HOST:PORT, or of the same with /v1/models/NAME.
-
-        Args:
-            url: of the server, or of a model, version or label on it.
-            model: its name; if none, the one in the URL, or "seq2seq".
-
-        Raises:
-            ServerError: no such URL, or two names that differ.
-        """
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port
-            host.encode("idna")
-        except ValueError:  # UnicodeError, of labels too long or empty, is one
-            host, port = "", None
-        if not HOST.fullmatch(host) or port == 0 or parts.scheme not in ("http", "https"):
-            raise ServerError(f"{url} is no address of a server; give http://HOST:PORT")
-        if parts.username or parts.query or parts.fragment:
-            raise ServerError(f"{url}: give the address without user, query and fragment")
-        path = quote(parts.path.rstrip("/"), PATH_CHARACTERS, errors="surrogateescape")
-        match = MODEL_PATH.fullmatch(path)
-        if not match:
-            name = quote(model or DEFAULT_MODEL, safe="", errors="surrogateescape")
-            return cls(parts.scheme, host, port, f"{path}/v1/models/{name}")
-        if model is not None and unquote(match["name"]) != model:
-            raise ServerError(f"{url} names the model {match['name']}, not {model}; give one name")
-        path = f"{match['before']}/v1/models/{match['name']}{match['version']}"
-        return cls(parts.scheme, host, port, path)
-
-    @property
-    def url(self) -> str:
-        """The model's address."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}{'' if self.port is None else f':{self.port}'}{self.path}"
-
-    def connection(self, timeout: float) -> http.client.HTTPConnection:
-        """A connection that is opened by its first request; `timeout` in seconds."""
-        if self.scheme == "https":
-            return http.client.HTTPSConnection(self.host, self.port, timeout=timeout)
-        return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
 
 
 @dataclass(frozen=True)
@@ -182,7 +121,8 @@ class RequestSender:
     def _ask(
         self, connection: http.client.HTTPConnection, method: str, suffix: str, body: bytes | None
     ) -> tuple[http.client.HTTPResponse, bytes]:
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        headers = {**kind, **self._endpoint.headers}
         self._require_open()
         try:
             if connection.sock is None:

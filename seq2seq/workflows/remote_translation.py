@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from seq2seq.config.tokens import read_tokens
 from seq2seq.data.lines import cut_lines, decode_lines, read_lines, write_lines
 from seq2seq.data.output_formats import FORMATS, LineOutput, LineReport, PartReport
 from seq2seq.errors import DataError, ServerError
@@ -23,6 +24,7 @@ class RemoteJob:
     source: Path | None = None  # None: the input stream
     output: Path | None = None  # None: the output stream
     format: str = "text"
+    token_file: Path | None = None  # the first of its tokens is sent
 
 
 def translate_remotely(job: RemoteJob, input_stream: BinaryIO, output_stream: BinaryIO) -> None:
@@ -31,13 +33,14 @@ def translate_remotely(job: RemoteJob, input_stream: BinaryIO, output_stream: Bi
     Raises:
         Seq2SeqError: a file cannot be used, or the server cannot be reached or refuses lines.
     """
+    token = read_tokens(job.token_file)[0] if job.token_file else None
     if job.source and not job.source.is_file():
         raise DataError(f"{job.source} does not exist; give a text file, or - for standard input")
     if job.source:
         lines = read_lines(job.source)
     else:
         lines = decode_lines(cut_lines(input_stream, "standard input"), "standard input")
-    reports = SIGNATURES[job.format](Client(job.url), lines)
+    reports = SIGNATURES[job.format](Client(job.url, token=token), lines)
     rows = map(FORMATS[job.format], reports)
     if job.output:
         write_lines(job.output, rows)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import importlib.util
+import ipaddress
 import logging
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seq2seq.config.serving import ServerConfig
+from seq2seq.config.tokens import read_tokens
 from seq2seq.errors import ServerError, install_extra
 from seq2seq.manifest import MANIFEST
 from seq2seq.serving.server.version_folders import VersionFolders
@@ -65,6 +67,12 @@ def serve(
         Seq2SeqError: the run cannot be exported.
     """
     check_serving(models, config)
+    if not (config.token_file or _is_loopback(config.host)):
+        logger.warning(
+            "%s can be reached from other machines, and anyone there may use the server; "
+            "--token-file would ask for a token",
+            config.host,
+        )
     for path in models.values():
         if not is_run(path) and (settings or export_to):
             raise ValueError(
@@ -99,8 +107,8 @@ def check_serving(models: Mapping[str, Path], config: ServerConfig) -> None:
     """Finds, in no time, what would keep `serve` from starting.
 
     Raises:
-        ServerError: a package is missing, naming its extra; there is neither run nor model; or a
-            port is taken.
+        ServerError: a package is missing, naming its extra; there is neither run nor model; a port
+            is taken; or the token file is of no use.
     """
     for extra in ("serve",) if config.grpc_port is None else ("serve", "grpc"):
         missing = [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
@@ -117,8 +125,17 @@ def check_serving(models: Mapping[str, Path], config: ServerConfig) -> None:
                 VersionFolders(path).check()
             except ServerError as error:
                 raise ServerError(f"{error} (and a run folder would have a {MANIFEST})") from None
+    if config.token_file:
+        read_tokens(config.token_file)
     for port in filter(None, (config.port, config.grpc_port)):
         _check_port(config.host, port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_port(host: str, port: int) -> None:

@@ -137,3 +137,21 @@ def test_several_models_have_names_of_their_own(tmp_path, calls):
     with pytest.raises(ServerError, match="--export is for a single run"):
         command.run(parsed(f"a={tmp_path}", f"b={tmp_path}", "--export", "out"))
     assert len(calls) == 2
+
+
+def test_who_listens_beyond_this_machine_without_a_token_is_told(tmp_path, monkeypatch, caplog):
+    base = write_versions(tmp_path / "model", 1)
+    monkeypatch.setattr("seq2seq.workflows.serve._serve_models", lambda sources, config: True)
+    tokens = tmp_path / "tokens"
+    tokens.write_text("secret\n")
+    for host, token_file, told in (
+        *(("0.0.0.0", None, True), ("::", None, True), ("0.0.0.0", str(tokens), False)),
+        *(("127.0.0.1", None, False), ("localhost", None, False)),
+    ):
+        caplog.clear()
+        settings = {"host": host, "port": 0, "token_file": token_file}
+        serve({"seq2seq": base}, check_server_settings(settings), loader=load_by_prefix)
+        assert caplog.text.count("--token-file would ask for a token") == told
+    with pytest.raises(ServerError, match="nowhere cannot be read"):
+        settings = {"port": 0, "token_file": str(tmp_path / "nowhere")}
+        check_serving({"seq2seq": base}, check_server_settings(settings))

@@ -19,7 +19,7 @@ from seq2seq.config.serving import DEFAULT_NAME
 from seq2seq.errors import ServerError
 from seq2seq.serving import client_transport
 from seq2seq.serving.client import Client
-from seq2seq.serving.client_transport import DEFAULT_MODEL, Endpoint
+from seq2seq.serving.client_endpoint import DEFAULT_MODEL, Endpoint
 
 ANY_LINES = st.lists(st.text(st.characters(exclude_categories=())), max_size=40)
 

@@ -48,6 +48,19 @@ def test_a_missing_file_and_a_missing_server_are_named(url, tmp_path):
         run(RemoteJob("no URL"), LINES)
 
 
+def test_the_first_token_of_a_file_is_sent(tmp_path):
+    tokens, wrong = tmp_path / "tokens", tmp_path / "wrong"
+    tokens.write_text("secret\nother\n")
+    wrong.write_text("guess")
+    base = tmp_path / "models"
+    with serving(base, ShoutingModel(), token_file=str(tokens)) as server:
+        assert run(RemoteJob(server.url, token_file=tokens), b"dog\n") == b"DOG\n"
+        with pytest.raises(ServerError, match="the token is not one of this server's"):
+            run(RemoteJob(server.url, token_file=wrong), b"dog\n")
+        with pytest.raises(ServerError, match="this server wants a token"):
+            run(RemoteJob(server.url), b"dog\n")
+
+
 def test_the_command_loads_neither_tensorflow_nor_numpy(url):
     code = (
         "import sys; from seq2seq.cli.main import main\n"
@@ -84,7 +97,7 @@ class Answers:
 def answering(monkeypatch):
     def answer(**outputs):
         monkeypatch.setattr(
-            "seq2seq.workflows.remote_translation.Client", lambda url: Answers(**outputs)
+            "seq2seq.workflows.remote_translation.Client", lambda url, token: Answers(**outputs)
         )
 
     return answer
@@ -147,7 +160,7 @@ def test_an_answer_of_anything_is_a_row_or_one_error(format, signature, good):
     def answered(answer):
         with pytest.MonkeyPatch.context() as patch:
             name = "seq2seq.workflows.remote_translation.Client"
-            patch.setattr(name, lambda url: Answers(**{signature: answer}))
+            patch.setattr(name, lambda url, token: Answers(**{signature: answer}))
             return run(RemoteJob("", format=format), b"dog\n").decode()
 
     whole = answered(good)

@@ -18,6 +18,7 @@ from functools import partial
 from seq2seq.config.serving import BatchingConfig
 from seq2seq.serving.saved_model.tensors import Arrays
 from seq2seq.serving.server.errors import Code, RequestError, invalid
+from seq2seq.serving.server.guards.access_log import note_rows
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.row_blocks import (
     Block,
@@ -173,6 +174,7 @@ class Batcher:
         self.refuse_overload(rows)
         now = asyncio.get_running_loop().time()
         blocks = cut_request(inputs, rows, self._config)
+        note_rows(model, signature, rows, sum(each.size for each in blocks))
         pieces = [self._queue.add(model, signature, block, now) for block in blocks]
         self._dispatch()
         limit = self._config.timeout if timeout is None else min(timeout, self._config.timeout)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 import numpy as np
@@ -34,6 +35,9 @@ from seq2seq.serving.saved_model.tensors import (
 )
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import Code, RequestError, invalid, listed
+from seq2seq.serving.server.guards.access_log import begin
+from seq2seq.serving.server.guards.client_limits import ClientLimits, TooMany
+from seq2seq.serving.server.guards.tokens import Tokens
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.servable import DEEPEST, LARGE_ANSWER, check_names, find_signature
 from seq2seq.serving.server.served_models import ServedModels
@@ -42,6 +46,7 @@ from seq2seq.serving.server.versions import LoadedVersion
 logger = logging.getLogger(__name__)
 METADATA_FIELD = "signature_def"
 VALUE_FIELDS = [each for each in TensorProto.DESCRIPTOR.fields_by_name if each.endswith("_val")]
+HEALTH_PATH = "/grpc.health.v1.Health/"
 LONGEST_MESSAGE = 1000  # characters: messages travel in headers
 HEALTH_SERVICES = (  # TensorFlow Serving's names, the full ones, and the server as a whole
     *("", "PredictionService", "ModelService"),
@@ -67,16 +72,24 @@ class GrpcInterface(
         models: by name.
         batcher: runs them.
         metrics: are told of every answer.
-        most_values: an input tensor may have.
+        client_limits: count every call of a client.
+        config: how many values an input tensor may have, and whether calls are logged.
     """
 
     def __init__(
-        self, models: ServedModels, batcher: Batcher, metrics: Metrics, most_values: int
+        self,
+        models: ServedModels,
+        batcher: Batcher,
+        metrics: Metrics,
+        client_limits: ClientLimits,
+        config: ServerConfig,
     ) -> None:
         self._models = models
         self._batcher = batcher
         self._metrics = metrics
-        self._most_values = most_values
+        self._client_limits = client_limits
+        self._most_values = config.limits.max_values
+        self._access_log = config.access_log
 
     async def Predict(self, request: Any, context: Any) -> Any:
         """Runs a signature."""
@@ -157,11 +170,16 @@ class GrpcInterface(
     ) -> Any:
         """The response of `work`, or its error as a status; counted."""
         call = _Call()
+        client = _address(context.peer())
+        exchange = begin(client, "GRPC", type(request).__name__)
         code, message = Code.CANCELLED.name, ""  # unless one of the following is reached
         try:
-            response = await work(request, context, call)
+            with self._client_limits.request(client):
+                response = await work(request, context, call)
             code = "OK"
             return response
+        except TooMany as error:
+            code, message = Code.RESOURCE_EXHAUSTED.name, str(error)
         except RequestError as error:
             code, message = error.code.name, str(error)
         except Exception as error:
@@ -169,14 +187,42 @@ class GrpcInterface(
             code, message = Code.INTERNAL.name, f"internal error: {error}"
         finally:
             self._metrics.answered("grpc", call.signature, code, call.started)
+            if self._access_log:
+                exchange.log(code, self._models.name_of)
         await context.abort(grpc.StatusCode[code], message[:LONGEST_MESSAGE])
+
+
+class _TokenInterceptor(grpc.aio.ServerInterceptor):
+    """Refuses calls without a token in their metadata; health needs none."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        """The handler of a call."""
+        if details.method.startswith(HEALTH_PATH):
+            return await continuation(details)
+        metadata = dict(details.invocation_metadata)
+        try:
+            self._tokens.check_header(str(metadata.get("authorization", "")))
+        except RequestError as error:
+            code, message = grpc.StatusCode[error.code.name], str(error)
+
+            async def refuse(request: Any, context: Any) -> None:
+                await context.abort(code, message)
+
+            return grpc.unary_unary_rpc_method_handler(refuse)
+        return await continuation(details)
 
 
 class GrpcServer:
     """The listening server; not healthy until a version of each model is loaded."""
 
-    def __init__(self, interface: GrpcInterface, config: ServerConfig) -> None:
+    def __init__(
+        self, interface: GrpcInterface, config: ServerConfig, tokens: Tokens | None
+    ) -> None:
         self._config = config
+        self._interceptors = [_TokenInterceptor(tokens)] if tokens else []
         self._interface = interface
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
@@ -194,6 +240,7 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),  # a port that is taken is an error
                 ("grpc.max_receive_message_length", config.limits.max_body),
             ],
+            interceptors=self._interceptors,
             maximum_concurrent_rpcs=config.limits.max_connections,
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(self._interface, server)
@@ -225,6 +272,15 @@ class GrpcServer:
     async def _be(self, status: int) -> None:
         for service in HEALTH_SERVICES:
             await self._health.set(service, status)
+
+
+def _address(peer: str) -> str:
+    """The address in gRPC's name of a client.
+
+    >>> _address("ipv4:192.0.2.7:5000"), _address("ipv6:%5B::1%5D:5000")
+    ('192.0.2.7', '::1')
+    """
+    return unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]")
 
 
 async def _refuse(request: Any, context: Any, call: _Call) -> Any:

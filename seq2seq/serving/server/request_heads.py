@@ -43,7 +43,10 @@ class RequestHeads:
         self._metrics = metrics
         if self._origins:  # for scripts of those pages to read the answers
             self._application = CORSMiddleware(
-                application, tuple(self._origins), ("GET", "POST"), ("content-type",)
+                application,
+                tuple(self._origins),
+                ("GET", "POST"),
+                ("content-type", "authorization"),
             )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

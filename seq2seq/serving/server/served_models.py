@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from seq2seq.serving.server.errors import Code, RequestError
 from seq2seq.serving.server.metrics import Metrics
-from seq2seq.serving.server.servable import Loader
+from seq2seq.serving.server.servable import Loader, ServedModel
 from seq2seq.serving.server.threads import WorkerThreads
 from seq2seq.serving.server.version_folders import VersionFolders
 from seq2seq.serving.server.versions import LoadedVersion, ModelVersions, VersionStatus
@@ -82,6 +82,13 @@ class ServedModels:
         if name not in self._models:
             raise RequestError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
         return self._models[name].statuses(version)
+
+    def name_of(self, model: ServedModel) -> str:
+        """The name of a model that answers; "" of one that does not any more."""
+        for name, versions in self._models.items():
+            if versions.served and versions.served.model is model:
+                return name
+        return ""
 
     async def load_first(self) -> None:
         """Loads the largest version of each that can be loaded.

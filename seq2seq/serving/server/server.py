@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from seq2seq.config.serving import ServerConfig
+from seq2seq.config.tokens import read_tokens
 from seq2seq.errors import ServerError
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.connections import bounded_by
 from seq2seq.serving.server.generate import GenerateInterface
+from seq2seq.serving.server.guards.access_log import AccessLog
+from seq2seq.serving.server.guards.client_limits import ClientGuard, ClientLimits
+from seq2seq.serving.server.guards.tokens import TokenGuard, Tokens
 from seq2seq.serving.server.libretranslate.interface import LibreTranslateInterface
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.request_heads import RequestHeads
@@ -36,6 +41,9 @@ class Server:
     Args:
         sources: of the models; no two have the same name.
         config: see `ServerConfig`.
+
+    Raises:
+        ServerError: see `read_tokens`.
     """
 
     def __init__(self, sources: Sequence[ModelSource], config: ServerConfig) -> None:
@@ -43,6 +51,9 @@ class Server:
         self._metrics = Metrics()
         self._batcher = Batcher(config.batching, self._metrics)
         self._models = ServedModels(sources, self._metrics)
+        limits = config.limits
+        self._client_limits = ClientLimits(limits.client_rate, limits.client_under_way)
+        self._tokens = Tokens(read_tokens(config.token_file)) if config.token_file else None
         self._stopped = asyncio.Event()
         self._http: _Http | None = None
         self._grpc: Any = None
@@ -127,9 +138,10 @@ class Server:
         # Here, because they need an extra of their own.
         from seq2seq.serving.server.grpc_api import GrpcInterface, GrpcServer
 
-        most = self._config.limits.max_values
-        interface = GrpcInterface(self._models, self._batcher, self._metrics, most)
-        grpc = GrpcServer(interface, self._config)
+        interface = GrpcInterface(
+            *(self._models, self._batcher, self._metrics), self._client_limits, self._config
+        )
+        grpc = GrpcServer(interface, self._config, self._tokens)
         await grpc.start()
         return grpc
 
@@ -140,9 +152,15 @@ class Server:
         )
         limits = self._config.limits
         generate = GenerateInterface(self._models, self._batcher, self._metrics, limits)
-        application = rest.application([*libretranslate.routes(), *generate.routes()])
+        application: ASGIApp = rest.application([*libretranslate.routes(), *generate.routes()])
+        if self._tokens:
+            application = TokenGuard(application, self._tokens)
+        application = ClientGuard(application, self._client_limits)
+        application = RequestHeads(application, bound, self._config, self._metrics)
+        if self._config.access_log:
+            application = AccessLog(application, self._models.name_of)
         return uvicorn.Config(
-            RequestHeads(application, bound, self._config, self._metrics),
+            application,
             http=bounded_by(self._config.limits),
             ws="none",
             lifespan="off",

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from seq2seq.config.serving import RequestLimits
 from seq2seq.serving.server.errors import LONGEST_QUOTE, RequestError, invalid, quoted
+from seq2seq.serving.server.guards.tokens import Tokens
 from seq2seq.serving.server.http_requests import LARGE_BODY, read_body
 from seq2seq.serving.server.rest_json import parse_object
 
@@ -34,11 +35,18 @@ async def read_fields(request: Request, limits: RequestLimits) -> Mapping[str, A
     """The fields of a request; those of a form come after those of the query, as in Flask.
 
     Raises:
-        RequestError: INVALID_ARGUMENT.
+        RequestError: INVALID_ARGUMENT; PERMISSION_DENIED without the token that is still wanted.
         HttpError: see `read_body`.
         ClientDisconnect: the client went away.
     """
-    body = await read_body(request, limits)
+    fields = await _read_fields(request, await read_body(request, limits), limits)
+    tokens: Tokens | None = getattr(request.state, "tokens", None)
+    if tokens:
+        tokens.check_fields(fields)
+    return fields
+
+
+async def _read_fields(request: Request, body: bytes, limits: RequestLimits) -> Mapping[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
         if len(body) < LARGE_BODY:

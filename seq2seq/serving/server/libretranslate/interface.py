@@ -192,8 +192,8 @@ class LibreTranslateInterface:
         written = {
             "charLimit": -1,
             "frontendTimeout": TYPING,
-            "apiKeys": False,
-            "keyRequired": False,
+            "apiKeys": self.config.token_file is not None,
+            "keyRequired": self.config.token_file is not None,
             "suggestions": False,
             "filesTranslation": False,
             "supportedFilesFormat": [],
