@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.cli.quiet import load_tensorflow
-from seq2seq.cli.serve_environment import fill_from_environment
 from seq2seq.config.serving import (
     BatchingConfig,
     RequestLimits,
@@ -57,6 +56,9 @@ DECODING: dict[str, tuple[str, dict[str, Any]]] = {  # option: its setting, and 
         {"type": float, "metavar": "ALPHA", "help": "0: none"},
     ),
 }
+VARIABLE_PREFIX = "SEQ2SEQ_SERVE_"  # --grpc-port is SEQ2SEQ_SERVE_GRPC_PORT
+SEVERAL = ("allow_host", "allow_origin")  # options that may be repeated
+YES, NO = ("1", "true", "yes"), ("0", "false", "no")
 ACCESS_LOG = (None, "access_log")  # the section and the setting of --no-access-log
 METAVARS = {"name": "NAME", "host": "NAME", "token_file": "FILE", "log_format": "FORMAT"}
 NAMED = re.compile(r"([A-Za-z0-9_]+)=(.+)", re.DOTALL)
@@ -173,6 +175,54 @@ def named_models(given: Sequence[str], default: str) -> dict[str, Path]:
             raise ServerError(f"two models are called {name}; give each a name of its own")
         models[name] = Path(path)
     return models
+
+
+def variable_of(option: argparse.Action) -> str:
+    """The variable of an option."""
+    return VARIABLE_PREFIX + option.option_strings[0].removeprefix("--").replace("-", "_").upper()
+
+
+def fill_from_environment(
+    arguments: argparse.Namespace,
+    options: Sequence[argparse.Action],
+    environment: Mapping[str, str],
+) -> dict[str, str]:
+    """Sets the options that the command line left out; returns their variables by their `dest`.
+
+    An empty variable is none.
+
+    Args:
+        arguments: as parsed; changed.
+        options: of the command.
+        environment: variables by name; of an option that may be repeated, the values are separated
+            by spaces.
+
+    Raises:
+        ServerError: a value is of another kind than the option's.
+    """
+    variables = {}
+    for option in options:
+        variable = variable_of(option)
+        value = environment.get(variable, "").strip()
+        if value and getattr(arguments, option.dest) is None:
+            setattr(arguments, option.dest, _read(option, variable, value))
+            variables[option.dest] = variable
+    return variables
+
+
+def _read(option: argparse.Action, variable: str, value: str) -> Any:
+    if option.nargs == 0:
+        if value.lower() not in (*YES, *NO):
+            raise ServerError(f"{variable} is {value!r}; give {' or '.join((YES[0], NO[0]))}")
+        return option.const if value.lower() in YES else None
+    if option.dest in SEVERAL:
+        return value.split()
+    if option.type is None:
+        return value
+    try:
+        return option.type(value)  # type: ignore[operator]
+    except ValueError:
+        raise ServerError(f"{variable} is {value!r}, which is no value of the option") from None
 
 
 def _config(arguments: argparse.Namespace, variables: Mapping[str, str]) -> ServerConfig:

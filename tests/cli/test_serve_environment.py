@@ -8,7 +8,6 @@ import pytest
 from fake_server import write_versions
 
 from seq2seq.cli import serve as command
-from seq2seq.cli.serve_environment import variable_of
 from seq2seq.config.serving import ServerConfig
 from seq2seq.errors import ConfigError, ServerError
 
@@ -43,7 +42,7 @@ def test_every_option_has_a_variable():
     command.add_parser(verbs)
     words = verbs.choices["serve"].format_usage().replace("[", " ").replace("]", " ").split()
     options = {word for word in words if word.startswith("--")}
-    variables = {variable_of(each) for each in parsed("x").options}
+    variables = {command.variable_of(each) for each in parsed("x").options}
     assert variables == {"SEQ2SEQ_SERVE_" + each[2:].replace("-", "_").upper() for each in options}
     assert {"SEQ2SEQ_SERVE_PORT", "SEQ2SEQ_SERVE_NO_ACCESS_LOG"} < variables
 
