@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seq2seq.data.lines import count_lines
+from seq2seq.data.parts import Part
 
 
 class LineProgress:
@@ -14,11 +15,13 @@ class LineProgress:
     Args:
         console: standard error.
         source: the file that is translated, whose lines are counted first; None: a stream.
+        part: of the file; None: all.
     """
 
-    def __init__(self, console: Console, source: Path | None) -> None:
+    def __init__(self, console: Console, source: Path | None, part: Part | None = None) -> None:
         self._shown = console.is_terminal
         self._source = source
+        self._part = part or Part(1, 1)
         self._live = Progress(
             TextColumn("translating"),
             BarColumn(bar_width=20),
@@ -42,7 +45,9 @@ class LineProgress:
     def started(self, lines_done: int) -> None:
         """Before the first line."""
         if self._shown:
-            self._live.update(self._task, total=self._count(), completed=lines_done)
+            lines = self._lines()
+            first, total = (lines.start, len(lines)) if lines else (0, None)
+            self._live.update(self._task, total=total, completed=lines_done - first)
             self._live.start()
 
     def advanced(self, lines: int) -> None:
@@ -52,10 +57,10 @@ class LineProgress:
             speed = self._live.tasks[0].speed
             self._live.update(self._task, rate=f"{speed:,.0f}" if speed else "?")
 
-    def _count(self) -> int | None:
+    def _lines(self) -> range | None:
         if self._source is None or not self._source.is_file():
             return None
         try:
-            return count_lines(self._source)
+            return self._part.lines(count_lines(self._source))
         except (OSError, EOFError):  # said when it is translated
             return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seq2seq.cli.prompt import converse, is_terminal
 from seq2seq.cli.quiet import load_tensorflow
+from seq2seq.data.parts import Part
 from seq2seq.errors import RunError, ServerError
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with an output file that was interrupted"
+    )
+    parser.add_argument(
+        "--part",
+        metavar="K/N",
+        type=_part,
+        help="the lines of INPUT's Kth part of N; `cat` puts the outputs of all together",
     )
     parser.add_argument(
         "--prefix",
@@ -135,14 +142,16 @@ def run(arguments: argparse.Namespace) -> None:
         resume=arguments.resume,
         prefix=arguments.prefix,
         prefix_file=arguments.prefix_file,
+        part=arguments.part,
     )
     console = Console(stderr=True)
     if console.is_terminal:
         log_through(console)
-    if not (job.source or job.output or job.prefix_file) and job.format == "text" and is_terminal():
+    given = job.source or job.output or job.prefix_file or job.part
+    if not given and job.format == "text" and is_terminal():
         _answer_at_prompt(job)
         return
-    with LineProgress(console, job.source) as progress:
+    with LineProgress(console, job.source, job.part) as progress:
         translate(job, sys.stdin.buffer, sys.stdout.buffer, progress)
 
 
@@ -159,8 +168,8 @@ def _run_remotely(arguments: argparse.Namespace, settings: dict[str, Any]) -> No
     """The only file is the input, so it stands where RUN does."""
     from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
 
-    of_runs = (arguments.ensemble, arguments.resume, arguments.prefix, arguments.prefix_file)
-    if settings or any(of_runs) or arguments.input is not None:
+    names = ("ensemble", "resume", "prefix", "prefix_file", "part")
+    if settings or any(getattr(arguments, name) for name in names) or arguments.input is not None:
         raise ServerError(
             "--server goes with [INPUT], --output, --format and --token-file alone: a server's "
             "model was exported with its settings"
@@ -170,6 +179,13 @@ def _run_remotely(arguments: argparse.Namespace, settings: dict[str, Any]) -> No
         token_file=arguments.token_file,
     )
     translate_remotely(job, sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _part(text: str) -> Part:
+    try:
+        return Part.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _path(name: str | None) -> Path | None:

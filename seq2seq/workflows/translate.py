@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from seq2seq.data.lines import cut_lines, decode_lines, read_lines
+from seq2seq.data.lines import count_lines, cut_lines, decode_lines, read_lines
 from seq2seq.data.output_formats import FORMATS
+from seq2seq.data.parts import Part
 from seq2seq.data.read_ahead import arriving_windows, own_reader, windows
 from seq2seq.data.resumable_output import PartialOutput
 from seq2seq.data.source_words import UnseenTally
@@ -41,6 +42,7 @@ class FileJob:
     resume: bool = False
     prefix: str = ""  # what every translation begins with; "": nothing is forced
     prefix_file: Path | None = None  # one for each line, in place of `prefix`
+    part: Part | None = None  # which lines of the source; None: all
 
 
 class LineReporter(Protocol):
@@ -154,6 +156,8 @@ def _check(job: FileJob) -> None:
         )
     if job.resume and not (job.source and job.output):
         raise DataError("--resume needs an input file and an output file (-o)")
+    if job.part and not (job.source and job.source.is_file()):
+        raise DataError("--part needs an input file, whose lines can be counted")
     if job.format == "text" and (job.settings or {}).get("n_best", 1) > 1:
         raise DataError("--n-best gives several rows a line; add --format tsv or --format jsonl")
 
@@ -169,6 +173,8 @@ def _identity(job: FileJob, translator: TextTranslator) -> dict[str, Any]:
     }
     if job.prefix or job.prefix_file:
         found["prefix"] = [job.prefix, job.prefix_file and file_sha256(job.prefix_file)]
+    if job.part:
+        found["part"] = [job.part.number, job.part.of]
     if job.source:
         status = job.source.stat()
         found["input size and time"] = [status.st_size, status.st_mtime_ns]
@@ -181,11 +187,15 @@ def _translated(
     """After each window: lines done in all, and what to write for the window."""
     details = job.format == "jsonl"
     as_line = FORMATS[job.format]
+    end = None
+    if job.source and job.part:
+        lines_of_part = job.part.lines(count_lines(job.source))
+        done, end = max(done, lines_of_part.start), lines_of_part.stop
     prefixes = _prefixes(job, done)
     translate_windows = translator.line_translator(details, prefixed=prefixes is not None)
     tally = UnseenTally(translator.source_words) if translator.source_words else None
     reporter.started(done)
-    for window in translate_windows(_windows(job, stream, done), done, prefixes):
+    for window in translate_windows(_windows(job, stream, done, end), done, prefixes):
         lines = []
         for number, line in enumerate(window, done + 1):
             found = report(number, line, translator.subwords, translator.decoding, details)
@@ -199,9 +209,9 @@ def _translated(
         _say_what_was_unseen(tally, details)
 
 
-def _windows(job: FileJob, stream: BinaryIO, done: int) -> Iterator[list[str]]:
+def _windows(job: FileJob, stream: BinaryIO, done: int, end: int | None) -> Iterator[list[str]]:
     if job.source:
-        left = itertools.islice(read_lines(job.source), done, None)
+        left = itertools.islice(read_lines(job.source), done, end)
         return windows(left, WINDOW, MOST_CHARACTERS)
     lines = decode_lines(cut_lines(own_reader(stream), STANDARD_INPUT), STANDARD_INPUT)
     return arriving_windows(lines, WINDOW, MOST_CHARACTERS, PATIENCE)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from loaded import loaded
 
+from seq2seq.data.parts import Part
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run_folder import RunFolder
 from seq2seq.translation.loading import load_translator
@@ -107,6 +108,7 @@ def test_any_text_is_translated_a_line_for_a_line(translator, lines):
     assert all(not new for new, line in zip(found, lines, strict=True) if not line.strip())
 
 
+SAMPLED = {"sampling": True, "n_best": 2}
 HOSTILE = [
     b"The dog sleeps.",
     b"",
@@ -135,6 +137,24 @@ def test_any_bytes_give_a_line_for_a_line(translator, content, tmp_path_factory)
     ):
         stream.write(data)
     assert stream.getvalue().count(b"\n") == expected
+
+
+@pytest.mark.parametrize("options", [{}, {"format": "tsv", "settings": SAMPLED}])
+def test_parts_one_after_the_other_are_the_whole(trained_run, tmp_path, options):
+    """Whatever is drawn or counted goes by the line's number in the file."""
+    source = tmp_path / "source.txt"
+    source.write_bytes(b"\n".join(HOSTILE[:-3]))
+    whole = run_on(trained_run, source=source, **options)
+    parts = [run_on(trained_run, source=source, part=Part(n, 3), **options) for n in (1, 2, 3)]
+    assert b"".join(parts) == whole and all(parts)
+    output = tmp_path / "output"
+    run_on(trained_run, source=source, output=output, part=Part(2, 3), **options)
+    assert output.read_bytes() == parts[1]
+
+
+def test_a_part_is_of_a_file(trained_run):
+    with pytest.raises(DataError, match="--part needs an input file"):
+        run_on(trained_run, b"The dog sleeps.", part=Part(1, 2))
 
 
 def test_the_last_line_needs_no_newline(trained_run):
