@@ -16,7 +16,7 @@ from seq2seq.inspection.figures.picture import (
 from seq2seq.inspection.figures.text import shown
 
 BARS_WIDTH = 0.8  # of all bars of a group
-LIGHTEST, DARKEST = 0.9, 0.4  # of bars, on the map: hatches show on all of them
+LIGHTEST, DARKEST = 0.95, 0.4  # of bars, on the map: hatches show on all of them
 
 
 def draw_bleu_by_length(
@@ -49,11 +49,11 @@ def draw_bleu_by_length(
             values,
             width,
             label=shown(name),
-            facecolor=MAP(LIGHTEST - (LIGHTEST - DARKEST) * number / len(scores)),
+            facecolor=MAP(LIGHTEST - (LIGHTEST - DARKEST) * number / max(1, len(scores) - 1)),
             edgecolor=COLOURS[0],
             hatch=HATCHES[number % len(HATCHES)],
         )
-        axes.bar_label(bars, fmt="%.1f", fontsize="small", padding=1)
+        axes.bar_label(bars, fmt="%.0f", fontsize="small", padding=1)
     names = [
         f"{first}–{last}\n({count})" for (first, last), count in zip(bins, counts, strict=True)
     ]

@@ -102,7 +102,7 @@ def test_bars_stand_side_by_side_with_their_scores():
         assert (one.get_x() + other.get_x() + other.get_width()) / 2 == pytest.approx(number)
     assert first[0].get_hatch() != second[0].get_hatch()
     assert first[0].get_facecolor() != second[0].get_facecolor() and first[0].get_fill()
-    assert [text.get_text() for text in axes.texts][:2] == ["40.0", "30.0"]
+    assert [text.get_text() for text in axes.texts][:2] == ["40", "30"]
     ticks = [label.get_text() for label in axes.get_xticklabels()]
     assert ticks == ["1–5\n(7)", "6–10\n(9)", "11–20\n(1)"]
     assert axes.get_ylim()[0] == 0 and legend(axes) == ["lstm", "gru"]

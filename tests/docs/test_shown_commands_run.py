@@ -1,0 +1,78 @@
+"""Commands that README and docs show go as they are shown, in a folder of small files."""
+
+import io
+import re
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from conftest import write_corpus
+from shown_commands import PAGES, shown
+
+from data_prep.__main__ import main as data_prep
+from seq2seq.cli.main import main as seq2seq
+
+SENTENCE = "Next week my brother will read the old book."
+# Nothing need be learnt, and a pilot has tests of its own.
+SHORTER = {"train": ["--set", "training.steps=2"], "init": ["--no-pilot"]}
+NOT_RUN = {  # a pattern, and who runs it if not this
+    r"make .*": "CI",
+    r"data_prep multi30k .*": "it downloads",
+    r"seq2seq (train|evaluate) .*multi30k.*": "it takes hours, on text that is downloaded",
+    r"benchmarks\..*": "it takes hours",
+    r"seq2seq (serve|translate --server) .*": "tests/workflows, with a server",
+    r"seq2seq (export|verify) .*": "tests/workflows, with models made once",
+}
+
+
+def whose(call):
+    """The pattern of a command that is not run here; or ""."""
+    words = " ".join([call[0], *call[1]])
+    return next((pattern for pattern in NOT_RUN if re.fullmatch(pattern, words.strip())), "")
+
+
+@pytest.fixture
+def folder(tmp_path, trained_run, monkeypatch):
+    """What the commands expect to find where they are called."""
+    corpus = write_corpus(tmp_path / "data" / "tatoeba", train=300, others=20)
+    for split in ("train", "val", "test"):
+        (corpus / f"{split}.de").rename(corpus / f"{split}.fr")
+    for side in ("en", "fr"):
+        shutil.copy(corpus / f"train.{side}", tmp_path)
+    sides = [(corpus / f"train.{side}").read_text().splitlines() for side in ("en", "fr")]
+    rows = ["\t".join(pair) for pair in zip(*sides, strict=True)]
+    (tmp_path / "pairs.tsv").write_text("\n".join(rows))
+    (tmp_path / "sentences.txt").write_text(f"Today she reads the book.\n\n{SENTENCE}\n")
+    shutil.copytree(trained_run, tmp_path / "runs" / "miniature")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(folder, monkeypatch, name, arguments):
+    """One of the commands; those that read standard input get a sentence."""
+    if arguments[0] == "init":  # pages show several ways to the same file
+        (folder / "french.yaml").unlink(missing_ok=True)
+        shutil.rmtree(folder / "data" / "french", ignore_errors=True)
+    stdin = SimpleNamespace(buffer=io.BytesIO(SENTENCE.encode()), isatty=lambda: False)
+    monkeypatch.setattr("sys.stdin", stdin)
+    called = {"seq2seq": seq2seq, "data_prep": data_prep}[name]
+    assert not called([*arguments, *SHORTER.get(arguments[0], [])])
+
+
+RUN_HERE = {
+    page.name: calls
+    for page in PAGES
+    if (calls := [call for call in shown(page.read_text(encoding="utf-8")) if not whose(call)])
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("page", RUN_HERE)
+def test_commands_go_as_they_are_shown(page, folder, monkeypatch):
+    for name, arguments in RUN_HERE[page]:
+        run(folder, monkeypatch, name, arguments)
+
+
+def test_every_reason_not_to_run_a_command_is_needed():
+    calls = [call for page in PAGES for call in shown(page.read_text(encoding="utf-8"))]
+    assert {whose(call) for call in calls} == {"", *NOT_RUN}
