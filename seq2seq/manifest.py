@@ -29,6 +29,7 @@ class _Manifest:
     ]
     weights: dict[Literal["best", "last", "state"], Name]
     files: dict[Name, str]
+    started_from: dict[Literal["run", "weights", "vocabulary"], str] | None = None
 
 
 _MANIFEST = TypeAdapter(_Manifest)

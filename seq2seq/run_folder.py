@@ -82,15 +82,16 @@ class RunFolder:
         config: RunConfig,
         subwords: Subwords,
         hashes: Mapping[str, str] = MappingProxyType({}),
+        fill: Callable[["RunFolder"], None] = lambda _: None,
     ) -> "RunFolder":
-        """A new run without weights, which takes its name when it is whole.
+        """A new run, which takes its name when it is whole.
 
         Args:
             path: of the folder; a link stays a link.
             config: its settings, with the files whose hashes are kept.
             subwords: its vocabulary.
-            hashes: SHA-256 of files of `TRAINED_ON` that were read anyway, so that they are not
-                read again.
+            hashes: SHA-256 of files of `TRAINED_ON` that were read anyway.
+            fill: adds what else belongs in, such as first weights.
         """
         target = Path(os.path.realpath(path))  # a link stays a link
         making = hidden_sibling(target, ".new")
@@ -98,6 +99,7 @@ class RunFolder:
             shutil.rmtree(making)
         try:
             manifest = cls._fill(making, config, subwords, hashes)
+            fill(cls(making, manifest))
             flush_tree(making)
             rename_durably(making, target)
         except (Exception, KeyboardInterrupt):

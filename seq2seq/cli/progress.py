@@ -80,10 +80,14 @@ class LiveReporter:
     def validated(self, state: TrainingState, result: Validated, best: bool) -> None:
         """After every validation."""
         row = state.history[-1]
+        trained = "before training, "
+        if row["training_loss"] is not None:
+            trained = (
+                f"loss {row['training_loss']:.3f}, "
+                f"{row['target_tokens_per_second']:,} target tokens/s, "
+            )
         self._console.print(
-            f"epoch {row['epoch']}, step {row['step']}, {_clock(state.seconds)}: "
-            f"loss {row['training_loss']:.3f}, "
-            f"{row['target_tokens_per_second']:,} target tokens/s, "
+            f"epoch {row['epoch']}, step {row['step']}, {_clock(state.seconds)}: {trained}"
             f"validation perplexity {result.perplexity:.2f} "
             f"({result.wrong_source_perplexity:.2f} with other sources), "
             f"BLEU {result.bleu:.2f} (greedy)"

@@ -58,7 +58,8 @@ def _describe(mistake: Any, sections: type) -> str:
             return f"{name}: Missing section; add it to the file"
         return f"{name}: Missing; add it to the file or pass --set {name}=VALUE"
     if mistake["type"] == "value_error":  # a section's own check, which says the values itself
-        return f"{name}: {mistake['msg'].removeprefix('Value error, ')}"
+        said = mistake["msg"].removeprefix("Value error, ")
+        return f"{name}: {said}" if name else said  # of several sections: it names them
     return f"{name}: {mistake['msg']} (got {shown(mistake['input'])})"
 
 

@@ -89,8 +89,8 @@ class TrainingConfig:
 
     epochs: Annotated[int, Field(gt=0, le=10**9), NUMBER, Unit("epochs")] = 20
     """Times that the training text is read."""
-    steps: Steps | None = None
-    """Length of training in place of `epochs`."""
+    steps: Annotated[int, Field(ge=0, le=10**9), NUMBER, Unit("steps")] | None = None
+    """Length of training in place of `epochs`; 0: the first weights are scored and kept."""
     learning_rate: Annotated[float, Field(ge=1e-9, le=1), NUMBER] = 0.002
     """Adam's learning rate at the peak of the schedule."""
     schedule: Literal["cosine", "inverse_sqrt", "plateau", "constant"] = "cosine"
@@ -117,6 +117,14 @@ class TrainingConfig:
     """Validations without a better result after which training stops; without it, never early."""
     keep_best_by: Literal["bleu", "perplexity"] = "bleu"
     """What the best weights are best by, on the validation text."""
+    start_from: Path | None = None
+    """Run folder whose best weights training begins with, those that fit; optimizer and schedule
+    begin anew. Without it, weights are drawn."""
+    start_vocabulary: Literal["kept", "learnt"] = "kept"
+    """With `start_from`: that run's vocabulary, or one that is learnt from the training text."""
+    when_extended: Literal["stretch", "restart"] = "stretch"
+    """Schedule of a finished run that gets more epochs or steps: one over all, or a new one, which
+    warms up again, over those added."""
     seed: Seed = 1
     """Of first weights, shuffling and dropout: the same seed gives the same run."""
 
@@ -178,3 +186,12 @@ class RunConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
+
+    def __post_init__(self) -> None:
+        """Rejects two beginnings of one embedding."""
+        vectors = self.model.source_vectors or self.model.target_vectors
+        if self.training.start_from and vectors:
+            raise ValueError(
+                f"training.start_from gives embeddings already; leave out model.source_vectors "
+                f"and model.target_vectors (got {vectors})"
+            )

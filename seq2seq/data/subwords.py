@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sentencepiece
+from sentencepiece.sentencepiece_model_pb2 import ModelProto
 
 from seq2seq.config.sections import SubwordConfig
 from seq2seq.errors import ConfigError, DataError
@@ -84,6 +85,13 @@ class Subwords:
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The written form of each id, e.g. "▁dog"."""
         return [self._processor.id_to_piece(int(i)) for i in ids]
+
+    def inside_text(self) -> "Subwords":
+        """The vocabulary for parts of a text: only a space begins a word, and none is dropped."""
+        changed = ModelProto.FromString(self.model)
+        changed.normalizer_spec.add_dummy_prefix = False
+        changed.normalizer_spec.remove_extra_whitespaces = False
+        return Subwords(changed.SerializeToString())
 
     def normalize(self, text: str) -> str:
         """The normalised text that is segmented: NFKC, one space between words."""

@@ -61,8 +61,6 @@ class Training:
         with seeded(config.training.seed):
             self._optimization = Optimization(config, self._subwords.size)
         self._state = self._resumed()
-        if not self._state.step:
-            self._start_from_vectors()
         self._tensorboard = folder.path / TENSORBOARD
         with file_errors_of_libraries(self._tensorboard):
             self._summaries = tf.summary.create_file_writer(str(self._tensorboard))
@@ -76,8 +74,10 @@ class Training:
     def run_epochs(self, interrupted: threading.Event) -> None:
         """Steps until the end, validating and saving on the way."""
         state, training = self._state, self._config.training
-        state.total_steps = training.steps or self._epochs.count() * training.epochs
+        self._plan()
         self._time_passed()
+        if training.start_from and not state.history:
+            self._validate()  # what the other run's weights are worth here
         while not state.is_finished(training):
             for batch in self._epochs.batches(state.epoch, used=state.batch):
                 self._step(batch)
@@ -100,6 +100,17 @@ class Training:
         if not state.is_validated():
             self._validate()  # the steps after the last multiple of validate_every
 
+    def _plan(self) -> None:
+        """Sets the end, and the beginning of the schedule, which may be that of added epochs."""
+        state, training = self._state, self._config.training
+        epoch, planned = self._epochs.count(), state.total_steps
+        state.total_steps = epoch * training.epochs if training.steps is None else training.steps
+        was_done = max(state.step, state.epoch * epoch) >= planned > 0
+        extended = was_done and state.total_steps > planned
+        if extended and training.when_extended == "restart":
+            state.schedule_start, state.halvings = state.step, 0
+            logger.info("a new schedule begins at step %d", state.step)
+
     def _time_passed(self) -> float:
         """Seconds since it was last asked."""
         before, self._clock = self._clock, time.monotonic()
@@ -108,8 +119,16 @@ class Training:
     def _resumed(self) -> TrainingState:
         state = saved_state(self._folder, self._config.training)
         saved, last = self._folder.weights("state"), self._folder.weights("last")
-        if saved and last:
+        if last:  # there is no state where another run gave the first weights
             self._optimization.load_weights(last)
+        elif self._config.training.start_from:
+            raise RunError(
+                f"{self._folder.path} holds no weights to go on from, and training.start_from "
+                "gives its own to new folders only; train into another folder with --run"
+            )
+        else:
+            self._start_from_vectors()
+        if saved and last:
             arrays = load_state(saved)[1]
             try:
                 self._optimization.restore(arrays)
@@ -134,9 +153,9 @@ class Training:
         rate = learning_rate(
             training.schedule,
             training.learning_rate,
-            state.step,
+            state.step - state.schedule_start,
             training.warmup_steps,
-            state.total_steps,
+            state.total_steps - state.schedule_start,
             state.halvings,
         )
         loss, tokens = self._optimization.step(batch, rate)
@@ -197,18 +216,23 @@ class Training:
             "step": state.step,
             "epoch": state.epoch,
             "seconds": round(state.seconds, 1),
-            "training_loss": round(state.loss_sum / max(1, state.loss_tokens), 4),
-            "target_tokens_per_second": round(state.loss_tokens / max(1e-9, state.loss_seconds)),
+            "training_loss": None,
+            "target_tokens_per_second": None,
             "validation_perplexity": round(result.perplexity, 4),
             WRONG_SOURCE: round(result.wrong_source_perplexity, 4),
             "validation_bleu": round(result.bleu, 2),
             "best": int(best),
         }
+        if state.loss_tokens:  # none before the first step
+            row["training_loss"] = round(state.loss_sum / state.loss_tokens, 4)
+            rate = state.loss_tokens / max(1e-9, state.loss_seconds)
+            row["target_tokens_per_second"] = round(rate)
         state.history.append(row)
         with file_errors_of_libraries(self._tensorboard):
             with self._summaries.as_default(step=state.step):
                 for name in RECORDED:
-                    tf.summary.scalar(name, row[name])
+                    if row[name] is not None:
+                        tf.summary.scalar(name, row[name])
             self._summaries.flush()
 
     def _save(self, best: bool = False) -> None:

@@ -14,8 +14,9 @@ from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run_folder import RunFolder
 from seq2seq.scoring.metrics import bleu
-from seq2seq.training.corpus import evaluation_files, learn_subwords, read_parallel
+from seq2seq.training.corpus import evaluation_files, read_parallel
 from seq2seq.training.encoded_corpus import EncodedCorpus, encode_corpus
+from seq2seq.training.starting_weights import begin, with_vocabulary_of
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,8 @@ FIXED_TRAINING = {  # what the state of a run was made with, or its best result 
     "training.word_dropout",
     "training.precision",
     "training.keep_best_by",
+    "training.start_from",  # what it gave is in the run
+    "training.start_vocabulary",
 }
 
 
@@ -43,9 +46,9 @@ def create_if_missing(config: RunConfig, run: Path) -> EncodedCorpus | None:
         read_parallel(source, target)  # all of the text is looked at before anything is written
     if RunFolder.exists(run):
         return None
-    subwords = learn_subwords(config)
-    corpus = encode_corpus(config.data, subwords, _scratch(run))
-    RunFolder.create(run, config, subwords, corpus.hashes)
+    beginning = begin(config)
+    corpus = encode_corpus(config.data, beginning.subwords, _scratch(run))
+    RunFolder.create(run, beginning.config, beginning.subwords, corpus.hashes, fill=beginning.write)
     return corpus
 
 
@@ -65,6 +68,8 @@ def open_to_go_on(
     """
     folder = RunFolder.open(run)
     folder.remove_leftovers()
+    if config.training.start_from and config.training.start_vocabulary == "kept":
+        config = with_vocabulary_of(folder.config(), config)
     changes = differences(
         folder.config(), config, ("data", "subwords", "model", "training", "decoding")
     )

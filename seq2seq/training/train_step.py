@@ -103,9 +103,7 @@ class Optimization:
         embedding = layers.source_embedding if side == "source" else layers.target_embedding
         rows = tf.IndexedSlices(tf.constant(found.vectors), tf.constant(found.ids))
         embedding.embeddings.value.scatter_update(rows)
-        if self._decay:
-            for average, weight in zip(self._averages, self._weights, strict=True):
-                average.assign(weight)
+        self._average_anew()
 
     def step(self, batch: tuple, learning_rate: float) -> tuple[float, int]:
         """Updates the weights; returns the mean loss in nats a target token, and their number."""
@@ -122,8 +120,9 @@ class Optimization:
         write_weights(self._translator.training, stream)
 
     def load_weights(self, path: Path) -> None:
-        """Reads what `save_weights` wrote."""
+        """Reads what `save_weights` wrote; averages begin there."""
         load_weights(self._translator.training, path)
+        self._average_anew()
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything else that the next step depends on."""
@@ -165,6 +164,11 @@ class Optimization:
             due = tf.equal(self._optimizer.iterations.value % AVERAGED_EVERY, 0)
             tf.cond(due, self._average, tf.no_op)
         return loss, tf.size(losses)
+
+    def _average_anew(self) -> None:
+        if self._decay:
+            for average, weight in zip(self._averages, self._weights, strict=True):
+                average.assign(weight)
 
     def _average(self) -> tf.Operation:
         rounds = tf.cast(self._optimizer.iterations.value // AVERAGED_EVERY, tf.float32)

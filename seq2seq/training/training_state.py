@@ -31,6 +31,7 @@ class TrainingState:
     step: int = 0  # optimizer steps in all
     seconds: float = 0.0  # spent, validation included, restarts added up
     total_steps: int = 0  # planned, for schedules and the time left
+    schedule_start: int = 0  # step that the schedule begins at
     best: float | None = None  # of training.keep_best_by
     worse: int = 0  # validations since the best
     halvings: int = 0  # of the plateau schedule's rate
@@ -42,7 +43,7 @@ class TrainingState:
 
     def is_finished(self, training: TrainingConfig) -> bool:
         """Whether the settings ask for no further step."""
-        if training.steps:
+        if training.steps is not None:
             return self.stopped or self.step >= training.steps
         return self.stopped or self.epoch >= training.epochs
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from seq2seq.config.loading import load_run_config
 from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError
+from seq2seq.manifest import SUBWORDS
 from seq2seq.run_folder import RunFolder
 from seq2seq.workflows.network_size import (
     LENGTH,
@@ -89,6 +90,12 @@ def _run(folder: RunFolder) -> list[Row]:
     manifest = folder.manifest
     rows: list[Row] = [("run", ""), ("folder", str(folder.path))]
     rows += [(f"{role} weights", name) for role, name in manifest["weights"].items()]
+    if began := manifest.get("started_from"):
+        kept = began["vocabulary"] == manifest["files"][SUBWORDS]
+        vocabulary = "its vocabulary" if kept else "another vocabulary"
+        rows.append(
+            ("began from", f"{began['run']}, best weights {began['weights'][:8]}, {vocabulary}")
+        )
     rows += [("versions", "")]
     rows += [(name, number) for name, number in manifest["versions"].items()]
     rows += [("scores", "")]

@@ -10,14 +10,13 @@ import tensorflow as tf
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.id_rows import batches_in_order
-from seq2seq.data.subwords import PAD, Subwords
+from seq2seq.data.subwords import Subwords
 from seq2seq.files import file_sha256
-from seq2seq.models.translator import build_translator
 from seq2seq.run_folder import TRAINED_ON
-from seq2seq.training.corpus import check_files, evaluation_files, learn_subwords, read_parallel
+from seq2seq.training.corpus import check_files, evaluation_files, read_parallel
 from seq2seq.training.encoded_corpus import encode_corpus
 from seq2seq.training.epochs import Epochs
-from seq2seq.training.train_step import seeded
+from seq2seq.training.starting_weights import begin
 from seq2seq.training.validation import SENTENCES
 from seq2seq.translation.saving import Origin
 from seq2seq.translation.text_translator import Parts, TextTranslator
@@ -27,24 +26,17 @@ IDS = tf.TensorSpec((None, None), tf.int32)
 
 
 def build(config: RunConfig) -> TextTranslator:
-    """A translator with a vocabulary of the training text and a network that knows nothing yet.
+    """A translator as a training begins with: a fresh network, or what `training.start_from` gives.
 
     Raises:
         Seq2SeqError: the text cannot be used.
     """
     check_files(config)
-    subwords = learn_subwords(config)
-    with seeded(config.training.seed):
-        network = build_translator(
-            config.model,
-            subwords.size,
-            pad_id=PAD,
-            word_dropout=config.training.word_dropout,
-            precision=config.decoding.precision,
-        )
+    beginning = begin(config)
+    config, subwords = beginning.config, beginning.subwords
     hashes = {name: file_sha256(Path(getattr(config.data, name))) for name in TRAINED_ON}
     origin = Origin(config, hashes)
-    parts = Parts(subwords, [network], languages=config.data.languages, origin=origin)
+    parts = Parts(subwords, [beginning.network()], languages=config.data.languages, origin=origin)
     return TextTranslator(parts, config.decoding)
 
 
@@ -62,7 +54,7 @@ def dataset(config: RunConfig, subwords: Subwords | None, split: Split) -> Any:
         ValueError: there is no such split.
     """
     check_files(config)
-    subwords = subwords or learn_subwords(config)
+    subwords = subwords or begin(config).subwords
     if split == "train":
         epochs = Epochs(config, subwords, encode_corpus(config.data, subwords))
         return _passes(epochs, epochs.count())

@@ -15,7 +15,7 @@ from seq2seq.training.run_lifecycle import (
     only_trainer,
     open_to_go_on,
 )
-from seq2seq.training.training_state import Reporter, saved_state
+from seq2seq.training.training_state import Reporter, TrainingState, saved_state
 from seq2seq.workflows.evaluate import score_run
 
 
@@ -67,11 +67,23 @@ def _trained(
     made = create_if_missing(config, run)
     with only_trainer(run):
         folder, corpus = open_to_go_on(config, run, made)
+        config = folder.config()
         state = saved_state(folder, config.training)
         if state.is_finished(config.training) and state.is_validated():
-            reporter.started(f"{run} is finished after {state.step} steps")
+            reporter.started(f"nothing left to train: {_why_finished(config, run, state)}")
         else:
             training = Training(config, folder, corpus, reporter)
             with interrupts_between_steps() as interrupted:
                 training.run_epochs(interrupted)
         yield folder, corpus
+
+
+def _why_finished(config: RunConfig, run: Path, state: TrainingState) -> str:
+    training = config.training
+    if state.stopped:
+        reason = f"stopped by training.patience: {training.patience}"
+    elif training.steps is None:
+        reason = f"training.epochs: {training.epochs}"
+    else:
+        reason = f"training.steps: {training.steps}"
+    return f"{run} is finished after {state.step} steps ({reason}); a larger number goes on"

@@ -141,7 +141,10 @@ def test_a_finished_run_is_not_trained_again_but_gets_what_it_lacks(small_corpus
     assert not run.scores() and not run.shortlist() and not run.source_words()
     finished = train(miniature_settings(small_corpus, **NOISY), run.path, reporter)
     assert reporter.losses == []
-    assert reporter.messages == [f"{run.path} is finished after {len(whole_run[1])} steps"]
+    assert reporter.messages == [
+        f"nothing left to train: {run.path} is finished after {len(whole_run[1])} steps "
+        "(training.epochs: 2); a larger number goes on"
+    ]
     assert {"validation", "test"} <= set(finished.scores())
     assert finished.shortlist().vocabulary_size == finished.subwords().size
     assert finished.source_words().counts["the"] > 10
@@ -192,6 +195,23 @@ def test_more_epochs_go_on_from_a_finished_run(small_corpus, whole_run, tmp_path
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("choice", "rising"), [("restart", True), ("stretch", False)])
+def test_more_steps_begin_a_fresh_schedule_by_choice(small_corpus, tmp_path, choice, rising):
+    class Rates(Silent):
+        def stepped(self, progress, loss, tokens, learning_rate):
+            rates.append(learning_rate)
+
+    rates: list[float] = []
+    shared = {"warmup_steps": 2, "when_extended": choice, "learning_rate": 0.001}
+    for steps in (3, 6):
+        config = miniature_settings(small_corpus, training={"steps": steps} | shared)
+        fit(config, tmp_path / "run", Rates())
+    first, added = rates[:3], rates[3:]
+    assert (added == first) == rising
+    assert len(added) == 3 and min(rates) > 0
+
+
+@pytest.mark.long
 def test_patience_stops_a_run_that_gets_no_better(small_corpus, tmp_path):
     config = miniature_settings(
         small_corpus,
@@ -200,6 +220,9 @@ def test_patience_stops_a_run_that_gets_no_better(small_corpus, tmp_path):
     reporter = Silent()
     fit(config, tmp_path / "run", reporter)
     assert len(reporter.results) == 3
+    fit(config, tmp_path / "run", reporter)
+    assert "nothing left to train" in reporter.messages[-1]
+    assert "(stopped by training.patience: 2)" in reporter.messages[-1]
 
 
 def test_a_loss_that_is_no_number_stops_with_advice(small_corpus, tmp_path, monkeypatch):
