@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from seq2seq.data.graph_subwords import GraphSubwords
+from seq2seq.serving.saved_model.output_parts import trace_parts
 from seq2seq.serving.saved_model.signatures import trace_signatures
 from seq2seq.serving.saved_model.tensors import (
     DEFAULT_SIGNATURE,
@@ -21,7 +22,7 @@ from seq2seq.translation.serving_graph import StoredNetwork, graph_settings, mak
 
 
 def load_served_run(run: Path, settings: Mapping[str, Any]) -> GraphModel:
-    """Traces what an export would save, and answers one request.
+    """Traces what an export would save, and a search in parts, and answers one request.
 
     The first call of every other signature takes some tenths of a second more than later ones.
 
@@ -37,7 +38,7 @@ def load_served_run(run: Path, settings: Mapping[str, Any]) -> GraphModel:
     config, subwords = loaded.config, loaded.subwords
     network, encoder = StoredNetwork(loaded.network, "float32"), GraphSubwords(subwords)
     graph = make_graph(network, subwords, encoder, config.decoding, loaded.shortlist)
-    functions = trace_signatures(graph)
+    functions = trace_signatures(graph) | trace_parts(graph)
     signatures = {name: _described(name, traced) for name, traced in functions.items()}
     model = GraphModel(functions, signatures, config.data.languages, (network, encoder))
     model.predict(DEFAULT_SIGNATURE, {"text": as_array(["a"], "string")})

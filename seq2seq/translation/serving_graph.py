@@ -18,7 +18,7 @@ from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.splitting import SENTENCE_ENDS, WIDE_SENTENCE_ENDS
 from seq2seq.data.subwords import EOS, FIRST_BYTE, PAD, WORD_START, Subwords
 from seq2seq.decoding.forcing import force
-from seq2seq.decoding.step import Prefixes
+from seq2seq.decoding.step import FREE, Prefixes
 from seq2seq.models.translator import Translator
 from seq2seq.serving.saved_model.translator_graph import (
     CUT_BEFORE_WORD,
@@ -41,6 +41,7 @@ from seq2seq.translation.shortlist_mask import GraphShortlist
 IDS = tf.TensorSpec((None, None), tf.int32)
 TARGETS = tf.TensorSpec((None, None, None), tf.int32)
 PLACES = tf.TensorSpec((None, None, 3), tf.int32)
+PART = 4  # subwords that a search in parts goes on by
 CONTINUING_BYTES = range(0x80, 0xC0)  # within a UTF-8 character
 
 
@@ -84,6 +85,7 @@ class StoredNetwork:
             aligned=self._search(alone, listed, keep_attention=True),
             forced=self._scorer(alone),
             led=self._led_search(config, listed, ranks),
+            part=self._part_search(config, listed, ranks),
             outputs=config.n_best,
             limits=limits,
         )
@@ -113,6 +115,28 @@ class StoredNetwork:
             return vars(found) | {"ids": step.real_ids(found.ids)}
 
         return tf.function(search, input_signature=[IDS, PLACES], autograph=False)
+
+    def _part_search(
+        self, config: DecodingConfig, shortlist: GraphShortlist | None, ranks: np.ndarray
+    ) -> tf.types.experimental.GenericFunction:
+        greedy = replace(config, beam_width=1, n_best=1, coverage_penalty=0.0)
+
+        def search(source_ids: tf.Tensor, written_ids: tf.Tensor) -> Fields:
+            known = (written_ids >= 0) & (written_ids < len(ranks))
+            ids = tf.where(known, written_ids, FREE)  # a client may write anything
+            ids = tf.pad(ids, [[0, 0], [0, 1]], constant_values=FREE)
+            prefixes = Prefixes(tf.stack([ids, *[tf.zeros_like(ids)] * 2], 2), tf.constant(ranks))
+            most = tf.shape(written_ids)[1] + PART + 1
+            with self._weights():
+                engines = [self._engine()]
+                step, start = begin(engines, source_ids, greedy, False, shortlist, prefixes)
+                limits = tf.minimum(start.max_lengths, most)
+                found = run_search(step, replace(start, max_lengths=limits), greedy, None)
+            # At the limit EOS was not the network's choice.
+            ended = (found.lengths[:, 0] < most) | (start.max_lengths <= most)
+            return vars(found) | {"ids": step.real_ids(found.ids), "ended": ended}
+
+        return tf.function(search, input_signature=[IDS, IDS], autograph=False)
 
     def _scorer(self, config: DecodingConfig) -> tf.types.experimental.GenericFunction:
         keep_attention = config.coverage_penalty > 0

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import grpc
+import numpy as np
 import pytest
 import tensorflow as tf
 from exported_model import LONGEST, N_BEST, exported_model
@@ -34,7 +35,12 @@ from seq2seq.serving.saved_model.expected_answers import (
     first_difference,
 )
 from seq2seq.serving.saved_model.reader import read_meta_graph
-from seq2seq.serving.saved_model.tensors import as_array, tensor_from_proto, tensor_to_proto
+from seq2seq.serving.saved_model.tensors import (
+    PARTS_SIGNATURE,
+    as_array,
+    tensor_from_proto,
+    tensor_to_proto,
+)
 from seq2seq.serving.verify.behaviour_checks import HOSTILE_TEXTS
 from seq2seq.serving.verify.c_api import CApiModel
 
@@ -222,6 +228,48 @@ def test_every_signature_of_a_run_answers_as_that_of_its_export(server, exported
             assert difference is None, answer.signature
 
 
+def next_parts(stub, texts, written):
+    """The answer of a signature that only runs have."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "seq2seq"
+    request.model_spec.signature_name = PARTS_SIGNATURE
+    request.inputs["text"].CopyFrom(tf.make_tensor_proto(texts, tf.string, [len(texts)]))
+    request.inputs["written"].CopyFrom(tf.make_tensor_proto(np.array(written, np.int32)))
+    found = stub.Predict(request, timeout=120).outputs
+    return {name: tensor_from_proto(each) for name, each in found.items()}
+
+
+def test_in_parts_as_by_a_greedy_search(server, exported):
+    greedy = loaded(exported.run, beam_width=1)
+    with grpc.insecure_channel(server.addresses[1]) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        for text, expected in zip(SENTENCES[:8], greedy.translate(SENTENCES[:8]), strict=True):
+            written, beginnings = [[]], []
+            ended = False
+            while not ended:
+                found = next_parts(stub, [text], np.reshape(written, (1, -1)))
+                written = found["ids"][:, : found["length"][0]]
+                beginnings.append(found["translation"][0].decode())
+                (ended,) = found["ended"]
+                assert found["whole"] == [True]
+            assert beginnings[-1] == expected
+            assert len(beginnings) > 1 and all(expected.startswith(each) for each in beginnings)
+
+
+def test_whatever_is_written_parts_end(server):
+    with grpc.insecure_channel(server.addresses[1]) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        for written in ([[-7, 10**6, 0, 3]], [[5] * 2000], [[3, 3]]):
+            found = next_parts(stub, ["The dog sleeps."], written)
+            assert found["ids"].shape[1] < 500 and found["translation"].shape == (1,)
+        assert not next_parts(stub, ["dog " * 300], [[4]])["whole"][0]
+        two = next_parts(stub, SENTENCES[:2], [[5, 6], [7, 8]])
+        alone = [
+            next_parts(stub, [SENTENCES[row]], [[5, 6], [7, 8]][row : row + 1]) for row in (0, 1)
+        ]
+        assert two["translation"].tolist() == [each["translation"][0] for each in alone]
+
+
 def test_a_run_has_the_signatures_of_its_export(server, exported):
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "seq2seq"
@@ -231,9 +279,9 @@ def test_a_run_has_the_signatures_of_its_export(server, exported):
     served = get_model_metadata_pb2.SignatureDefMap.FromString(packed.value).signature_def
     saved = read_meta_graph(exported.version).signature_def
     names = set(served)
-    assert names == set(saved) - {"__saved_model_init_op"}
+    assert names == set(saved) - {"__saved_model_init_op"} | {PARTS_SIGNATURE}
     assert "translate_nbest" in names
-    for name in names:
+    for name in names - {PARTS_SIGNATURE}:
         assert without_tensor_names(served[name]) == without_tensor_names(saved[name])
 
 

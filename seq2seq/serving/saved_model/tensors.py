@@ -15,6 +15,7 @@ import numpy as np
 STRING = "string"
 DTYPES = (STRING, "int32", "int64", "float32", "bool")
 DEFAULT_SIGNATURE = "serving_default"  # of clients that name none
+PARTS_SIGNATURE = "translate_parts"  # of runs that are served from memory; see output_parts.py
 PREDICT_METHOD = "tensorflow/serving/predict"  # of signatures that are called by Predict
 
 Arrays = Mapping[str, np.ndarray]  # inputs or outputs by name; the first axis of each is the row

@@ -81,6 +81,9 @@ class Searches:
     aligned: Search  # K = 1, with attention weights; of the others they may have no columns
     forced: Search  # K = 1; takes target_ids (N, 1, T) too
     led: Search  # as `several`, with attention weights; takes the places of prefixes too
+    # K = 1; takes written ids (N, P) too, goes on from them by some subwords, and says whether it
+    # has ended (N,)
+    part: Search
     outputs: int  # K of `several` and of `led`
     limits: Callable[[tf.Tensor], tf.Tensor]  # source lengths (N,) -> most output tokens (N,)
 

@@ -1,4 +1,4 @@
-"""Texts a sentence at a time, as Triton's generate extension has it, and other servers after it.
+"""Texts a sentence or some subwords at a time, as Triton's generate extension has it.
 
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_generate.md
 """
@@ -9,12 +9,19 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from seq2seq.config.serving import RequestLimits
-from seq2seq.serving.saved_model.tensors import DEFAULT_SIGNATURE, STRING, as_array
+from seq2seq.serving.saved_model.tensors import (
+    DEFAULT_SIGNATURE,
+    PARTS_SIGNATURE,
+    STRING,
+    Arrays,
+    as_array,
+)
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import RequestError, invalid, quoted
 from seq2seq.serving.server.http_requests import (
@@ -31,6 +38,7 @@ from seq2seq.serving.server.served_models import ServedModels
 from seq2seq.serving.server.versions import LoadedVersion
 
 EVENTS = "text/event-stream"
+REPLACED = "\ufffd"  # what stands for bytes that are no letter
 PATH = re.compile(rf"/v2/models/{MODEL_PATH}/generate(?P<stream>_stream)?")
 _END = re.compile(r"""[.!?…]["'»”’)\]]*(?=\s)|[。！？]["」』）]*|\n""")
 _SPACE = re.compile(r"\s*")
@@ -44,6 +52,7 @@ class _Asked:
     loaded: LoadedVersion
     text: str
     id: str | None
+    greedily: bool  # some subwords at a time, with a beam of 1
 
     def answer(self, text: str) -> bytes:
         """The object that tells a translation, of all or of a part."""
@@ -82,7 +91,7 @@ class GenerateInterface:
         else:
             document = await asyncio.to_thread(parse_object, body, most)
         asked = _parse(document, match["name"], loaded)
-        request.state.signature = DEFAULT_SIGNATURE
+        request.state.signature = PARTS_SIGNATURE if asked.greedily else DEFAULT_SIGNATURE
         parts = self._parts(asked)
         first = await unless_gone(request, _next(parts))  # a refusal has a status of its own
         if match["stream"]:
@@ -94,16 +103,45 @@ class GenerateInterface:
         return json_response(asked.answer("".join(rest)))
 
     async def _parts(self, asked: _Asked) -> AsyncIterator[str]:
-        """Each sentence's translation, with the space that follows it in the text."""
-        model = asked.loaded.model
+        """Translations of sentences, or parts of them, and the space that follows each sentence."""
         for sentence, space in cut_sentences(asked.text):
-            if not sentence:
-                yield space
-                continue
-            inputs = {"text": as_array([sentence], STRING)}
-            outputs = await self.batcher.predict(model, DEFAULT_SIGNATURE, inputs)
-            (translation,) = next(iter(outputs.values()))
-            yield translation.decode(errors="replace") + space
+            if sentence and asked.greedily:
+                async for part in self._greedy_parts(asked, sentence):
+                    yield part
+                if space:
+                    yield space
+            else:
+                yield (await self._best(asked, sentence) if sentence else "") + space
+
+    async def _best(self, asked: _Asked, sentence: str) -> str:
+        (translation,) = (await self._ask(asked, DEFAULT_SIGNATURE, sentence)).values()
+        best: bytes = translation[0]
+        return best.decode(errors="replace")
+
+    async def _greedy_parts(self, asked: _Asked, sentence: str) -> AsyncIterator[str]:
+        """The greedy translation as it grows; all at once of a sentence longer than a chunk."""
+        written = np.zeros((1, 0), np.int32)
+        told = ""
+        ended = False
+        while not ended:
+            found = await self._ask(asked, PARTS_SIGNATURE, sentence, written=written)
+            if not found["whole"][0]:
+                yield await self._best(asked, sentence)
+                return
+            written = found["ids"][:, : found["length"][0]]
+            text = found["translation"][0].decode(errors="replace")
+            ended = bool(found["ended"][0])
+            if not ended:
+                text = text.rstrip(REPLACED)  # the rest of a letter's bytes may come
+            if text[len(told) :]:
+                yield text[len(told) :]
+                told = text
+
+    async def _ask(
+        self, asked: _Asked, signature: str, sentence: str, **inputs: np.ndarray
+    ) -> Arrays:
+        inputs["text"] = as_array([sentence], STRING)
+        return await self.batcher.predict(asked.loaded.model, signature, inputs)
 
 
 def cut_sentences(text: str) -> Iterator[tuple[str, str]]:
@@ -132,24 +170,30 @@ def _end_of_space(text: str, place: int) -> int:
 
 
 def _parse(document: dict[str, Any], name: str, loaded: LoadedVersion) -> _Asked:
-    """Reads a request; parameters and further fields are other models'."""
+    """Reads a request; parameters beside the beam, and further fields, are other models'."""
     text, identifier = document.get("text_input"), document.get("id")
     if not isinstance(text, str):
         raise invalid(f"text_input is {quoted(text)}, and no text")
     if identifier is not None and not isinstance(identifier, str):
         raise invalid(f"id is {quoted(identifier)}, and no text")
-    if not isinstance(document.get("parameters", {}), dict):
+    parameters = document.get("parameters", {})
+    if not isinstance(parameters, dict):
         raise invalid("parameters is no object")
+    width = parameters.get("beam_width")
+    if width not in (None, 1) or isinstance(width, bool):
+        raise invalid(f"beam_width is {quoted(width)}; give 1, or leave it out for the model's own")
+    if width and PARTS_SIGNATURE not in loaded.model.signatures:
+        raise invalid(f"{name} is an exported model, which searches with its own beam_width alone")
     for each in (text, identifier or ""):
         try:
             each.encode()
         except UnicodeEncodeError:
             raise invalid("half of a surrogate pair is no text") from None
-    return _Asked(name, loaded, text, identifier)
+    return _Asked(name, loaded, text, identifier, bool(width))
 
 
 async def _next(parts: AsyncIterator[str]) -> str:
-    return await anext(parts)
+    return await anext(parts, "")  # none of a translation without words
 
 
 async def _all(parts: AsyncIterator[str]) -> list[str]:

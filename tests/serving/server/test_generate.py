@@ -4,17 +4,19 @@ import socket
 import threading
 import time
 
+import numpy as np
 import pytest
-from fake_server import ShoutingModel, serving, wait_for_queue
+from fake_server import TEXT, ShoutingModel, serving, strings, wait_for_queue
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from word_model import ReversingModel
+from word_model import INTEGERS, ReversingModel, reverse
 
+from seq2seq.serving.saved_model.tensors import Signature, TensorSpec
 from seq2seq.serving.server.generate import cut_sentences
 
 GENERATE = "/v2/models/seq2seq/generate"
 STREAM = f"{GENERATE}_stream"
-TEXT = ' The dog sleeps. Does "she read?" Yes, e.g. now.\n\n\tIt is 3.5 km'
+SENTENCES = ' The dog sleeps. Does "she read?" Yes, e.g. now.\n\n\tIt is 3.5 km'
 PARTS = [" ", "SLEEPS. DOG THE ", 'READ?" "SHE DOES ', "NOW. E.G. YES,\n\n\t", "KM 3.5 IS IT"]
 
 
@@ -36,7 +38,7 @@ def read_events(server, body, path=STREAM):
 
 def test_a_text_is_told_at_once_or_sentence_by_sentence(server):
     expected = {"model_name": "seq2seq", "model_version": "1", "text_output": "".join(PARTS)}
-    body = {"text_input": TEXT, "parameters": {"stream": False, "temperature": 0}}
+    body = {"text_input": SENTENCES, "parameters": {"stream": False, "temperature": 0}}
     assert server.request("POST", GENERATE, body)[::2] == (200, expected)
     status, kind, events = read_events(server, body)
     assert (status, kind) == (200, "text/event-stream; charset=utf-8")
@@ -84,6 +86,70 @@ def test_the_sentences_of_a_text_and_their_spaces_are_the_text(text):
 def test_a_request_that_cannot_be_answered_gets_its_status(server, path, body, status, end):
     got, headers, content = server.request("POST", path + end, body)
     assert (got, headers["content-type"], list(content)) == (status, "application/json", ["error"])
+
+
+class WritingModel(ReversingModel):
+    """Writes its translation two bytes at a time, whatever letters they are of."""
+
+    signatures = ReversingModel.signatures | {
+        "translate_parts": Signature(
+            "translate_parts",
+            {"text": TEXT, "written": TensorSpec("int32", (None, None))},
+            {
+                **{"ids": TensorSpec("int32", (None, None)), "length": INTEGERS},
+                **{"translation": TEXT},
+                **{name: TensorSpec("bool", (None,)) for name in ("ended", "whole")},
+            },
+        )
+    }
+
+    def predict(self, signature, inputs):
+        if signature != "translate_parts":
+            return super().predict(signature, inputs)
+        (text,) = inputs["text"]
+        self.asked.append((signature, [text.decode()]))
+        full = reverse(text.decode()).encode()
+        written = full[: inputs["written"].shape[1] + 2]
+        assert inputs["written"].tolist() == [list(full[: inputs["written"].shape[1]])]
+        return {
+            "ids": np.array([[*written, 0]], np.int32),
+            "length": np.array([len(written)], np.int32),
+            "translation": strings([written.decode(errors="replace").encode()]),
+            "ended": np.array([len(written) == len(full)]),
+            "whole": np.array([len(text) < 30]),
+        }
+
+
+@pytest.fixture(scope="module")
+def writing(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("models"), WritingModel()) as running:
+        yield running
+
+
+def test_with_a_beam_of_one_a_text_comes_some_subwords_at_a_time(writing):
+    greedy = {"parameters": {"beam_width": 1}}
+    events = read_events(writing, {"text_input": "ab c.\nä€z", **greedy})[2]
+    assert [x["text_output"] for x in events] == ["C.", " A", "B", "\n", "Ä", "€Z"]
+    long = "word " * 10
+    texts = [x["text_output"] for x in read_events(writing, {"text_input": long, **greedy})[2]]
+    assert texts[0] == reverse(long)  # more than a chunk
+    whole = writing.request("POST", GENERATE, {"text_input": "ab c.\nä€z", **greedy})[2]
+    assert whole["text_output"] == "C. AB\nÄ€Z"
+    # The control: without the parameter, sentences.
+    events = read_events(writing, {"text_input": "ab c.\nä€z"})[2]
+    assert [x["text_output"] for x in events] == ["C. AB\n", "Ä€Z"]
+
+
+@pytest.mark.parametrize("width", [0, 2, 5, True, "1", [1]])
+def test_no_other_beam_can_be_asked_for(writing, width):
+    body = {"text_input": "a", "parameters": {"beam_width": width}}
+    assert writing.request("POST", STREAM, body)[0] == 400
+
+
+def test_an_exported_model_keeps_its_beam(server):
+    body = {"text_input": "a", "parameters": {"beam_width": 1}}
+    status, _, content = server.request("POST", STREAM, body)
+    assert (status, "is an exported model" in content["error"]) == (400, True)
 
 
 JSON = st.recursive(
