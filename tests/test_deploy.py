@@ -1,0 +1,124 @@
+"""Files of deploy/: what their own linters say, and that they name what the server has."""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seq2seq.cli import serve
+from seq2seq.config.serving import ServerConfig
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+PROBES = ("/healthz", "/readyz")
+
+
+def text(name):
+    return (DEPLOY / name).read_text()
+
+
+def documents(name):
+    return list(yaml.safe_load_all(text(name)))
+
+
+def run(*command):
+    """What a linter says; it has to be content."""
+    done = subprocess.run([str(each) for each in command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def tool(name):
+    """A command of the development environment, or of the machine."""
+    found = shutil.which(name, path=Path(sys.executable).parent) or shutil.which(name)
+    if not found:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def container():
+    (deployment, _) = documents("kubernetes.yaml")
+    (found,) = deployment["spec"]["template"]["spec"]["containers"]
+    return found
+
+
+def test_hadolint_has_no_complaint():
+    run(tool("hadolint"), DEPLOY / "Dockerfile")
+
+
+def test_compose_fits_its_schema():
+    run(
+        tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml"
+    )
+
+
+def test_kubernetes_manifests_fit_their_schemas():
+    run(tool("kubernetes-validate"), "--strict", DEPLOY / "kubernetes.yaml")
+
+
+def test_systemd_takes_the_unit(tmp_path):
+    unit = text("seq2seq.service")
+    command = re.search(r"^ExecStart=(\S+) serve ", unit, re.M)[1]
+    (tmp_path / "seq2seq.service").write_text(unit.replace(command, sys.executable))
+    assert run(tool("systemd-analyze"), "verify", tmp_path / "seq2seq.service") == ""
+
+
+def test_linters_do_complain(tmp_path):
+    """The control: a mistake in each file is seen."""
+    for command, name, right, wrong in (
+        ((tool("hadolint"),), "Dockerfile", ":3.13-slim-bookworm", ""),
+        (
+            (tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec"),
+            *("compose.yaml", "read_only: true\n    cap", "readonly: true\n    cap"),
+        ),
+        ((tool("kubernetes-validate"), "--strict"), "kubernetes.yaml", "replicas:", "replica:"),
+    ):
+        assert right in text(name)
+        (tmp_path / name).write_text(text(name).replace(right, wrong))
+        with pytest.raises(AssertionError):
+            run(*command, tmp_path / name)
+
+
+def test_every_variable_is_an_option():
+    parser = argparse.ArgumentParser()
+    serve.add_parser(parser.add_subparsers())
+    known = {serve.variable_of(each) for each in parser.parse_args(["serve", "x"]).options}
+    for path in DEPLOY.iterdir():
+        named = set(re.findall(r"SEQ2SEQ_SERVE_\w+", path.read_text()))
+        assert named <= known, path.name
+    assert "SEQ2SEQ_SERVE_TOKEN_FILE" in text("compose.yaml")
+
+
+def test_ports_and_probes_are_the_servers():
+    port = ServerConfig().port
+    assert re.search(rf"^EXPOSE {port}\b", text("Dockerfile"), re.M)
+    assert [each["containerPort"] for each in container()["ports"]] == [port, 8500]
+    asked = [
+        container()[f"{each}Probe"]["httpGet"] for each in ("startup", "readiness", "liveness")
+    ]
+    assert {each["path"] for each in asked} == set(PROBES)
+    assert "/readyz" in text("Dockerfile")
+
+
+def test_nothing_runs_as_root_or_writes_its_file_system():
+    users = re.findall(r"^USER (\d+):", text("Dockerfile"), re.M)
+    assert len(users) == 1 and int(users[0]) > 0
+    assert "TMPDIR=/dev/shm" in text("Dockerfile")  # TensorFlow's import wants a writable folder
+    assert container()["securityContext"]["readOnlyRootFilesystem"]
+    (service,) = documents("compose.yaml")[0]["services"].values()
+    assert service["read_only"]
+    unit = text("seq2seq.service")
+    assert "DynamicUser=yes" in unit and "ProtectSystem=strict" in unit
+
+
+def test_stopping_waits_for_requests_under_way():
+    (deployment, _) = documents("kubernetes.yaml")
+    grace = ServerConfig().grace
+    assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > grace
+    (service,) = documents("compose.yaml")[0]["services"].values()
+    assert int(service["stop_grace_period"].removesuffix("s")) > grace
+    assert int(re.search(r"^TimeoutStopSec=(\d+)$", text("seq2seq.service"), re.M)[1]) > grace
