@@ -5,7 +5,7 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,14 +34,13 @@ from seq2seq.serving.server.http_requests import (
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.rest import MODEL_PATH, parse_version
 from seq2seq.serving.server.rest_json import encode, parse_object
+from seq2seq.serving.server.sentences import cut_sentences
 from seq2seq.serving.server.served_models import ServedModels
 from seq2seq.serving.server.versions import LoadedVersion
 
 EVENTS = "text/event-stream"
 REPLACED = "\ufffd"  # what stands for bytes that are no letter
 PATH = re.compile(rf"/v2/models/{MODEL_PATH}/generate(?P<stream>_stream)?")
-_END = re.compile(r"""[.!?…]["'»”’)\]]*(?=\s)|[。！？]["」』）]*|\n""")
-_SPACE = re.compile(r"\s*")
 
 
 @dataclass(frozen=True)
@@ -142,31 +141,6 @@ class GenerateInterface:
     ) -> Arrays:
         inputs["text"] = as_array([sentence], STRING)
         return await self.batcher.predict(asked.loaded.model, signature, inputs)
-
-
-def cut_sentences(text: str) -> Iterator[tuple[str, str]]:
-    r"""A text's sentences, each with the space that follows it; lines end one too.
-
-    >>> list(cut_sentences("One. e.g. two!\n\nThree"))
-    [('One. e.g. two!', '\n\n'), ('Three', '')]
-    """
-    start = _end_of_space(text, 0)
-    if start or not text:
-        yield "", text[:start]
-    for found in _END.finditer(text):
-        end = found.start() if found[0] == "\n" else found.end()
-        after = _end_of_space(text, end)
-        goes_on = found[0] != "\n" and text[after : after + 1].islower()
-        if end > start and not goes_on:
-            yield text[start:end], text[end:after]
-            start = after
-    if start < len(text):
-        yield text[start:], ""
-
-
-def _end_of_space(text: str, place: int) -> int:
-    found = _SPACE.match(text, place)
-    return found.end() if found else place
 
 
 def _parse(document: dict[str, Any], name: str, loaded: LoadedVersion) -> _Asked:

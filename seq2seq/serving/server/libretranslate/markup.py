@@ -6,10 +6,13 @@ library takes seconds for 20 kB of `<a `; here the time is in proportion to the 
 """
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from html import unescape
+
+from seq2seq.serving.server.sentences import cut_sentences
 
 # Inside a sentence; any other element ends one.
 INLINE = frozenset(
@@ -21,6 +24,7 @@ VOID = frozenset("area base br col embed hr img input link meta param source tra
 # class="notranslate".
 KEPT_INLINE = frozenset("code kbd math object samp svg var".split())
 KEPT = KEPT_INLINE | frozenset("pre script style template textarea".split())
+LONGEST = 250  # characters of a text with elements, if it has sentences to cut it after
 DEEPEST = 40  # elements inside each other; deeper tags are points
 SPACE = " \t\n\r\f"
 
@@ -147,8 +151,46 @@ def _lay_out_run(run: list[Piece]) -> Iterator[str | Sentence]:
         yield raw
         return
     yield raw[: len(raw) - len(raw.lstrip(SPACE))]
-    yield sentence
+    yield from _divided(sentence)
     yield raw[len(raw.rstrip(SPACE)) :]
+
+
+def _divided(sentence: Sentence) -> Iterator[str | Sentence]:
+    """A long text with elements in shorter ones, cut after sentences and outside of elements.
+
+    Where a network looked is known for so much text at a time.
+    """
+    text, starts = sentence.text, [each.start for each in sentence.elements]
+    left = list(reversed(sentence.elements))
+    start = place = 0
+    cut: tuple[int, int] | None = None  # the end of a sentence, and the start of the next
+    for said, space in cut_sentences(text) if starts and len(text) > LONGEST else ():
+        end, place = place + len(said), place + len(said) + len(space)
+        if cut and end - start > LONGEST:
+            yield _part(text[start : cut[0]], start, left, min(cut[0] + 1, cut[1]))
+            yield text[slice(*cut)]
+            start, cut = cut[1], None
+        before = bisect_left(starts, place) - 1
+        if before < 0 or sentence.elements[before].end <= end:
+            cut = end, place
+    yield _part(text[start:], start, left, len(text) + 1)
+
+
+def _part(text: str, start: int, left: list[Element], end: int) -> Sentence:
+    """A part of a text, with the elements left that begin before `end`."""
+    elements = []
+    while left and left[-1].start < end:
+        elements.append(left.pop())
+    _bound(elements, start, len(text))
+    return Sentence(text, tuple(elements))
+
+
+def _bound(elements: Sequence[Element], start: int, length: int) -> None:
+    """Makes places count from `start`, and ends them at `length`."""
+    for element in elements:
+        element.start = min(max(element.start - start, 0), length)
+        element.end = min(max(element.end - start, 0), length)
+        _bound(element.inside, start, length)
 
 
 def _build(run: list[Piece]) -> Sentence:
@@ -193,12 +235,5 @@ def _pair(run: list[Piece]) -> set[int]:
 def _stripped(text: str, elements: list[Element]) -> Sentence:
     """The sentence without space at its end."""
     stripped = text.rstrip()
-
-    def bound(elements: list[Element]) -> None:
-        for element in elements:
-            element.start = min(element.start, len(stripped))
-            element.end = min(element.end, len(stripped))
-            bound(element.inside)
-
-    bound(elements)
+    _bound(elements, 0, len(stripped))
     return Sentence(stripped, tuple(elements))

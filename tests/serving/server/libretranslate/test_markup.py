@@ -1,3 +1,4 @@
+import re
 import time
 
 import pytest
@@ -70,6 +71,38 @@ def test_tags_without_a_partner_are_points():
     assert (bold.before, bold.after, bold.start, bold.end) == ("<b>", "</b>", 4, 13)
     assert [(each.before, each.after) for each in bold.inside] == [("<i>", None)]
     assert (end.before, end.after) == ("</a>", None)
+
+
+def test_a_long_text_with_elements_is_cut_after_sentences_and_never_within_an_element():
+    words = "Word " * 30
+    markup = (
+        f"{words}one. <b>{words}two. {words}three.</b> Four.<sup>1</sup> <i>Five</i> {words}six."
+    )
+    laid_out = list(lay_out(markup))
+    assert laid_out[2] == " "
+    first, second, third = [each for each in laid_out if isinstance(each, Sentence)]
+    assert (first.text, first.elements) == (f"{words}one.", ())
+    (bold,) = second.elements
+    assert second.text[bold.start : bold.end] == f"{words}two. {words}three."
+    note, five = third.elements
+    assert third.text.startswith("Four.1 Five")
+    assert (third.text[note.start : note.end], third.text[five.start : five.end]) == ("1", "Five")
+    # Controls: without elements it stays whole, and so does a short one.
+    assert len(texts(re.sub("<.*?>", "", markup))) == 1
+    assert texts("One. <b>Two.</b> Three.") == ["One. Two. Three."]
+
+
+@given(st.lists(st.sampled_from(["<b>", "</b>", "<i>", "<img>", "Word. ", "word "]), max_size=300))
+def test_cut_or_not_all_words_and_tags_are_there_in_order(scraps):
+    markup = "".join(scraps)
+    found = "".join(
+        each if isinstance(each, str) else with_tags(each, each.text, None)
+        for each in lay_out(markup)
+    )
+    assert re.findall(r"\w+", re.sub("<.*?>", "", found)) == re.findall(
+        r"\w+", re.sub("<.*?>", "", markup)
+    )
+    assert re.findall("<.*?>", found) == re.findall("<.*?>", markup)
 
 
 @pytest.mark.parametrize(
