@@ -129,6 +129,8 @@ class _Allowed:
             self.kind = "BCP 47 tag"
         elif get_origin(hint) is Literal:
             self.kind = ", ".join(map(str, get_args(hint)))
+        elif get_origin(hint) is tuple:
+            self.kind = "list of texts"
         elif get_origin(hint) in (Union, UnionType):
             for each in get_args(hint):
                 if each is not NoneType:
@@ -162,4 +164,6 @@ def _number(value: float) -> str:
 def _as_yaml(value: Any) -> str:
     if value is None:
         return "none"
+    if isinstance(value, tuple):
+        return str(list(value))
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,11 +4,12 @@ The sections are plain dataclasses checked by pydantic when they are made, in co
 alike.
 """
 
+import re
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from seq2seq.config.architecture import NUMBER, STRICT, ModelConfig, Share, Unit
@@ -16,6 +17,9 @@ from seq2seq.config.languages import Languages, LanguageTag, language_of_file
 
 Steps = Annotated[int, Field(gt=0, le=10**9), NUMBER, Unit("steps")]
 BatchTokens = Annotated[int, Field(ge=16, le=10**6), NUMBER, Unit("subwords")]
+# U+2581 is SentencePiece's space.
+Symbol = Annotated[str, StringConstraints(pattern=r"^[^\s\x00\u2581]+$", max_length=100)]
+RESERVED = re.compile(r"<pad>|<unk>|</?s>|<0x[0-9A-F]{2}>")
 Seed = Annotated[int, Field(ge=0, lt=2**31), NUMBER]
 
 
@@ -70,17 +74,30 @@ class SubwordConfig:
     """How text is cut into subwords."""
     vocabulary_size: Annotated[int, Field(ge=261, le=10**6), NUMBER, Unit("subwords")] = 8000
     """Subwords in all, 4 special ones and 256 single bytes included."""
+    normalization: Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"] = "nmt_nfkc"
+    """SentencePiece's rule for text before it is cut: compatibility forms become one (nfkc),
+    control characters and odd spaces go too (nmt), capitals are folded (cf). With identity text
+    comes back as it went in, but for spaces at its ends: for Persian and phonetic symbols."""
+    symbols: tuple[Symbol, ...] = ()
+    """Texts that are never split or normalised, each a subword, such as the tags `V;PST` or
+    `<2fr>`."""
     sampling: Share = 0.0
-    """Share of training words that are cut at random, anew in each epoch; for unigram."""
+    """Share of training words that are cut at random, anew in each epoch; for unigram. One space
+    is between words then."""
     sampling_smoothness: Annotated[float, Field(ge=0.001, le=1), NUMBER] = 0.2
     """Kudo's alpha of these cuts: the smaller, the more varied."""
 
     def __post_init__(self) -> None:
-        """Rejects sampling where a word has but one segmentation."""
+        """Rejects sampling where a word has but one segmentation, and symbols that are taken."""
         if self.sampling and self.kind != "unigram":
             raise ValueError(
                 f"sampling needs kind: unigram (got kind: {self.kind}, sampling: {self.sampling})"
             )
+        for symbol in self.symbols:
+            if RESERVED.fullmatch(symbol) or self.symbols.count(symbol) > 1:
+                raise ValueError(
+                    f"symbols: {symbol} is given twice or is one of every vocabulary; leave it out"
+                )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

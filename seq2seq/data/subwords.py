@@ -1,7 +1,8 @@
 """Subwords: one SentencePiece model for both languages, its training and its use.
 
-Byte fallback is always on, so any text can be encoded and decoded again (up to NFKC normalisation);
-the normaliser is part of the model file.
+Byte fallback is always on, so any text can be encoded and decoded again, up to normalisation; the
+normaliser is part of the model file. Under `identity` only SentencePiece's own space, U+2581, comes
+back as another character, a space; spaces at the ends go, and a text of white space alone is blank.
 """
 
 import io
@@ -94,7 +95,7 @@ class Subwords:
         return Subwords(changed.SerializeToString())
 
     def normalize(self, text: str) -> str:
-        """The normalised text that is segmented: NFKC, one space between words."""
+        """The text that is segmented, as `subwords.normalization` says."""
         return self._processor.normalize(text)
 
     def segmentations(self, text: str, most: int) -> list[tuple[list[int], float]]:
@@ -132,7 +133,9 @@ def train_subwords(lines: Iterable[str], config: SubwordConfig) -> Subwords:
             in ("unigram", "bpe"),  # words and characters: as many as there are
             byte_fallback=True,
             character_coverage=0.9999,  # the rarest characters are left to the bytes
-            normalization_rule_name="nmt_nfkc",
+            normalization_rule_name=config.normalization,
+            remove_extra_whitespaces=config.normalization != "identity",
+            user_defined_symbols=list(config.symbols),
             pad_id=PAD,
             unk_id=UNKNOWN,
             bos_id=BOS,
@@ -146,7 +149,23 @@ def train_subwords(lines: Iterable[str], config: SubwordConfig) -> Subwords:
         if failures:
             raise failures[0] from None
         raise _explained(str(error), config) from None
-    return Subwords(model.getvalue())
+    return Subwords(_bytes_first(model.getvalue()) if config.symbols else model.getvalue())
+
+
+def _bytes_first(model: bytes) -> bytes:
+    """The model with its byte pieces right after the special ones, where SentencePiece has symbols.
+
+    Ids of bytes are then the same in every vocabulary.
+    """
+    changed = ModelProto.FromString(model)
+    symbol = ModelProto.SentencePiece.USER_DEFINED
+    specials, others = changed.pieces[:FIRST_BYTE], changed.pieces[FIRST_BYTE:]
+    symbols = [piece for piece in others if piece.type == symbol]
+    rest = [piece for piece in others if piece.type != symbol]
+    ordered = [*specials, *rest[:256], *symbols, *rest[256:]]
+    del changed.pieces[:]
+    changed.pieces.extend(ordered)
+    return changed.SerializeToString()
 
 
 def _with_text(lines: Iterable[str]) -> Iterator[str]:

@@ -94,6 +94,71 @@ def test_normalisation_of_letters_is_nfkc_with_one_space_between_words(models, t
     assert {spaced(model.normalize(text)) for model in models.values()} == {expected}
 
 
+NORMALIZATIONS = ("nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity")
+SYMBOLS = ("V;PST", "<2fr>")
+LOSSY = [  # what nmt_nfkc makes one of
+    "\u0645\u06cc\u200c\u0631\u0648\u0645",  # Persian, with its zero-width non-joiner
+    "p\u02b0\u026a\u02b0",  # IPA, aspirated
+    "\u0939\u093f\u0928\u094d\u0926\u0940 \u0958",  # Devanagari
+    "e\u0301 \u00e9 a\u0328\u0301",  # combining marks
+    "two  spaces",
+    "\ufb01 \u3000 \u00a0 \u2460 \uff21",
+]
+
+
+@pytest.fixture(scope="module")
+def normalizing():
+    """A vocabulary of each normalisation, with symbols, and its tokenizer in the graph."""
+    found = {}
+    for name in NORMALIZATIONS:
+        config = SubwordConfig(vocabulary_size=360, normalization=name, symbols=SYMBOLS)
+        model = train_subwords(sentences(), config)
+        found[name] = model, GraphSubwords(model)
+    return found
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.one_of(TEXT, st.sampled_from(LOSSY)))
+def test_under_identity_any_text_comes_back(normalizing, text):
+    model, graph = normalizing["identity"]
+    ids = model.encode(text)
+    expected = "" if text.isspace() else spaced(text)
+    assert model.decode(ids) == expected
+    in_graph = graph.encode(tf.constant([text]))
+    assert in_graph.to_list() == [ids]
+    assert graph.decode(in_graph).numpy()[0].decode() == expected
+
+
+@pytest.mark.parametrize("text", LOSSY)
+def test_the_default_normalisation_changes_what_identity_keeps(normalizing, text):
+    model, _ = normalizing["nmt_nfkc"]
+    assert model.decode(model.encode(text)) != text
+
+
+@pytest.mark.parametrize("name", NORMALIZATIONS)
+def test_the_graph_normalises_as_python_does(normalizing, name):
+    model, graph = normalizing[name]
+    texts = [*LOSSY, "Ein HUND V;PST", "<2fr>\u00c4rger"]
+    assert graph.encode(tf.constant(texts)).to_list() == [model.encode(text) for text in texts]
+    assert model.decode(model.encode("HUND")) == ("hund" if name.endswith("cf") else "HUND")
+
+
+@pytest.mark.parametrize("name", NORMALIZATIONS)
+def test_a_symbol_is_one_subword_wherever_it_stands(normalizing, name):
+    model, _ = normalizing[name]
+    for text in ("V;PST hund", "hund V;PST", "hundV;PSTei"):
+        assert model.pieces(model.encode(text)).count("V;PST") == 1
+        assert model.decode(model.encode(text)) == text
+    assert model.pieces(range(4, 260)) == [f"<0x{byte:02X}>" for byte in range(256)]
+    assert tuple(model.pieces(range(260, 262))) == SYMBOLS
+
+
+@pytest.mark.parametrize("symbols", [["a b"], [""], ["<s>"], ["<0x41>"], ["x", "x"], ["\u2581"]])
+def test_symbols_that_cannot_be_are_refused_by_name(symbols):
+    with pytest.raises(ValueError, match="symbols"):
+        SubwordConfig(symbols=symbols)
+
+
 def test_an_unseen_script_survives_through_bytes(model):
     assert model.decode(model.encode("犬が Ωmega 🐕 runs")) == "犬が Ωmega 🐕 runs"
     assert model.pieces(model.encode("犬"))[-3:] == ["<0xE7>", "<0x8A>", "<0xAC>"]
