@@ -17,14 +17,16 @@ def cut_sentences(text: str) -> Iterator[tuple[str, str]]:
     if start or not text:
         yield "", text[:start]
     for found in _END.finditer(text):
-        end = found.start() if found[0] == "\n" else found.end()
+        end = found.end()
+        if found[0] == "\n":
+            end = start + len(text[start:end].rstrip())
         after = _end_of_space(text, end)
         goes_on = found[0] != "\n" and text[after : after + 1].islower()
         if end > start and not goes_on:
             yield text[start:end], text[end:after]
             start = after
-    if start < len(text):
-        yield text[start:], ""
+    if said := text[start:].rstrip():
+        yield said, text[start + len(said) :]
 
 
 def _end_of_space(text: str, place: int) -> int:

@@ -24,7 +24,6 @@ VOID = frozenset("area base br col embed hr img input link meta param source tra
 # class="notranslate".
 KEPT_INLINE = frozenset("code kbd math object samp svg var".split())
 KEPT = KEPT_INLINE | frozenset("pre script style template textarea".split())
-LONGEST = 250  # characters of a text with elements, if it has sentences to cut it after
 DEEPEST = 40  # elements inside each other; deeper tags are points
 SPACE = " \t\n\r\f"
 
@@ -155,25 +154,20 @@ def _lay_out_run(run: list[Piece]) -> Iterator[str | Sentence]:
     yield raw[len(raw.rstrip(SPACE)) :]
 
 
-def _divided(sentence: Sentence) -> Iterator[str | Sentence]:
-    """A long text with elements in shorter ones, cut after sentences and outside of elements.
-
-    Where a network looked is known for so much text at a time.
-    """
-    text, starts = sentence.text, [each.start for each in sentence.elements]
-    left = list(reversed(sentence.elements))
+def _divided(whole: Sentence) -> Iterator[str | Sentence]:
+    """The sentences of a text, and the space between them; none ends within an element."""
+    text, starts = whole.text, [each.start for each in whole.elements]
+    left = list(reversed(whole.elements))
     start = place = 0
-    cut: tuple[int, int] | None = None  # the end of a sentence, and the start of the next
-    for said, space in cut_sentences(text) if starts and len(text) > LONGEST else ():
+    for said, space in cut_sentences(text):
         end, place = place + len(said), place + len(said) + len(space)
-        if cut and end - start > LONGEST:
-            yield _part(text[start : cut[0]], start, left, min(cut[0] + 1, cut[1]))
-            yield text[slice(*cut)]
-            start, cut = cut[1], None
         before = bisect_left(starts, place) - 1
-        if before < 0 or sentence.elements[before].end <= end:
-            cut = end, place
-    yield _part(text[start:], start, left, len(text) + 1)
+        inside = before >= 0 and whole.elements[before].end > end
+        if said and not inside:
+            follows = len(text) + 1 if place == len(text) else min(end + 1, place)
+            yield _part(text[start:end], start, left, follows)
+            yield space
+            start = place
 
 
 def _part(text: str, start: int, left: list[Element], end: int) -> Sentence:

@@ -1,34 +1,25 @@
-"""Texts cut into what is translated, a line or a sentence at a time, and what stays around it."""
+"""Texts cut into sentences, which are translated one by one, and what stays around them."""
 
 from collections.abc import Iterable
 
 from seq2seq.serving.server.libretranslate.markup import Sentence, lay_out
+from seq2seq.serving.server.sentences import cut_sentences
 
 Layout = list[str | Sentence]
 
 
 def lay_out_lines(text: str) -> Layout:
-    r"""A text of several lines: each is translated by itself, and keeps the space around it.
+    r"""A text of several lines: each sentence is translated by itself, and all space stays.
 
     >>> lay_out_lines("One.\n\n  Two.")
     [Sentence(text='One.', elements=()), '\n\n  ', Sentence(text='Two.', elements=())]
     """
-    parts: Layout = []
-    between = ""
-    for number, line in enumerate(text.split("\n")):
-        said = line.strip()
-        between += "\n" if number else ""
-        if not said:
-            between += line
-            continue
-        start = line.index(said)
-        parts += [between + line[:start], Sentence(said)]
-        between = line[start + len(said) :]
-    return [each for each in [*parts, between] if each != ""]
+    parts = [part for said, space in cut_sentences(text) for part in (Sentence(said), space)]
+    return [each for each in parts if each not in ("", Sentence(""))]
 
 
 def lay_out_markup(text: str) -> Layout:
-    """Markup: what stands between two tags that end a sentence is translated by itself."""
+    """Markup: sentences end at some tags too, and never within an element."""
     return [each for each in lay_out(text) if each != ""]
 
 

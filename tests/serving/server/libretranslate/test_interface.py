@@ -33,8 +33,8 @@ def test_a_text_or_a_list_of_them_comes_back_in_its_form(server):
 
 
 def test_lines_paragraphs_and_the_space_around_them_stay(server):
-    text = "one two\n\n  three four \r\n\t\n five\n"
-    expected = "TWO ONE\n\n  FOUR THREE \r\n\t\n FIVE\n"
+    text = "One two. Three\n\n  three four \r\n\t\n five\n"
+    expected = "TWO. ONE THREE\n\n  FOUR THREE \r\n\t\n FIVE\n"
     assert translate(server, q=text) == (200, {"translatedText": expected})
     assert translate(server, q=" \n ") == (200, {"translatedText": " \n "})
 
