@@ -19,6 +19,11 @@ def blocks(text):
             yield block
 
 
+def programs(text):
+    """Blocks of Python."""
+    return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
 def lines(block):
     """Commands of a block; where some have a prompt, the others are what was printed."""
     whole = [line.strip() for line in block.replace("\\\n", " ").splitlines()]

@@ -1,4 +1,4 @@
-"""Commands that README and docs show go as they are shown, in a folder of small files."""
+"""What README and docs show to be run goes as it is shown, in a folder of small files."""
 
 import io
 import re
@@ -6,11 +6,13 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from conftest import write_corpus
-from shown_commands import PAGES, shown
+import yaml
+from conftest import miniature_settings, write_corpus
+from shown_commands import PAGES, programs, shown
 
 from data_prep.__main__ import main as data_prep
 from seq2seq.cli.main import main as seq2seq
+from seq2seq.config.loading import as_settings
 
 SENTENCE = "Next week my brother will read the old book."
 # Nothing need be learnt, and a pilot has tests of its own.
@@ -43,6 +45,9 @@ def folder(tmp_path, trained_run, monkeypatch):
     rows = ["\t".join(pair) for pair in zip(*sides, strict=True)]
     (tmp_path / "pairs.tsv").write_text("\n".join(rows))
     (tmp_path / "sentences.txt").write_text(f"Today she reads the book.\n\n{SENTENCE}\n")
+    (tmp_path / "configs").mkdir()
+    settings = as_settings(miniature_settings(write_corpus(tmp_path / "small", 300, 20)))
+    (tmp_path / "configs" / "miniature.yaml").write_text(yaml.safe_dump(settings))
     shutil.copytree(trained_run, tmp_path / "runs" / "miniature")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -71,6 +76,22 @@ RUN_HERE = {
 def test_commands_go_as_they_are_shown(page, folder, monkeypatch):
     for name, arguments in RUN_HERE[page]:
         run(folder, monkeypatch, name, arguments)
+
+
+# Programs of serving.md and portable.md have tests with servers and exported models.
+PROGRAMS = {
+    page.name: programs(page.read_text(encoding="utf-8"))
+    for page in PAGES
+    if page.name not in ("serving.md", "portable.md")
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("page", [name for name, found in PROGRAMS.items() if found])
+def test_programs_go_as_they_are_shown(page, folder, capsys):
+    names = {}
+    for program in PROGRAMS[page]:
+        exec(compile(program, page, "exec"), names)
 
 
 def test_every_reason_not_to_run_a_command_is_needed():
