@@ -4,6 +4,7 @@ import logging
 import unicodedata
 from functools import cache
 
+from fontTools.unicodedata import script, script_name
 from matplotlib.font_manager import FontProperties, findfont, fontManager
 from matplotlib.ft2font import FT2Font
 
@@ -29,8 +30,13 @@ FAMILIES = (
     "Microsoft YaHei",
     "Yu Gothic",
     "Malgun Gothic",
-    "Noto Sans Devanagari",
-    "Noto Sans Thai",
+    *(
+        f"Noto Sans {name}"
+        for name in (
+            "Devanagari Bengali Gurmukhi Gujarati Oriya Tamil Telugu Kannada Malayalam Sinhala "
+            "Thai Lao Myanmar Khmer Tibetan Ethiopic Cherokee Mongolian"
+        ).split()
+    ),
     "Arial Unicode MS",
     "Unifont",
 )
@@ -59,7 +65,7 @@ def shown(text: str) -> str:
     r"""The text as it can be drawn, never as a formula.
 
     Line breaks become an arrow, other control characters and broken ones U+FFFD, invisible ones go,
-    and what no font has becomes a box, which is warned of once.
+    and what no font has becomes a box, which is warned of once for each script.
 
     >>> shown("a\n$b")
     'a⏎\\$b'
@@ -67,7 +73,8 @@ def shown(text: str) -> str:
     drawn = "".join(map(_drawn, text))
     missing = {character for character in drawn if ord(character) not in glyphs()}
     if missing:
-        _warn(NO_GLYPH)
+        for name in sorted({script_name(script(each)) for each in missing}):
+            _warn(name)
         drawn = "".join(NO_GLYPH if each in missing else each for each in drawn)
     return drawn.replace("$", r"\$")
 
@@ -82,9 +89,10 @@ def _drawn(character: str) -> str:
 
 
 @cache
-def _warn(box: str) -> None:
+def _warn(name: str) -> None:
     logger.warning(
-        "no installed font has some of these characters, which are drawn as %s; "
-        "install one that does, e.g. Noto Sans CJK for Chinese, Japanese and Korean",
-        box,
+        "no installed font has some characters of the script %s, which are drawn as %s; install "
+        "one that does (Debian: fonts-noto-core, for Chinese, Japanese and Korean fonts-noto-cjk)",
+        name,
+        NO_GLYPH,
     )

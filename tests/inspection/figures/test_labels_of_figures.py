@@ -54,12 +54,15 @@ def test_what_cannot_be_drawn_is_replaced(piece, expected, caplog):
     assert not caplog.records
 
 
-def test_characters_that_no_font_has_become_boxes_with_one_warning(monkeypatch, caplog):
+def test_characters_that_no_font_has_become_boxes_with_a_warning_for_each_script(
+    monkeypatch, caplog
+):
     monkeypatch.setattr(text, "glyphs", lambda: frozenset(map(ord, "ab□")))
     with caplog.at_level(logging.WARNING):
-        assert [shown(piece) for piece in ("中a", "国", "b")] == ["□a", "□", "b"]
-    (record,) = caplog.records
-    assert "no installed font has some of these characters" in record.getMessage()
+        assert [shown(piece) for piece in ("中a", "国", "b", "ก")] == ["□a", "□", "b", "□"]
+    assert ["script Han" in message for message in caplog.messages] == [True, False]
+    assert ["script Thai" in message for message in caplog.messages] == [False, True]
+    assert all("fonts-noto-c" in message for message in caplog.messages)
 
 
 def test_fonts_are_installed_ones_and_the_first_comes_with_matplotlib():
