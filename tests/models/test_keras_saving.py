@@ -127,3 +127,13 @@ def test_plain_loops_are_layers_like_others(ids, tmp_path):
     assert any(isinstance(layer, PlainRecurrence) for layer in again.layers)
     source = tf.constant(ids[0])
     np.testing.assert_allclose(np.array(again(source)[0]), np.array(plain(source)[0]), atol=1e-6)
+
+
+def test_keras_draws_the_network_with_the_names_of_its_parts():
+    """What `plot_model` hands to graphviz's `dot`, which need not be there."""
+    drawn = keras.utils.model_to_dot(
+        build("default").training, show_shapes=True, show_layer_names=True
+    ).to_string()
+    for name in ("source_ids", "encoder_0_forward", "decoder_0", "attention_keys", "output"):
+        assert f"<b>{name}</b>" in drawn
+    assert f"(None, None, {VOCABULARY})" in drawn
