@@ -1,11 +1,13 @@
 """What a request to LibreTranslate's paths holds, in JSON, in a form, or in its query."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
+from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -48,14 +50,16 @@ async def read_fields(request: Request, limits: RequestLimits) -> Mapping[str, A
 
 async def _read_fields(request: Request, body: bytes, limits: RequestLimits) -> Mapping[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    parts = kind == "multipart/form-data"
+    reader: Callable[[], dict[str, Any]]
     if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
-        if len(body) < LARGE_BODY:
-            return parse_object(body, limits.max_values)
-        return await asyncio.to_thread(parse_object, body, limits.max_values)
-    query = _read_form(request.scope["query_string"])
-    if kind == "multipart/form-data":
-        return await _read_parts(request, body, limits) | query
-    return _read_form(body) | query
+        reader, query = partial(parse_object, body, limits.max_values), {}
+    else:
+        query = _read_form(request.scope["query_string"])
+        reader = partial(_read_parts, request.headers, body) if parts else partial(_read_form, body)
+    if len(body) < LARGE_BODY and not parts:
+        return reader() | query
+    return await asyncio.to_thread(reader) | query
 
 
 def parse_texts(fields: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
@@ -130,18 +134,17 @@ def _read_form(body: bytes) -> dict[str, Any]:
         raise invalid(f"Invalid request: {error}") from None
 
 
-async def _read_parts(request: Request, body: bytes, limits: RequestLimits) -> dict[str, Any]:
+def _read_parts(headers: Headers, body: bytes) -> dict[str, Any]:
+    """The fields of a form in parts; not for the thread of an event loop."""
+
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
     parser = MultiPartParser(
-        *(request.headers, stream()),
-        max_files=0,
-        max_fields=MOST_FIELDS,
-        max_part_size=limits.max_body,
+        headers, stream(), max_files=0, max_fields=MOST_FIELDS, max_part_size=len(body)
     )
     try:
-        form = await parser.parse()
+        form = asyncio.run(parser.parse())
     except (MultiPartException, ValueError, KeyError, LookupError) as error:
         raise invalid(f"Invalid request: {error}") from None
     return dict(reversed(form.multi_items()))

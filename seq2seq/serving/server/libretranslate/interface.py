@@ -217,7 +217,7 @@ async def _laid_out(fields: TranslationFields) -> list[Layout]:
     def each() -> list[Layout]:
         return [lay_out(text) for text in fields.texts]
 
-    if sum(map(len, fields.texts)) < LARGE_BODY:
+    if sum(map(len, fields.texts)) < LARGE_BODY and not fields.markup:
         return each()
     return await asyncio.to_thread(each)
 

@@ -61,16 +61,7 @@ class SentenceSearch:
         if not texts or ALIGNED not in self.model.signatures:
             return {}
         outputs = await self._ask(ALIGNED, list(texts.values()))
-        found: dict[int, tuple[str, Alignment | None]] = {}
-        for row, (number, text) in enumerate(texts.items()):
-            read, written = (max(int(outputs[name][row]) - 1, 0) for name in LENGTHS)  # without EOS
-            source = _decoded(outputs["source_tokens"][row][:read])
-            target = _decoded(outputs["tokens"][row][:written])
-            if spans_of_subwords(text, source) is not None:
-                weights = outputs["alignment"][row][:written, :read]
-                translation = outputs["translation"][row].decode(errors="replace")
-                found[number] = translation, Alignment(source, target, weights)
-        return found
+        return await asyncio.to_thread(_read_alignments, outputs, texts)
 
     async def _best(self, texts: Sequence[str]) -> list[str]:
         outputs = await self._ask(DEFAULT_SIGNATURE, texts)
@@ -88,3 +79,18 @@ class SentenceSearch:
 
 def _decoded(strings: np.ndarray) -> list[str]:
     return [each.decode(errors="replace") for each in strings]
+
+
+def _read_alignments(
+    outputs: Arrays, texts: dict[int, str]
+) -> dict[int, tuple[str, Alignment | None]]:
+    found: dict[int, tuple[str, Alignment | None]] = {}
+    for row, (number, text) in enumerate(texts.items()):
+        read, written = (max(int(outputs[name][row]) - 1, 0) for name in LENGTHS)  # without EOS
+        source = _decoded(outputs["source_tokens"][row][:read])
+        target = _decoded(outputs["tokens"][row][:written])
+        if spans_of_subwords(text, source) is not None:
+            weights = outputs["alignment"][row][:written, :read]
+            translation = outputs["translation"][row].decode(errors="replace")
+            found[number] = translation, Alignment(source, target, weights)
+    return found

@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from urllib.parse import urlencode
 
 import pytest
@@ -269,3 +270,39 @@ def test_depth_and_numbers_beyond_bounds_are_refused(server, body):
 
 def test_a_form_of_very_many_fields_is_refused(server):
     assert server.request("POST", "/translate", "a=b&" * 1000, **FORM)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "scrap"),
+    [
+        (
+            "multipart/form-data; boundary=xyz",
+            '--xyz\r\nContent-Disposition: form-data; name="q"\r\n\r\n',
+            "\r\n--xyz\r",
+        ),
+        (
+            "application/json",
+            '{"source": "en", "target": "de", "format": "html", "q": "',
+            "<b>a</b>",
+        ),
+        ("application/x-www-form-urlencoded", "source=en&target=de&q=", "%3Cb%20"),
+    ],
+)
+def test_others_are_answered_while_a_hostile_body_is_read(server, kind, start, scrap):
+    size = 2_000_000 if kind.startswith("multipart") else 100_000
+    body = start + scrap * (size // len(scrap)) + ('"}' if start.startswith("{") else "")
+    ended = threading.Event()
+
+    def ask():
+        server.request("POST", "/translate", body, **{"Content-Type": kind})
+        ended.set()
+
+    other = threading.Thread(target=ask)
+    other.start()
+    longest = 0.0
+    while not ended.is_set():
+        started = time.process_time()
+        assert server.request("GET", "/healthz")[0] == 200
+        longest = max(longest, time.process_time() - started)
+    other.join()
+    assert longest < 0.3  # of this process's own time, in which the server runs too
