@@ -96,6 +96,8 @@ class LibreTranslateInterface:
         timeout = self.config.batching.timeout
         deadline = asyncio.get_running_loop().time() + timeout
         self.batcher.refuse_overload()  # before time is spent on reading it
+        if not self._served():
+            raise RequestError(Code.UNAVAILABLE, "no model is loaded yet; try again later")
         source: dict[str, Any] = {"confidence": SURE, "language": fields.source}
         if fields.source == AUTO:
             source = await self._detected(fields)
@@ -147,13 +149,9 @@ class LibreTranslateInterface:
         """The model of two languages.
 
         Raises:
-            RequestError: INVALID_ARGUMENT, in LibreTranslate's words; UNAVAILABLE while none is
-                loaded.
+            RequestError: INVALID_ARGUMENT, in LibreTranslate's words.
         """
-        models = self._served()
-        if not models:
-            raise RequestError(Code.UNAVAILABLE, "no model is loaded yet; try again later")
-        for model in models:
+        for model in self._served():
             if _same(model.languages.source, source) and _same(model.languages.target, target):
                 return model
         known = self._known()

@@ -177,6 +177,20 @@ def test_a_model_of_unknown_languages_is_not_offered(tmp_path):
         assert translate(server, q="a", source="auto")[0] == 400
 
 
+def test_nothing_is_translated_before_a_model_is_loaded(tmp_path):
+    write_versions(tmp_path, 1)
+    seen = {}
+
+    def load(_):
+        seen["languages"] = box[0].request("GET", "/languages")[2]
+        seen["translate"] = [translate(box[0], q="a", source=each)[0] for each in ("en", "auto")]
+        return ReversingModel()
+
+    with serving(tmp_path, loader=load, before=(box := [])) as server:
+        assert translate(server, q="a")[0] == 200
+    assert seen == {"languages": [], "translate": [503, 503]}
+
+
 def test_each_pair_of_languages_has_its_model(tmp_path):
     pairs = {
         "ende": Languages("en", "de"),
