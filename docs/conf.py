@@ -7,10 +7,12 @@ import importlib.metadata
 import inspect
 import pydoc
 import re
+from pathlib import Path
 from typing import Any
 
 from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.addnodes import pending_xref
 
 project = "seq2seq"
 release = importlib.metadata.version("seq2seq-keras")
@@ -49,6 +51,7 @@ def setup(app: Any) -> None:
     app.add_html_math_renderer("mathml", (_draw(False), None), (_draw(True), None))
     app.connect("autodoc-process-docstring", _say_what_a_field_is, priority=400)
     app.connect("autodoc-process-signature", _leave_out_settings)
+    app.connect("doctree-read", _leave_folders)
 
 
 def _draw(as_block: bool) -> Any:
@@ -77,3 +80,11 @@ def _say_what_a_field_is(_: Any, what: str, name: str, *rest: Any) -> None:
 def _leave_out_settings(_: Any, what: str, name: str, settings: Any, *rest: Any) -> Any:
     """Sections of settings have too many fields for one line; each has its entry below."""
     return ("", None) if hasattr(settings, "__pydantic_fields__") and what == "class" else None
+
+
+def _leave_folders(app: Any, page: Any) -> None:
+    """A link to a folder of the repository is its name: the site has no page of it."""
+    here = Path(page["source"]).parent
+    for link in list(page.findall(pending_xref)):
+        if link["reftype"] == "myst" and (here / link["reftarget"]).is_dir():
+            link.replace_self(link.children)
