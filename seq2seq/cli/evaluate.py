@@ -1,4 +1,4 @@
-"""Score a translator on a source file and its references: BLEU, chrF, TER."""
+"""Score a translator on a source file and its references: BLEU, chrF, TER, exact matches, edits."""
 
 import argparse
 import json
@@ -28,6 +28,13 @@ def add_parser(subparsers: Any) -> None:
         type=Path,
         help="a translation of SOURCE, or a run that translates it, to compare with",
     )
+    parser.add_argument(
+        "--metrics",
+        metavar="NAMES",
+        type=lambda text: text.split(","),
+        help="of bleu, chrf, chrf++, ter, exact_match, wer, cer, edit_distance; parted by commas "
+        "(bleu,chrf,ter)",
+    )
     parser.set_defaults(run_verb=run)
 
 
@@ -37,10 +44,15 @@ def run(arguments: argparse.Namespace) -> None:
     if report and (report.is_dir() or not report.parent.is_dir()):
         raise DataError(f"--report {report}: give a file in a folder that exists")
     load_tensorflow()
+    from seq2seq.scoring.metrics import USUAL
     from seq2seq.workflows.evaluate import evaluate
 
     evaluation = evaluate(
-        arguments.run_folder, arguments.source, arguments.reference, arguments.baseline
+        arguments.run_folder,
+        arguments.source,
+        arguments.reference,
+        arguments.baseline,
+        arguments.metrics or USUAL,
     )
     if arguments.json:
         print(json.dumps(evaluation.as_dict()))
@@ -57,4 +69,4 @@ def _line(each: "Measured") -> str:
     if isinstance(each, Compared):
         words += f"{each.gain:+.2f} against {each.baseline:.2f} ± {each.baseline_interval:.2f}, "
         words += f"p = {each.p_value:.3f}  "
-    return f"{words}{each.signature}" + ("  (lower is better)" if each.metric == "TER" else "")
+    return f"{words}{each.signature}" + ("  (lower is better)" if each.lower_is_better else "")

@@ -132,8 +132,10 @@ class TrainingConfig:
     """Steps between saves of the state that a killed run resumes from."""
     patience: Annotated[int, Field(gt=0, le=10**9), NUMBER, Unit("validations")] | None = None
     """Validations without a better result after which training stops; without it, never early."""
-    keep_best_by: Literal["bleu", "perplexity"] = "bleu"
-    """What the best weights are best by, on the validation text."""
+    keep_best_by: Literal["bleu", "perplexity", "chrf", "chrf++", "exact_match", "wer", "cer"] = (
+        "bleu"
+    )
+    """What the best weights are best by, on the validation text: the metrics of `evaluate`."""
     start_from: Path | None = None
     """Run folder whose best weights training begins with, those that fit; optimizer and schedule
     begin anew. Without it, weights are drawn."""

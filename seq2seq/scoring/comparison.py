@@ -6,7 +6,7 @@ from typing import cast
 
 from sacrebleu.significance import PairedTest, Result
 
-from seq2seq.scoring.metrics import Metric, bleu, metrics
+from seq2seq.scoring.metrics import LOWER_IS_BETTER, USUAL, Metric, bleu, metrics
 
 SAMPLES = 1000  # drawn from the lines, with a fixed seed
 
@@ -15,10 +15,15 @@ SAMPLES = 1000  # drawn from the lines, with a fixed seed
 class Measured:
     """The score of one translation by one metric."""
 
-    metric: str  # BLEU, chrF or TER
+    metric: str  # as it is shown, see `metrics.NAMES`
     score: float
     interval: float  # half width of 95 %
     signature: str
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the metric counts errors."""
+        return self.metric in LOWER_IS_BETTER
 
 
 @dataclass(frozen=True)
@@ -31,15 +36,18 @@ class Compared(Measured):
 
     @property
     def gain(self) -> float:
-        """The difference to the baseline, signed so that positive is better, for TER too."""
+        """The difference to the baseline, signed so that positive is better, for errors too."""
         difference = self.score - self.baseline
-        return -difference if self.metric == "TER" else difference
+        return -difference if self.lower_is_better else difference
 
 
 def measure(
-    translations: Sequence[str], references: Sequence[str], language: str | None = None
+    translations: Sequence[str],
+    references: Sequence[str],
+    language: str | None = None,
+    names: Sequence[str] = USUAL,
 ) -> list[Measured]:
-    """BLEU, chrF and TER with intervals from bootstrap samples of the lines.
+    """Scores with intervals from bootstrap samples of the lines.
 
     Koehn 2004, https://aclanthology.org/W04-3250.
 
@@ -47,6 +55,7 @@ def measure(
         translations: a line for each reference.
         references: one for each line.
         language: of both, a BCP 47 tag: what words are, see `metrics.bleu`.
+        names: metrics, of `metrics.NAMES`.
 
     Raises:
         ValueError: the counts differ or there is nothing to score.
@@ -54,7 +63,9 @@ def measure(
     """
     return [
         Measured(name, float(ours.score), float(ours.ci or 0), signature)
-        for name, signature, (ours,) in _bootstrapped(metrics(language), [translations], references)
+        for name, signature, (ours,) in _bootstrapped(
+            metrics(language, names), [translations], references
+        )
     ]
 
 
@@ -78,8 +89,9 @@ def compare(
     baseline: Sequence[str],
     references: Sequence[str],
     language: str | None = None,
+    names: Sequence[str] = USUAL,
 ) -> list[Compared]:
-    """BLEU, chrF and TER of two translations, with p-values by paired bootstrap resampling.
+    """Scores of two translations, with p-values by paired bootstrap resampling.
 
     Koehn 2004, section 4, https://aclanthology.org/W04-3250; sacreBLEU's `PairedTest`.
 
@@ -88,6 +100,7 @@ def compare(
         baseline: another translation of the same lines.
         references: one for each line.
         language: of all three, see `measure`.
+        names: metrics, of `metrics.NAMES`.
 
     Raises:
         ValueError: the counts differ or there is nothing to score.
@@ -96,7 +109,7 @@ def compare(
     systems = [baseline, translations]
     return [
         _compared(name, signature, *results)
-        for name, signature, results in _bootstrapped(metrics(language), systems, references)
+        for name, signature, results in _bootstrapped(metrics(language, names), systems, references)
     ]
 
 

@@ -1,14 +1,30 @@
-"""The metrics of sacreBLEU, counted as the language of the text needs.
+"""The metrics, counted as the language of the text needs: sacreBLEU's, and those of edits.
 
 Post 2018, https://aclanthology.org/W18-6319; its README says which tokenizer a language takes.
 """
+
+from collections.abc import Sequence
 
 from sacrebleu.metrics import BLEU, CHRF, TER
 
 from seq2seq.config.languages import is_unspaced, primary
 from seq2seq.errors import ConfigError, install_extra
+from seq2seq.scoring.edit_metrics import EditMetric
 
-Metric = BLEU | CHRF | TER
+Metric = BLEU | CHRF | TER | EditMetric
+
+NAMES = {  # as settings and options have them, and as they are shown
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "chrf++": "chrF++",
+    "ter": "TER",
+    "exact_match": "exact match",
+    "wer": "WER",
+    "cer": "CER",
+    "edit_distance": "edit distance",
+}
+USUAL = ("bleu", "chrf", "ter")
+LOWER_IS_BETTER = ("TER", "WER", "CER", "edit distance")
 
 TOKENIZERS = {"zh": "zh", "yue": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
 EXTRAS = ("ja", "ko")
@@ -47,10 +63,24 @@ def ter(language: str | None) -> TER:
     return TER(normalized=splits, asian_support=splits)
 
 
-def metrics(language: str | None) -> dict[str, Metric]:
-    """BLEU, chrF and TER by name.
+def metrics(language: str | None, names: Sequence[str] = USUAL) -> dict[str, Metric]:
+    """Metrics by the names that they are shown with.
+
+    Args:
+        language: BCP 47 tag of the translations.
+        names: which, of `NAMES`.
 
     Raises:
         ConfigError: see `bleu`.
     """
-    return {"BLEU": bleu(language), "chrF": CHRF(), "TER": ter(language)}
+    return {NAMES[name]: _metric(name, language) for name in names}
+
+
+def _metric(name: str, language: str | None) -> Metric:
+    if name == "bleu":
+        return bleu(language)
+    if name == "ter":
+        return ter(language)
+    if name.startswith("chrf"):
+        return CHRF(word_order=2 if name == "chrf++" else 0)
+    return EditMetric(NAMES[name])

@@ -73,7 +73,7 @@ class EvaluationReport:
         systems = [each for each in (self.system, self.baseline) if each]
         return _TEMPLATES.get_template("report.html.jinja").render(
             report=self,
-            title=f"{self.system.name}: BLEU {self.measured[0].score:.2f}",
+            title=f"{self.system.name}: {self.measured[0].metric} {self.measured[0].score:.2f}",
             oddities=[(each.name, self._oddities(each)) for each in systems],
             picture=base64.b64encode(self.by_length).decode(),
             lists=self._lists(),

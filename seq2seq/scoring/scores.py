@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from seq2seq.scoring.metrics import bleu, metrics
+from seq2seq.scoring.metrics import metrics
 
 
 @dataclass(frozen=True)
@@ -59,4 +59,22 @@ def corpus_bleu(
     Raises:
         ConfigError: the language needs MeCab, and it is not installed.
     """
-    return bleu(language).corpus_score(translations, [references]).score
+    return corpus_score("bleu", translations, references, language)
+
+
+def corpus_score(
+    name: str, translations: Sequence[str], references: Sequence[str], language: str | None = None
+) -> float:
+    """A single metric, unrounded.
+
+    Args:
+        name: of `metrics.NAMES`.
+        translations: see `corpus_scores`, as the others.
+        references: one for each line.
+        language: of both.
+
+    Raises:
+        ConfigError: the language needs MeCab, and it is not installed.
+    """
+    (metric,) = metrics(language, [name]).values()
+    return float(metric.corpus_score(translations, [references]).score)

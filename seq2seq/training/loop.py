@@ -35,6 +35,7 @@ WRONG_SOURCE = "wrong_source_perplexity"
 RECORDED = ("training_loss", "validation_perplexity", WRONG_SOURCE, "validation_bleu")
 SOURCE_READ_BY = 300  # steps; a network that reads its source shows it by then
 LEAST_GAP = 1.1  # perplexity with another's source, over that with the own
+ERRORS = ("perplexity", "wer", "cer")  # lower is better
 PLATEAU = 2  # validations without a better result before the plateau schedule halves the rate
 
 
@@ -179,8 +180,7 @@ class Training:
         state, training = self._state, self._config.training
         weights = self._optimization.translation_weights()
         result = self._validator(weights)
-        by_bleu = training.keep_best_by == "bleu"
-        value = result.bleu if by_bleu else -result.perplexity
+        value = -result.score if result.metric in ERRORS else result.score
         best = state.best is None or value > state.best
         if best:
             state.best, state.worse = value, 0
@@ -223,6 +223,7 @@ class Training:
             "validation_bleu": round(result.bleu, 2),
             "best": int(best),
         }
+        row.setdefault(f"validation_{result.metric}", round(result.score, 2))
         if state.loss_tokens:  # none before the first step
             row["training_loss"] = round(state.loss_sum / state.loss_tokens, 4)
             rate = state.loss_tokens / max(1e-9, state.loss_seconds)

@@ -11,7 +11,7 @@ from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.id_rows import batches_in_order
 from seq2seq.data.subwords import PAD, Subwords
 from seq2seq.models.translator import Translator
-from seq2seq.scoring.scores import corpus_bleu
+from seq2seq.scoring.scores import corpus_bleu, corpus_score
 from seq2seq.training.corpus import read_parallel
 from seq2seq.translation.search import network
 from seq2seq.translation.text_translator import Parts, TextTranslator
@@ -29,6 +29,8 @@ class Validated:
     # the network reads: a translator's is several times higher, a mere language model's the same.
     wrong_source_perplexity: float
     bleu: float
+    metric: str  # training.keep_best_by
+    score: float  # by it
     samples: list[tuple[str, str, str]]  # source, reference, translation
 
 
@@ -41,6 +43,7 @@ class Validator:
     def __init__(self, config: RunConfig, subwords: Subwords) -> None:
         data = config.data
         self._language = data.languages.target
+        self._metric = config.training.keep_best_by
         self._sources, self._references = read_parallel(
             data.validation_source, data.validation_target
         )
@@ -71,11 +74,20 @@ class Validator:
             tokens += int(count)
         self._text_translator.refresh()
         translations = self._text_translator.translate(self._sources)
+        perplexity = _perplexity(loss / tokens)
+        bleu = corpus_bleu(translations, self._references, self._language)
+        scores = {"perplexity": perplexity, "bleu": bleu}
+        if self._metric not in scores:
+            scores[self._metric] = corpus_score(
+                self._metric, translations, self._references, self._language
+            )
         spread = np.linspace(0, len(self._sources) - 1, SAMPLES).astype(int)
         return Validated(
-            perplexity=_perplexity(loss / tokens),
+            perplexity=perplexity,
             wrong_source_perplexity=_perplexity(wrong_loss / tokens),
-            bleu=corpus_bleu(translations, self._references, self._language),
+            bleu=bleu,
+            metric=self._metric,
+            score=scores[self._metric],
             samples=[(self._sources[n], self._references[n], translations[n]) for n in spread],
         )
 

@@ -3,18 +3,22 @@
 import io
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seq2seq.config.languages import UNKNOWN, Languages
 from seq2seq.config.loading import as_settings
+from seq2seq.config.mistakes import printable
+from seq2seq.errors import ConfigError
 from seq2seq.files import write_atomically
 from seq2seq.inspection.figures.lengths import draw_bleu_by_length
 from seq2seq.inspection.figures.picture import save
 from seq2seq.run_folder import SCORES, RunFolder
 from seq2seq.scoring.by_length import bleu_by_length
 from seq2seq.scoring.comparison import Compared, Measured, compare, measure
+from seq2seq.scoring.metrics import NAMES, USUAL
 from seq2seq.scoring.report import EvaluationReport, System
 from seq2seq.scoring.scores import Scores, corpus_scores
 from seq2seq.training.corpus import evaluation_files, read_parallel
@@ -44,7 +48,7 @@ class Evaluation:
         """
         listed: dict[str, Any] = {}
         for each in self.measured:
-            name = each.metric.lower()
+            name = each.metric.lower().replace(" ", "_")
             listed[name] = round(each.score, 2)
             listed[f"{name}_interval"] = round(each.interval, 2)
             listed[f"{name}_signature"] = each.signature
@@ -80,7 +84,13 @@ class Evaluation:
             stream.write(report.html().encode())
 
 
-def evaluate(run: Path, source: Path, reference: Path, baseline: Path | None = None) -> Evaluation:
+def evaluate(
+    run: Path,
+    source: Path,
+    reference: Path,
+    baseline: Path | None = None,
+    metrics: Sequence[str] = USUAL,
+) -> Evaluation:
     """Scores the run's translation of a source file against its reference file.
 
     Args:
@@ -88,11 +98,16 @@ def evaluate(run: Path, source: Path, reference: Path, baseline: Path | None = N
         source: text to translate.
         reference: its right translation.
         baseline: another run folder, or a file of translations of the same lines.
+        metrics: names of `seq2seq.scoring.metrics.NAMES`.
 
     Raises:
+        ConfigError: there is no such metric.
         RunError: no run, or no weights yet.
         DataError: files are missing, or their numbers of lines differ.
     """
+    unknown = [name for name in metrics if name not in NAMES]
+    if unknown:
+        raise ConfigError(f"--metrics {printable(','.join(unknown))}: there are {', '.join(NAMES)}")
     sources, _ = read_parallel(source, reference)  # mistakes that need no network to be seen
     other = None
     if baseline is not None and not baseline.is_dir():
@@ -100,7 +115,7 @@ def evaluate(run: Path, source: Path, reference: Path, baseline: Path | None = N
     translator = load_translator(run)
     if baseline is not None and other is None:
         other = System(str(baseline), load_translator(baseline).translate(sources))
-    return evaluate_with(translator, str(run), source, reference, other)
+    return evaluate_with(translator, str(run), source, reference, other, metrics)
 
 
 def evaluate_with(
@@ -109,6 +124,7 @@ def evaluate_with(
     source: Path,
     reference: Path,
     baseline: System | None = None,
+    metrics: Sequence[str] = USUAL,
 ) -> Evaluation:
     """`evaluate` by a translator that is loaded already.
 
@@ -118,6 +134,7 @@ def evaluate_with(
         source: text to translate.
         reference: its right translation.
         baseline: other translations of the same lines.
+        metrics: see `evaluate`.
 
     Raises:
         DataError: files are missing, or their numbers of lines differ.
@@ -126,9 +143,9 @@ def evaluate_with(
     system = System(name, translator.translate(sources))
     languages = translator.languages
     measured: list[Measured] = (
-        [*compare(system.lines, baseline.lines, references, languages.target)]
+        [*compare(system.lines, baseline.lines, references, languages.target, metrics)]
         if baseline
-        else measure(system.lines, references, languages.target)
+        else measure(system.lines, references, languages.target, metrics)
     )
     return Evaluation(source, reference, sources, references, system, baseline, measured, languages)
 

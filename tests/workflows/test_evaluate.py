@@ -1,4 +1,7 @@
+import json
+
 import pytest
+from command_line import fails, run_command
 from conftest import write_corpus
 from loaded import loaded
 
@@ -17,6 +20,20 @@ def test_a_translators_own_output_as_reference_scores_100(trained_run, tmp_path)
     assert evaluate_with(translator, "", source, reference).as_dict() == scores
     # Control: the real references score less.
     assert evaluate_with(translator, "", source, folder / "test.de").as_dict()["bleu"] < 100
+
+
+def test_metrics_are_those_that_are_asked_for(trained_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.workflows.evaluate.load_translator", loaded)
+    folder = write_corpus(tmp_path, train=5, others=12)
+    source, reference = folder / "test.en", tmp_path / "reference.de"
+    write_lines(reference, loaded(trained_run).translate(list(read_lines(source))))
+    chosen = ("evaluate", trained_run, source, reference, "--json", "--metrics")
+    found = json.loads(run_command(*chosen, "exact_match,wer,edit_distance"))
+    assert (found["exact_match"], found["wer"], found["edit_distance"]) == (100, 0, 0)
+    assert "unit:words" in found["wer_signature"] and "bleu" not in found
+    assert fails(*chosen, "wer,rouge").endswith(
+        "--metrics rouge: there are bleu, chrf, chrf++, ter, exact_match, wer, cer, edit_distance"
+    )
 
 
 def test_a_run_and_a_file_of_its_translations_are_the_same_baseline(

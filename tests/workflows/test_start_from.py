@@ -15,6 +15,7 @@ from seq2seq.errors import ConfigError, RunError
 from seq2seq.models.weight_files import load_weights
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.starting_weights import Beginning
+from seq2seq.training.training_state import load_state
 from seq2seq.translation.loading import LoadedRun
 from seq2seq.translation.search import network
 from seq2seq.workflows.info import describe
@@ -49,7 +50,7 @@ def same(left, right):
 @pytest.fixture(scope="module")
 def unchanged(trained_run, tmp_path_factory):
     """A run of no step at all."""
-    config = goes_on_from(trained_run, training={"steps": 0})
+    config = goes_on_from(trained_run, training={"steps": 0, "keep_best_by": "wer"})
     return train(config, tmp_path_factory.mktemp("unchanged") / "run", Silent())
 
 
@@ -68,6 +69,13 @@ def test_the_first_row_of_the_history_is_the_other_run_s_quality(unchanged, trai
     *_, last = (each for each in RunFolder.open(trained_run).history() if each["best"] == "1")
     assert (row["step"], row["training_loss"]) == ("0", "")
     assert row["validation_bleu"] == last["validation_bleu"]
+
+
+def test_the_best_weights_are_best_by_the_metric_that_was_asked_for(unchanged):
+    (row,) = unchanged.history()
+    state, _ = load_state(unchanged.weights("state"))
+    assert state.best is not None and state.best < 0  # an error rate: less is better
+    assert float(row["validation_wer"]) == pytest.approx(-state.best, abs=0.005)
 
 
 def test_info_says_what_a_run_began_from(unchanged, trained_run):
