@@ -55,8 +55,8 @@ def test_libretranslate_of_npm(server):
 def test_the_requests_that_weblate_sends(server):
     """What weblate.machinery.libretranslate of Weblate 5.14 sends and reads.
 
-    Its class is not called itself: importing it needs Weblate's database models, set up with a
-    database and a cache, and a package (borgbackup) that builds against system libraries.
+    Its class is not called itself: importing it reads Weblate's database models, and Weblate does
+    not install from wheels alone: borgbackup and pycairo build against libraries of the system.
     """
     with urllib.request.urlopen(f"{server.url}/languages") as response:
         assert {each["code"] for each in json.load(response)} == {"en", "de"}
