@@ -1,17 +1,24 @@
-"""A run folder as the server runs it: the signatures of an export, traced and kept in memory."""
+"""A run folder as the server runs it: the signatures of an export, kept in memory.
 
+Tracing one takes about a second, so the first is answered before the others are traced.
+"""
+
+import gc
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from seq2seq.data.graph_subwords import GraphSubwords
-from seq2seq.serving.saved_model.output_parts import trace_parts
-from seq2seq.serving.saved_model.signatures import trace_signatures
+from seq2seq.serving.saved_model.output_parts import OUTPUTS, parts_function
+from seq2seq.serving.saved_model.signatures import output_types, signature_functions
 from seq2seq.serving.saved_model.tensors import (
     DEFAULT_SIGNATURE,
+    PARTS_SIGNATURE,
+    STRING,
     Signature,
     TensorSpec,
     as_array,
@@ -22,9 +29,7 @@ from seq2seq.translation.serving_graph import StoredNetwork, graph_settings, mak
 
 
 def load_served_run(run: Path, settings: Mapping[str, Any]) -> GraphModel:
-    """Traces what an export would save, and a search in parts, and answers one request.
-
-    The first call of every other signature takes some tenths of a second more than later ones.
+    """What an export would save, and a search in parts, after one request is answered.
 
     Args:
         run: the folder.
@@ -38,17 +43,38 @@ def load_served_run(run: Path, settings: Mapping[str, Any]) -> GraphModel:
     config, subwords = loaded.config, loaded.subwords
     network, encoder = StoredNetwork(loaded.network, "float32"), GraphSubwords(subwords)
     graph = make_graph(network, subwords, encoder, config.decoding, loaded.shortlist)
-    functions = trace_signatures(graph) | trace_parts(graph)
-    signatures = {name: _described(name, traced) for name, traced in functions.items()}
-    model = GraphModel(functions, signatures, config.data.languages, (network, encoder))
-    model.predict(DEFAULT_SIGNATURE, {"text": as_array(["a"], "string")})
+    functions = signature_functions(graph) | parts_function(graph)
+    outputs = output_types(graph) | {PARTS_SIGNATURE: OUTPUTS}
+    signatures = {
+        name: Signature(
+            name,
+            _specs({each.name: each for each in traced.input_signature}),
+            _specs(outputs[name]),
+        )
+        for name, traced in functions.items()
+    }
+    model = _ServedRun(functions, signatures, config.data.languages, (network, encoder))
+    model.answer_once(DEFAULT_SIGNATURE)
     return model
 
 
-def _described(name: str, traced: Any) -> Signature:
-    inputs, _ = traced.structured_input_signature
-    named = {each.name: each for each in inputs}
-    return Signature(name, _specs(named), _specs(traced.structured_outputs))
+class _ServedRun(GraphModel):
+    """Functions that are traced when they are first called."""
+
+    def prepare(self) -> None:
+        """Traces all."""
+        for name in self.signatures:
+            self.answer_once(name)
+        gc.collect()
+        gc.freeze()  # a million objects that stay, and that no collection need look at
+
+    def answer_once(self, name: str) -> None:
+        """Calls a signature with a short text; its first call takes seconds."""
+        inputs = {
+            each: as_array(["a"], STRING) if spec.dtype == STRING else np.zeros((1, 0), spec.dtype)
+            for each, spec in self.signatures[name].inputs.items()
+        }
+        self.predict(name, inputs)
 
 
 def _specs(tensors: Mapping[str, Any]) -> dict[str, TensorSpec]:

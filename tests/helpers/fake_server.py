@@ -59,6 +59,9 @@ class ShoutingModel:
         self.running = threading.Semaphore(0)  # released once for each run that begins
         self.batches = []  # rows of each run
 
+    def prepare(self):
+        pass
+
     def predict(self, signature, inputs):
         self.running.release()
         if signature == "add":

@@ -43,6 +43,9 @@ class ReversingModel:
         self.running = threading.Semaphore(0)  # released once for each run that begins
         self.asked = []  # signature and texts of each run
 
+    def prepare(self):
+        pass
+
     def predict(self, signature, inputs):
         texts = [each.decode() for each in inputs["text"]]
         self.asked.append((signature, texts))

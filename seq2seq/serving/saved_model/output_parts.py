@@ -11,17 +11,22 @@ TEXT = tf.TensorSpec((None,), tf.string, name="text")
 WRITTEN = tf.TensorSpec((None, None), tf.int32, name="written")
 
 
-def trace_parts(graph: TranslatorGraph) -> dict[str, Any]:
+OUTPUTS = {
+    "ids": tf.TensorSpec((None, None), tf.int32),
+    "length": tf.TensorSpec((None,), tf.int32),
+    "translation": tf.TensorSpec((None,), tf.string),
+    "ended": tf.TensorSpec((None,), tf.bool),
+    "whole": tf.TensorSpec((None,), tf.bool),
+}
+
+
+def parts_function(graph: TranslatorGraph) -> dict[str, Any]:
     """The function by the name of its signature: text, written -> see `next_parts`."""
 
     def parts(text: tf.Tensor, written: tf.Tensor) -> Fields:
         return next_parts(graph, text, written)
 
-    return {
-        PARTS_SIGNATURE: tf.function(
-            parts, [TEXT, WRITTEN], autograph=False
-        ).get_concrete_function()
-    }
+    return {PARTS_SIGNATURE: tf.function(parts, [TEXT, WRITTEN], autograph=False)}
 
 
 def next_parts(graph: TranslatorGraph, text: tf.Tensor, written: tf.Tensor) -> Fields:

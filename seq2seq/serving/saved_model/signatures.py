@@ -10,7 +10,7 @@ memory, only more time.
 Shape suffixes: B texts, N chunks or other rows, K outputs, T target and S source positions.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,8 @@ ALIGNMENTS = {
 }
 
 
-def trace_signatures(graph: TranslatorGraph) -> dict[str, Any]:
-    """A concrete function for each signature by its name, all from raw text (B,).
+def signature_functions(graph: TranslatorGraph) -> dict[str, Any]:
+    """A `tf.function` for each signature by its name, all from raw text (B,).
 
     serving_default: text -> translation, and nothing else, so that REST gives a plain list.
     translate: text -> translation, score.
@@ -57,16 +57,30 @@ def trace_signatures(graph: TranslatorGraph) -> dict[str, Any]:
     align: text -> see `alignments`.
     translate_prefix: text, prefix -> see `continuations`.
 
-    Whoever calls them keeps the variables and tokenizers of the graph: functions do not.
+    Each is traced when it is first called, and gives what `output_types` has. Whoever calls them
+    keeps the variables and tokenizers of the graph: functions do not.
     """
     return {
-        name: tf.function(function, inputs, autograph=False).get_concrete_function()
+        name: tf.function(function, inputs, autograph=False)
         for name, (function, *inputs) in _signatures(graph).items()
     }
 
 
+def output_types(graph: TranslatorGraph) -> dict[str, Mapping[str, tf.TensorSpec]]:
+    """The outputs of each signature, known without tracing it."""
+    count = graph.searches.outputs
+    return {
+        "serving_default": {"translation": TEXT},
+        "translate": {"translation": TEXT, "score": SCORES["score"]},
+        "translate_nbest": _ranked_types(count),
+        "score": SCORES,
+        "align": ALIGNMENTS,
+        "translate_prefix": _continuation_types(count),
+    }
+
+
 def save_signatures(graph: TranslatorGraph, resources: Iterable[Any], directory: Path) -> None:
-    """Writes saved_model.pb and variables, with what `trace_signatures` gives.
+    """Writes saved_model.pb and variables, with what `signature_functions` gives.
 
     Each is traced once, which is most of the work. (`tf.saved_model.save` traces functions that it
     is given as such anew, and keras.export.ExportArchive has traced them before.) What is tracked
@@ -78,7 +92,8 @@ def save_signatures(graph: TranslatorGraph, resources: Iterable[Any], directory:
         resources: what the graph uses beside variables, such as tokenizers.
         directory: is filled.
     """
-    traced = trace_signatures(graph)
+    functions = signature_functions(graph)
+    traced = {name: each.get_concrete_function() for name, each in functions.items()}
     saved = tf.Module()
     saved.resources = list(resources)
     saved.parameters = list(
@@ -116,8 +131,7 @@ def translations(graph: TranslatorGraph, search: Search, count: int, text: tf.Te
         ranks = tf.maximum(tf.minimum(tf.range(count), last), 0)
         return {name: tf.gather(values, ranks, batch_dims=1) for name, values in each.items()}
 
-    types = {"translations": tf.string, "scores": tf.float32, "log_probabilities": tf.float32}
-    outputs = {name: tf.TensorSpec((None, count), dtype) for name, dtype in types.items()}
+    outputs = _ranked_types(count)
     found = map_by_length(compute, lengths_with_eos(chunks), graph.tokens, outputs)
     totals = found["log_probabilities"]
     return {
@@ -242,12 +256,15 @@ def continuations(graph: TranslatorGraph, text: tf.Tensor, prefix: tf.Tensor) ->
     return {name: _at_texts(values, texts_N, tf.size(text)) for name, values in found.items()}
 
 
+def _ranked_types(count: int) -> dict[str, tf.TensorSpec]:
+    types = {"translations": tf.string, "scores": tf.float32, "log_probabilities": tf.float32}
+    return {name: tf.TensorSpec((None, count), dtype) for name, dtype in types.items()}
+
+
 def _continuation_types(count: int) -> dict[str, tf.TensorSpec]:
     """Of K = `count` outputs a row."""
     return {
-        "translations": tf.TensorSpec((None, count), tf.string),
-        "scores": tf.TensorSpec((None, count), tf.float32),
-        "log_probabilities": tf.TensorSpec((None, count), tf.float32),
+        **_ranked_types(count),
         "length_nbest": tf.TensorSpec((None, count), tf.int32),
         "source_tokens": tf.TensorSpec((None, None), tf.string),
         "source_length": tf.TensorSpec((None,), tf.int32),

@@ -51,6 +51,9 @@ class GraphModel:
     languages: Languages
     owner: object  # of variables and tokenizers, which live as long as it does
 
+    def prepare(self) -> None:
+        """Nothing is left to be done: a version's warm-up requests were answered at its loading."""
+
     def predict(self, signature: str, inputs: Arrays) -> Arrays:
         """Runs one signature; errors of TensorFlow keep their code."""
         import tensorflow as tf

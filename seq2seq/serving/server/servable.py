@@ -20,6 +20,9 @@ class ServedModel(Protocol):
     def languages(self) -> Languages:
         """Of its source and its target."""
 
+    def prepare(self) -> None:
+        """Does what need not be done before the first request; called once, while it answers."""
+
     def predict(self, signature: str, inputs: Arrays) -> Arrays:
         """Runs one function; the first axis of every array is the row.
 

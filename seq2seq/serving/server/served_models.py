@@ -1,6 +1,7 @@
 """All models of a server, each with its versions, by their names."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from seq2seq.serving.server.servable import Loader, ServedModel
 from seq2seq.serving.server.threads import WorkerThreads
 from seq2seq.serving.server.version_folders import VersionFolders
 from seq2seq.serving.server.versions import LoadedVersion, ModelVersions, VersionStatus
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,14 @@ class ServedModels:
         """
         for model in self._models.values():
             await model.load_first()
+
+    async def prepare(self) -> None:
+        """Has each model do what was left for later; what fails then fails for requests too."""
+        for loaded in self.served:
+            try:
+                await self._thread.run(loaded.model.prepare)
+            except Exception:
+                logger.exception("%s cannot be prepared", self.name_of(loaded.model))
 
     async def keep_polling(self, seconds: float) -> None:
         """Looks for other versions every so often, for ever."""

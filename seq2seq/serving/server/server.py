@@ -129,6 +129,7 @@ class Server:
 
     async def _poll_after(self, loading: "asyncio.Task[None]") -> None:
         await asyncio.wait({loading})
+        await self._models.prepare()
         if self._config.poll:
             await self._models.keep_polling(self._config.poll)
 

@@ -101,3 +101,32 @@ def test_their_rows_do_not_share_a_run(bases):
         for each in with_threads:
             each.join()
         assert models["1"].batches == models["7"].batches == [1]
+
+
+def test_what_is_left_for_later_is_done_while_requests_are_answered(bases, caplog):
+    begun, may_end, prepared = threading.Event(), threading.Event(), []
+
+    class Later(ShoutingModel):
+        def prepare(self):
+            begun.set()
+            assert may_end.wait(20)
+            prepared.append(self.prefix)
+            if self.prefix == b"1:":
+                raise ValueError("out of luck")
+
+    def load(folder):
+        return Later((folder / "saved_model.pb").read_bytes())
+
+    with serving(bases, loader=load) as server:
+        assert begun.wait(20)
+        assert ask(server, "en_fr") == (200, {"predictions": ["7:A"]})
+        assert prepared == []
+        may_end.set()
+        write_versions(bases["ende"], 2)
+        for _ in range(3000):  # what fails keeps nobody from looking for versions
+            if ask(server, "ende")[1] == {"predictions": ["2:A"]}:
+                break
+        else:
+            raise AssertionError("version 2 was not taken up")
+        assert prepared == [b"1:", b"7:"]
+    assert "ende cannot be prepared" in caplog.text
