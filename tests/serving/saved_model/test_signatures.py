@@ -102,11 +102,13 @@ def graph():
         several=Copies(OUTPUTS),
         aligned=Copies(1, attention=True),
         forced=forced,
+        led=None,
+        part=None,
         outputs=OUTPUTS,
         limits=lambda lengths: lengths + OUTPUTS,
     )
     pieces = [f"<{number}>" for number in range(FIRST + 256)]
-    vocabulary = Vocabulary(encode, decode, pieces, PLACES, PAD, EOS)
+    vocabulary = Vocabulary(encode, decode, None, pieces, PLACES, PAD, EOS)
     return TranslatorGraph(vocabulary, searches, LONGEST, TOKENS)
 
 
