@@ -1,6 +1,7 @@
 """One client's requests a minute and at once, with others left alone."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -135,3 +136,26 @@ def test_the_server_counts_what_is_under_way(tmp_path):
         for each in asking:
             each.join()
         assert server.predict(BODY)[0] == 200
+
+
+def test_requests_whose_client_went_away_do_not_count_on(tmp_path):
+    model = ShoutingModel()
+    body = b'{"instances": ["a"]}'
+    head = (
+        b"POST /v1/models/seq2seq:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+    )
+    with serving(tmp_path, model, limits={"client_under_way": 4}) as server:
+        model.gate.clear()
+        for announced in (len(body), len(body) + 5):  # whole requests, and halves of some
+            for _ in range(50):
+                with server.connect() as connection:
+                    connection.sendall(head % announced + body)
+        model.gate.set()
+        for _ in range(3000):
+            if server.predict(BODY)[0] == 200:
+                break
+        else:
+            raise AssertionError("the client was never let in again")
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: server.predict(BODY)[0], range(4)))
+        assert found == [200] * 4
