@@ -59,7 +59,7 @@ DECODING: dict[str, tuple[str, dict[str, Any]]] = {  # option: its setting, and 
 VARIABLE_PREFIX = "SEQ2SEQ_SERVE_"  # --grpc-port is SEQ2SEQ_SERVE_GRPC_PORT
 SEVERAL = ("allow_host", "allow_origin")  # options that may be repeated
 YES, NO = ("1", "true", "yes"), ("0", "false", "no")
-ACCESS_LOG = (None, "access_log")  # the section and the setting of --no-access-log
+FLAGS = ((None, "access_log"), (None, "page"))  # section and setting of what --no-... turns off
 METAVARS = {"name": "NAME", "host": "NAME", "token_file": "FILE", "log_format": "FORMAT"}
 NAMED = re.compile(r"([A-Za-z0-9_]+)=(.+)", re.DOTALL)
 SECTIONS = {None: ServerConfig(), "batching": BatchingConfig(), "limits": RequestLimits()}
@@ -104,6 +104,13 @@ def add_parser(subparsers: Any) -> None:
         action="store_const",
         const=False,
         help="log no line for each request",
+    )
+    add(
+        "--no-page",
+        dest="page",
+        action="store_const",
+        const=False,
+        help="leave out the page at /, on which people translate and look inside",
     )
     group = parser.add_argument_group("of a RUN alone")
     add(
@@ -246,7 +253,7 @@ def _config(arguments: argparse.Namespace, variables: Mapping[str, str]) -> Serv
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    for section, setting in (*((each[0], each[1]) for each in OPTIONS.values()), ACCESS_LOG):
+    for section, setting in (*((each[0], each[1]) for each in OPTIONS.values()), *FLAGS):
         value = given.get(setting)
         if value is not None:
             place = settings if section is None else settings.setdefault(section, {})

@@ -68,6 +68,7 @@ class ServerConfig:
     # Seconds between looks for new versions.
     poll: Annotated[float, Field(ge=0, le=86400), NUMBER] = 1.0
     grace: Seconds = 30.0  # seconds that requests under way are given when the server stops
+    page: bool = True  # at `/`, for people
     batching: BatchingConfig = field(default_factory=BatchingConfig)
     limits: RequestLimits = field(default_factory=RequestLimits)
 

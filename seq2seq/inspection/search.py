@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig
+from seq2seq.decoding.step import Prefixes
 from seq2seq.inspection.beam_history import beam_history, forced_log_probs
 from seq2seq.inspection.beam_tree import History
 from seq2seq.translation.engine import Engine, begin
@@ -19,6 +20,7 @@ def search_history(
     config: DecodingConfig,
     source_ids: Sequence[int],
     shortlist: GraphShortlist | None = None,
+    prefixes: Prefixes | None = None,
 ) -> History:
     """Every hypothesis that the search kept, with its attention.
 
@@ -30,11 +32,12 @@ def search_history(
         config: how to search.
         source_ids: (S,) EOS at the end, no padding.
         shortlist: the search sees no other ids than it allows.
+        prefixes: of the sentence; hypotheses that leave it are told too, though none was open.
 
     Raises:
         ValueError: the source is empty.
     """
-    step, start = begin(engines, _batch(source_ids), config, True, shortlist)
+    step, start = begin(engines, _batch(source_ids), config, True, shortlist, prefixes)
     width = config.beam_width
     found = beam_history(step, start, search_rules(config), width, min(config.n_best, width))
     if not shortlist:

@@ -4,7 +4,7 @@ Tracing one takes about a second, so the first is answered before the others are
 """
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,16 +24,21 @@ from seq2seq.serving.saved_model.tensors import (
     as_array,
 )
 from seq2seq.serving.server.saved_model_loader import GraphModel
-from seq2seq.translation.loading import load_run
+from seq2seq.translation.loading import LoadedRun, load_run
 from seq2seq.translation.serving_graph import StoredNetwork, graph_settings, make_graph
 
 
-def load_served_run(run: Path, settings: Mapping[str, Any]) -> GraphModel:
+def load_served_run(
+    run: Path,
+    settings: Mapping[str, Any],
+    inspector: Callable[[LoadedRun], object] | None = None,
+) -> GraphModel:
     """What an export would save, and a search in parts, after one request is answered.
 
     Args:
         run: the folder.
         settings: decoding settings in place of the run's; see `graph_settings`.
+        inspector: makes what answers the page's questions about single sentences.
 
     Raises:
         ConfigError: a setting that is out of range.
@@ -53,7 +58,9 @@ def load_served_run(run: Path, settings: Mapping[str, Any]) -> GraphModel:
         )
         for name, traced in functions.items()
     }
-    model = _ServedRun(functions, signatures, config.data.languages, (network, encoder))
+    asked = inspector(loaded) if inspector else None
+    owner = (network, encoder)
+    model = _ServedRun(functions, signatures, config.data.languages, owner, asked)
     model.answer_once(DEFAULT_SIGNATURE)
     return model
 

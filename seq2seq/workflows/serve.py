@@ -93,7 +93,7 @@ def serve(
     sources = []
     for name, path in models.items():
         run = is_run(path)
-        how = loader or _loader(run, settings or {})
+        how = loader or _loader(run, settings or {}, config.page)
         sources.append(ModelSource(name, VersionFolders(path, run), how))
     return _serve_models(sources, config)
 
@@ -160,11 +160,14 @@ def _export(run: Path, settings: Mapping[str, Any], model: Path) -> None:
     export(ExportJob(run, model, settings=settings))
 
 
-def _loader(run: bool, settings: Mapping[str, Any]) -> "Loader":
+def _loader(run: bool, settings: Mapping[str, Any], page: bool) -> "Loader":
     if run:
+        from seq2seq.inspection.interactive import SentenceInspector
         from seq2seq.translation.served_run import load_served_run
 
-        return _spared_by_the_collector(partial(load_served_run, settings=settings))
+        inspector = SentenceInspector if page else None
+        load = partial(load_served_run, settings=settings, inspector=inspector)
+        return _spared_by_the_collector(load)
     from seq2seq.serving.server.saved_model_loader import load_saved_model
 
     return _spared_by_the_collector(load_saved_model)

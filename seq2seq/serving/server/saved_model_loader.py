@@ -50,6 +50,7 @@ class GraphModel:
     signatures: Mapping[str, Signature]  # of the functions
     languages: Languages
     owner: object  # of variables and tokenizers, which live as long as it does
+    inspector: object = None  # what the page asks of a run in memory; see `page.interface`
 
     def prepare(self) -> None:
         """Nothing is left to be done: a version's warm-up requests were answered at its loading."""

@@ -45,6 +45,11 @@ class ServedModels:
         return [each.served for each in self._models.values() if each.served]
 
     @property
+    def by_name(self) -> dict[str, LoadedVersion]:
+        """What answers now, by the names of the models."""
+        return {name: each.served for name, each in self._models.items() if each.served}
+
+    @property
     def ready(self) -> bool:
         """Whether every model answers."""
         return len(self.served) == len(self._models)

@@ -22,6 +22,7 @@ from seq2seq.serving.server.guards.client_limits import ClientGuard, ClientLimit
 from seq2seq.serving.server.guards.tokens import TokenGuard, Tokens
 from seq2seq.serving.server.libretranslate.interface import LibreTranslateInterface
 from seq2seq.serving.server.metrics import Metrics
+from seq2seq.serving.server.page.interface import PageInterface
 from seq2seq.serving.server.request_heads import RequestHeads
 from seq2seq.serving.server.rest import RestInterface
 from seq2seq.serving.server.served_models import ModelSource, ServedModels
@@ -153,7 +154,10 @@ class Server:
         )
         limits = self._config.limits
         generate = GenerateInterface(self._models, self._batcher, self._metrics, limits)
-        application: ASGIApp = rest.application([*libretranslate.routes(), *generate.routes()])
+        routes = [*libretranslate.routes(), *generate.routes()]
+        if self._config.page:
+            routes += PageInterface(self._models, self._batcher, self._metrics, limits).routes()
+        application: ASGIApp = rest.application(routes)
         if self._tokens:
             application = TokenGuard(application, self._tokens)
         application = ClientGuard(application, self._client_limits)

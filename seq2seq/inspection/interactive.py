@@ -1,0 +1,186 @@
+"""What a page asks about one sentence while somebody looks at it, as values that JSON can hold.
+
+Arrays are thinned to what fits a screen: of each layer the liveliest units.
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seq2seq.data.subwords import BOS, EOS
+from seq2seq.decoding.step import Prefixes
+from seq2seq.errors import DataError
+from seq2seq.inspection.alternatives import alternatives
+from seq2seq.inspection.beam_tree import History
+from seq2seq.inspection.search import search_history, token_log_probs
+from seq2seq.inspection.trace import LayerTrace, trace
+from seq2seq.translation.loading import LoadedRun
+from seq2seq.translation.text_translator import TextTranslator
+
+RUNNERS_UP = 6  # tokens at each place
+UNITS = 12  # of a layer
+DECIMALS = 3
+NEARLY = 0.1  # of 0 or 1: a gate is all but closed, or all but open
+
+
+class SentenceInspector:
+    """Answers about sentences of one run; several threads may ask, one after the other is answered.
+
+    Args:
+        loaded: the run; its network is prepared for searching at the first question.
+    """
+
+    def __init__(self, loaded: LoadedRun) -> None:
+        self._loaded = loaded
+        self._translator: TextTranslator | None = None
+        self._ids: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def continued(self, text: str, tokens: Sequence[str]) -> dict[str, Any]:
+        """The best outputs that begin with exactly these subwords.
+
+        Args:
+            text: a sentence.
+            tokens: in their written form, without the end of the sentence.
+
+        Raises:
+            DataError: a blank or long text, a subword that there is not, or too many of them.
+        """
+        with self._lock:
+            translator = self._prepared()
+            source_ids = self._source_ids(text)
+            places = translator.prefixes.exact(self._to_ids(tokens))
+            search = translator.batch_search(keep_attention=True, prefixed=True)
+            found = search([source_ids[:-1]], [(0, 0)], places)[0]
+            return {
+                "source_tokens": translator.subwords.pieces(source_ids),
+                "outputs": [
+                    {
+                        "text": translator.subwords.decode(each.ids),
+                        "score": each.score,
+                        "log_probability": each.log_probability,
+                        "tokens": translator.subwords.pieces(each.ids),
+                        "token_log_probabilities": each.token_log_probabilities.tolist(),
+                        "alignment": each.attention.tolist(),
+                    }
+                    for each in found
+                ],
+            }
+
+    def details(self, text: str, tokens: Sequence[str], forced: int) -> dict[str, Any]:
+        """Runners-up of an output, the tree of the search that led to it, and the layers' memory.
+
+        Args:
+            text: a sentence.
+            tokens: an output in its written form, without the end of the sentence.
+            forced: how many of its first tokens the search was given.
+
+        Raises:
+            DataError: as `continued`.
+        """
+        with self._lock:
+            translator = self._prepared()
+            source_ids, target_ids = self._source_ids(text), [*self._to_ids(tokens), EOS]
+            engines, config = translator.engines[:1], translator.decoding
+            prefix = target_ids[:forced]
+            prefixes = None
+            if prefix:
+                places = tf.constant(translator.prefixes.exact(prefix))
+                prefixes = Prefixes(places, tf.constant(translator.prefixes.ranks))
+            history = search_history(engines, config, source_ids, translator.shortlist, prefixes)
+            log_probs = token_log_probs(engines, config, source_ids, target_ids)
+            traced = trace(translator.network, source_ids, [BOS, *target_ids[:-1]])
+            return {
+                "runners_up": self._runners_up(translator, log_probs, target_ids),
+                "tree": _tree(translator, history, prefix),
+                "layers": [
+                    {"name": name, **_memory(layer)} for name, layer in traced.layers.items()
+                ],
+                "read": ["<s>", *tokens],
+            }
+
+    def _prepared(self) -> TextTranslator:
+        if self._translator is None:
+            self._translator = self._loaded.translator()
+            pieces = self._loaded.subwords.pieces(range(self._loaded.subwords.size))
+            self._ids = {piece: i for i, piece in enumerate(pieces)}
+        return self._translator
+
+    def _source_ids(self, text: str) -> list[int]:
+        ids, most = self._loaded.subwords.encode(text), self._loaded.config.decoding.longest_source
+        if not 0 < len(ids) <= most:
+            raise DataError(f"the sentence has {len(ids)} subwords; give one of 1 to {most}")
+        return [*ids, EOS]
+
+    def _to_ids(self, tokens: Sequence[str]) -> list[int]:
+        unknown = [each for each in tokens if each not in self._ids]
+        if unknown:
+            raise DataError(f"{unknown[0][:40]!r} is no subword of this run")
+        return [self._ids[each] for each in tokens]
+
+    def _runners_up(
+        self, translator: TextTranslator, log_probs: np.ndarray, target_ids: Sequence[int]
+    ) -> list[list[dict[str, Any]]]:
+        known = log_probs[:, : translator.subwords.size]
+        found = alternatives(known, target_ids, RUNNERS_UP)
+        return [
+            [
+                {"token": token, "probability": round(float(probability), DECIMALS + 1)}
+                for token, probability in zip(
+                    translator.subwords.pieces(ids), probabilities, strict=True
+                )
+            ]
+            for ids, probabilities in zip(found.ids, found.probabilities, strict=True)
+        ]
+
+
+def _tree(translator: TextTranslator, history: History, prefix: Sequence[int]) -> dict[str, Any]:
+    """Hypotheses, parents before their children; those that leave the prefix were none."""
+    kept = [
+        number
+        for number, each in enumerate(history.hypotheses)
+        if all(one == other for one, other in zip(each.ids, prefix, strict=False))
+    ]
+    places = {number: place for place, number in enumerate(kept)}
+    nodes = []
+    for number in kept:
+        each = history.hypotheses[number]
+        nodes.append(
+            {
+                "parent": None if each.parent is None else places[each.parent],
+                "token": translator.subwords.pieces(each.ids[-1:])[0] if each.ids else "",
+                "log_probability": round(each.log_probability, DECIMALS),
+                "score": None if each.score is None else round(each.score, DECIMALS),
+                "fate": each.fate,
+                "fell_at": each.fell_at,
+            }
+        )
+    return {
+        "nodes": nodes,
+        "outputs": [places[number] for number in history.outputs if number in places],
+        "steps": history.steps,
+        "stopped_at_limit": history.stopped_at_limit,
+    }
+
+
+def _memory(layer: LayerTrace) -> dict[str, Any]:
+    """Of the units whose state changes most, the state; of all, how open the gates are."""
+    state = layer.hidden if layer.cell is None else layer.cell
+    liveliest = np.sort(np.argsort(-np.ptp(state, axis=0), kind="stable")[:UNITS])
+    gates = {name: values for name, values in layer.gates.items() if values.min() >= 0}
+    return {
+        "state": "hidden state" if layer.cell is None else "cell state",
+        "units": liveliest.tolist(),
+        "values": np.round(state[:, liveliest].T, DECIMALS).tolist(),
+        "gates": {
+            name: {
+                "mean": np.round(values.mean(axis=1), DECIMALS).tolist(),
+                "closed": np.round((values < NEARLY).mean(axis=1), DECIMALS).tolist(),
+                "open": np.round((values > 1 - NEARLY).mean(axis=1), DECIMALS).tolist(),
+            }
+            for name, values in gates.items()
+        },
+    }
