@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo try test test-long clients notebooks notebooks-write pictures test-family test-presets docs dist check lint format benchmark
+.PHONY: demo try test test-long clients axe pictures-page notebooks notebooks-write pictures test-family test-presets docs dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -43,6 +43,17 @@ clients: $(CLIENTS)/package/package.json
 $(CLIENTS)/package/package.json:
 	mkdir -p $(CLIENTS)
 	cd $(CLIENTS) && npm pack --silent libretranslate@1.0.1 && tar -xzf libretranslate-1.0.1.tgz
+
+# What looks for what keeps people from using the page, for tests/serving/page; these want Debian's chromium too.
+AXE := build/axe
+axe: $(AXE)/package/axe.min.js
+$(AXE)/package/axe.min.js:
+	mkdir -p $(AXE)
+	cd $(AXE) && npm pack --silent axe-core@4.14.1 && tar -xzf axe-core-4.14.1.tgz
+
+# The page's pictures in docs, of the demo's run.
+pictures-page: .venv/installed-dev
+	$(BIN)/python -m benchmarks.page_pictures $(RUN) docs/pictures
 
 # The tutorials, each in a new kernel: two rows of them side by side, with a thread each. In a row, later
 # ones use what earlier ones trained. Warnings of Jupyter's own are none of ours.

@@ -12,7 +12,7 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 PATIENCE = 30_000  # milliseconds; the first look inside a sentence prepares the network
-AXE = Path(__file__).parents[3] / "build/node_modules/axe-core/axe.min.js"
+AXE = Path(__file__).parents[3] / "build/axe/package/axe.min.js"
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ A token comes as `Authorization: Bearer TOKEN`, or in LibreTranslate's field `ap
 """
 
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from seq2seq.serving.server.rest_json import write_error
 
 # Health, and what a client of LibreTranslate may ask before it has a token.
 FREE = frozenset(("/healthz", "/readyz", "/health", "/languages", "/frontend/settings", "/spec"))
+PAGE_FILE = re.compile(r"/|/page/(?!api/).*")  # anybody's; what it asks needs the token
 WITH_KEY = frozenset(("/translate", "/detect"))  # whose fields may have the token
 SCHEME = "bearer"
 REFUSAL = "this server wants a token: send the header Authorization: Bearer TOKEN"
@@ -87,7 +89,7 @@ class TokenGuard:
                 self._tokens.check_header(header)
             elif scope["path"] in WITH_KEY:
                 scope.setdefault("state", {})["tokens"] = self._tokens
-            elif scope["path"] not in FREE:
+            elif scope["path"] not in FREE and not PAGE_FILE.fullmatch(scope["path"]):
                 raise RequestError(Code.UNAUTHENTICATED, REFUSAL)
         except RequestError as error:
             headers = {"www-authenticate": "Bearer"}

@@ -7,7 +7,7 @@ inspector: runners-up, the search's tree, the layers' memory) is answered where 
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -64,6 +64,7 @@ class PageInterface:
     batcher: Batcher
     metrics: Metrics
     limits: RequestLimits
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of questions to inspectors
 
     def routes(self) -> list[Route]:
         """Of the files, and of what they ask for."""
@@ -131,7 +132,7 @@ class PageInterface:
         asked = await self._asked(request)
         text, tokens = _string(asked, "text"), _strings(asked, "tokens", MOST_TOKENS)
         inspector = self._inspector(asked)
-        found = await _beside(inspector.continued, text, tokens)
+        found = await self._look(request, inspector.continued, text, tokens)
         return json_response(encode(drawn(found["source_tokens"], found["outputs"])))
 
     async def _inspect(self, request: Request) -> Response:
@@ -141,7 +142,27 @@ class PageInterface:
         if not isinstance(forced, int) or not 0 <= forced <= len(tokens):
             raise invalid(f"forced has to be a number from 0 to {len(tokens)}")
         inspector = self._inspector(asked)
-        return json_response(encode(await _beside(inspector.details, text, tokens, forced)))
+        found = await self._look(request, inspector.details, text, tokens, forced)
+        return json_response(encode(found))
+
+    async def _look(self, request: Request, answer: Any, *arguments: Any) -> dict[str, Any]:
+        """What an inspector says, beside the event loop; one question after the other.
+
+        Whoever goes on typing gives a question up, and one that has not begun is never asked.
+
+        Raises:
+            RequestError: what the inspector says of its arguments.
+            ClientDisconnect: the client went away.
+        """
+
+        async def in_turn() -> dict[str, Any]:
+            async with self.turn:
+                return await asyncio.to_thread(answer, *arguments)
+
+        try:
+            return await unless_gone(request, in_turn())
+        except Seq2SeqError as error:
+            raise invalid(str(error)) from None
 
     async def _asked(self, request: Request) -> Mapping[str, Any]:
         body = await read_body(request, self.limits)
@@ -169,18 +190,6 @@ class PageInterface:
 def inspector_of(model: ServedModel) -> Inspector | None:
     """That of a run in memory."""
     return getattr(model, "inspector", None)
-
-
-async def _beside(answer: Any, *arguments: Any) -> dict[str, Any]:
-    """The answer of a function that takes a while, computed beside the event loop.
-
-    Raises:
-        RequestError: what the function says of its arguments.
-    """
-    try:
-        return await asyncio.to_thread(answer, *arguments)
-    except Seq2SeqError as error:
-        raise invalid(str(error)) from None
 
 
 def _string(asked: Mapping[str, Any], name: str) -> str:

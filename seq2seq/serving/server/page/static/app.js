@@ -4,7 +4,7 @@ import { BeamTree } from "./tree.js";
 import { Memory } from "./memory.js";
 import { Choices, SourceWords, TargetWords } from "./words.js";
 import { readAddress, sentences, writeAddress } from "./sentences.js";
-import { Refused, Unreachable, channel, isStale, models as listModels } from "./server.js";
+import { Refused, Unknown, Unreachable, channel, isStale, keepToken, models as listModels } from "./server.js";
 
 const TYPING = 250; // milliseconds without a key, after which what was typed is translated
 const RETRY = 1500; // milliseconds until a server that does not answer is asked again
@@ -54,6 +54,7 @@ function Page() {
   const [current, setCurrent] = useState(0);
   const [trouble, setTrouble] = useState("");
   const [attempt, setAttempt] = useState(0);
+  const [locked, setLocked] = useState(false);
   const [theme, switchTheme] = useTheme();
   const known = useRef(answers);
   known.current = answers;
@@ -70,7 +71,8 @@ function Page() {
     if (error instanceof Unreachable) {
       setTrouble("The server does not answer. This page tries again by itself.");
       setTimeout(() => setAttempt((count) => count + 1), RETRY);
-    } else if (error instanceof Refused) setTrouble(error.message);
+    } else if (error instanceof Unknown) setLocked(true);
+    else if (error instanceof Refused) setTrouble(error.message);
     else throw error;
   };
 
@@ -138,6 +140,12 @@ function Page() {
     return () => clearTimeout(timer);
   }, [output, model]);
 
+  const unlock = (event) => {
+    event.preventDefault();
+    keepToken(event.target.elements.token.value.trim());
+    setLocked(false);
+    setAttempt(attempt + 1);
+  };
   const type = (event) => { setText(event.target.value); setLead({ begin: "", tokens: null }); setRank(0); setCurrent(0); };
   const look = (sentence, word) => {
     if (sentence !== at) { setChosen(sentence); setLead({ begin: "", tokens: null }); setRank(0); }
@@ -162,6 +170,11 @@ function Page() {
       </button>
     </header>
     <main>
+      ${locked && html`<form class="card begin" onSubmit=${unlock}>
+        <label for="token">This server wants a token</label>
+        <input id="token" name="token" type="password" autocomplete="off" />
+        <button class="plain-button">Enter</button>
+      </form>`}
       <div class="panes">
         <section class="pane">
           <label for="source">${model ? languageName(model.source) : "Source"}</label>

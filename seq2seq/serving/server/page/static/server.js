@@ -2,13 +2,25 @@
 
 export class Refused extends Error {}
 export class Unreachable extends Error {}
+export class Unknown extends Error {} // the server wants a token, or another one
+
+/** For as long as this tab is open. */
+export const keepToken = (token) => sessionStorage.setItem("token", token);
+
+function headers(body) {
+  const token = sessionStorage.getItem("token");
+  return {
+    ...(body ? { "content-type": "application/json" } : {}),
+    ...(token ? { authorization: `Bearer ${token}` } : {}),
+  };
+}
 
 async function ask(path, body, signal) {
   let response;
   try {
     response = await fetch(`page/api/${path}`, {
       method: body ? "POST" : "GET",
-      headers: body ? { "content-type": "application/json" } : {},
+      headers: headers(body),
       body: body && JSON.stringify(body),
       signal,
     });
@@ -17,6 +29,7 @@ async function ask(path, body, signal) {
     throw new Unreachable();
   }
   const answer = await response.json().catch(() => ({}));
+  if (response.status === 401) throw new Unknown();
   if (response.status === 503) throw new Unreachable();
   if (!response.ok) throw new Refused(answer.error || `the server answered ${response.status}`);
   return answer;

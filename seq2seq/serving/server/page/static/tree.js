@@ -11,19 +11,33 @@ const WHY = {
   ended: "only its end was kept",
 };
 
-function layout(nodes) {
+/** Rows and columns: a branch takes the first free row below the one it left. */
+function layout(nodes, best) {
   const children = nodes.map(() => []);
   nodes.forEach((node, number) => node.parent !== null && children[node.parent].push(number));
-  const place = nodes.map(() => ({ x: 0, y: 0 }));
-  let rows = 0;
-  const visit = (number, depth) => {
-    place[number].x = depth;
-    const own = children[number];
-    own.forEach((child) => visit(child, depth + 1));
-    place[number].y = own.length ? place[own[0]].y : rows++;
+  const reach = nodes.map(() => 0); // steps from a node to the last of its descendants
+  for (let at = nodes.length - 1; at > 0; at -= 1) {
+    reach[nodes[at].parent] = Math.max(reach[nodes[at].parent], reach[at] + 1);
+  }
+  const goesOn = (number) =>
+    children[number].find((child) => best.has(child)) ??
+    [...children[number]].sort((one, other) => reach[other] - reach[one])[0];
+  const taken = []; // for each row, the columns that are
+  const place = nodes.map(() => null);
+  const put = (start, column, above) => {
+    const chain = [start];
+    while (goesOn(chain.at(-1)) !== undefined) chain.push(goesOn(chain.at(-1)));
+    const wanted = [column - 1, column + chain.length]; // with room for its line and its mark
+    let row = above;
+    while ((taken[row] ??= []).some(([first, last]) => first <= wanted[1] && wanted[0] <= last)) row += 1;
+    taken[row].push(wanted);
+    chain.forEach((number, step) => { place[number] = { x: column + step, y: row }; });
+    chain.map((number, step) => [number, column + step]).reverse().forEach(([number, at]) => {
+      for (const child of children[number]) if (!place[child]) put(child, at + 1, row + 1);
+    });
   };
-  visit(0, 0);
-  return { place, rows, depth: Math.max(...place.map((each) => each.x)) };
+  put(0, 0, 0);
+  return { place, rows: taken.length, depth: Math.max(...place.map((each) => each.x)) };
 }
 
 /** The tree without outputs that better ones beat: half of it, and the least of interest. */
@@ -42,9 +56,9 @@ function pruned({ nodes, outputs }) {
 
 export function BeamTree({ tree }) {
   const { nodes, outputs, beaten } = pruned(tree);
-  const { place, rows, depth } = layout(nodes);
   const best = new Set();
   for (let at = outputs[0]; at !== null && at !== undefined; at = nodes[at].parent) best.add(at);
+  const { place, rows, depth } = layout(nodes, best);
   const width = (depth + 1) * COLUMN + 40;
   const height = rows * ROW + 40;
   const fallen = nodes.filter((each) => each.fell_at !== null && each.fate !== "ended").length;

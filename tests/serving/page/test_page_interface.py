@@ -1,0 +1,175 @@
+"""The page's files and answers, over a model without TensorFlow."""
+
+import numpy as np
+import pytest
+from fake_server import TEXT, ShoutingModel, serving, strings
+
+from seq2seq.errors import DataError
+from seq2seq.serving.saved_model.tensors import Signature, TensorSpec
+from seq2seq.serving.server.page.answers import drawn
+
+OUTPUTS = {
+    "translations": TensorSpec("string", (None, 1)),
+    "scores": TensorSpec("float32", (None, 1)),
+    "log_probabilities": TensorSpec("float32", (None, 1)),
+    "length_nbest": TensorSpec("int32", (None, 1)),
+    "source_tokens": TensorSpec("string", (None, None)),
+    "source_length": TensorSpec("int32", (None,)),
+    "tokens_nbest": TensorSpec("string", (None, 1, None)),
+    "token_log_probabilities_nbest": TensorSpec("float32", (None, 1, None)),
+    "alignment_nbest": TensorSpec("float32", (None, 1, None, None)),
+}
+
+
+class LeadingModel(ShoutingModel):
+    """Says the prefix and then the text; to a text "none" nothing."""
+
+    signatures = {
+        **ShoutingModel.signatures,
+        "translate_prefix": Signature("translate_prefix", {"text": TEXT, "prefix": TEXT}, OUTPUTS),
+    }
+
+    def predict(self, signature, inputs):
+        if signature != "translate_prefix":
+            return super().predict(signature, inputs)
+        count = len(inputs["text"])
+        said = [one + two for one, two in zip(inputs["prefix"], inputs["text"], strict=True)]
+        tokens = np.full((count, 1, 2), b"</s>", object)
+        tokens[:, 0, 0] = [b"\xe2\x96\x81" + each for each in said]
+        sources = np.full((count, 2), b"</s>", object)
+        sources[:, 0] = [b"\xe2\x96\x81" + each for each in inputs["text"]]
+        return {
+            "translations": strings(said)[:, None],
+            "scores": np.full((count, 1), -0.5, np.float32),
+            "log_probabilities": np.full((count, 1), -1.0, np.float32),
+            "length_nbest": np.array(
+                [[0 if t == b"none" else 2] for t in inputs["text"]], np.int32
+            ),
+            "source_tokens": sources,
+            "source_length": np.full(count, 2, np.int32),
+            "tokens_nbest": tokens,
+            "token_log_probabilities_nbest": np.full((count, 1, 2), np.log(0.5), np.float32),
+            "alignment_nbest": np.full((count, 1, 2, 2), 0.5, np.float32),
+        }
+
+
+class Inspected(LeadingModel):
+    """The same with an inspector that repeats what it is asked."""
+
+    class inspector:  # noqa: N801
+        @staticmethod
+        def continued(text, tokens):
+            if text == "bad":
+                raise DataError("it is bad")
+            return {"source_tokens": ["▁a", "</s>"], "outputs": []}
+
+        @staticmethod
+        def details(text, tokens, forced):
+            return {"asked": [text, tokens, forced]}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("models"), LeadingModel()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def inspected(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("models"), Inspected()) as running:
+        yield running
+
+
+def ask(server, path, **asked):
+    status, _, answer = server.request("POST", f"/page/api/{path}", {"model": "seq2seq", **asked})
+    return status, answer
+
+
+def test_the_files_are_served_under_a_strict_policy(server):
+    for path, kind in (
+        ("/", "text/html"),
+        ("/page/style.css", "text/css"),
+        ("/page/app.js", "text/javascript"),
+        ("/page/vendor/preact.js", "text/javascript"),
+        ("/page/icon.svg", "image/svg+xml"),
+    ):
+        status, headers, content = server.request("GET", path)
+        assert status == 200 and content and headers["content-type"].startswith(kind)
+        policy = headers["content-security-policy"]
+        assert "default-src 'self'" in policy and "unsafe" not in policy
+    for path in ("/page/none.js", "/page/../interface.py", "/page/%2e%2e/interface.py"):
+        assert server.request("GET", path)[0] == 404
+
+
+def test_nothing_that_is_served_names_another_server(server):
+    _, _, page = server.request("GET", "/")
+    for each in (b"http://", b"https://", b"<style", b" style="):
+        assert each not in page
+
+
+def test_a_server_may_go_without_it(tmp_path):
+    with serving(tmp_path, LeadingModel(), page=False) as running:
+        assert running.request("GET", "/")[0] == 404
+        assert running.request("GET", "/page/api/models")[0] == 404
+
+
+def test_sentences_are_answered_with_words_and_probabilities(server):
+    status, answer = ask(server, "translate", texts=["ab", "none"], prefixes=["x", ""])
+    assert status == 200
+    first, none = answer["sentences"]
+    assert first["outputs"][0]["text"] == "xab" and none["outputs"] == []
+    assert first["source_words"] == [{"text": "ab", "unknown": False}]
+    word = {"text": "xab", "tokens": [0], "probability": 0.5, "attention": [0.5]}
+    assert first["outputs"][0]["words"] == [word]
+
+
+def test_only_a_run_in_memory_is_looked_into(server, inspected):
+    models = [each.request("GET", "/page/api/models")[2]["models"] for each in (server, inspected)]
+    assert [each[0]["inspected"] for each in models] == [False, True]
+    asked = {"text": "a", "tokens": ["▁b", "c"], "forced": 1}
+    status, answer = ask(server, "inspect", **asked)
+    assert status == 501 and "serve its run" in answer["error"]
+    assert ask(inspected, "inspect", **asked) == (200, {"asked": ["a", ["▁b", "c"], 1]})
+    assert ask(inspected, "continue", text="a", tokens=["▁b"])[1]["source_words"] == [
+        {"text": "a", "unknown": False}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "reason"),
+    [
+        ("translate", {"texts": ["a"], "prefixes": []}, "equally many"),
+        ("translate", {"texts": "a", "prefixes": [""]}, "texts has to be a list of strings"),
+        ("translate", {"texts": ["a"] * 65, "prefixes": [""] * 65}, "65 entries, more than 64"),
+        ("continue", {"text": "bad", "tokens": []}, "it is bad"),
+        ("inspect", {"text": 3, "tokens": []}, "text has to be a string"),
+        ("inspect", {"text": "a", "tokens": ["b"], "forced": 2}, "a number from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_answered_is_said_in_a_line(inspected, path, asked, reason):
+    status, answer = ask(inspected, path, **asked)
+    assert status == 400 and reason in answer["error"]
+
+
+def test_a_body_that_is_no_object_and_a_model_that_is_not_there_are_refused(inspected):
+    for body in (b"[1", b"[]", b"[" * 5000):
+        assert inspected.request("POST", "/page/api/translate", body)[0] == 400
+    status, answer = ask(inspected, "translate", model="other", texts=["a"], prefixes=[""])
+    assert status == 404 and "other" in answer["error"]
+
+
+def test_an_output_without_attention_and_a_word_in_bytes_are_drawn():
+    found = {
+        "text": "x",
+        "score": -1.0,
+        "log_probability": -2.0,
+        "tokens": ["▁x", "</s>"],
+        "token_log_probabilities": [-1.0, -1.0],
+        "alignment": [[0.0, 0.0], [0.0, 0.0]],
+    }
+    sentence = drawn(["▁", "<0xC3>", "<0xBC>", "</s>"], [found | {"alignment": [[0.0] * 4] * 2}])
+    assert sentence["outputs"][0]["words"][0]["attention"] == []
+    assert sentence["source_words"][0]["unknown"]
+    assert [flag["kind"] for flag in sentence["outputs"][0]["flags"]] == ["unknown_source"]
+    plain = drawn(["▁a", "</s>"], [found])
+    assert plain["outputs"][0]["flags"] == []
