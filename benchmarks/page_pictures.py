@@ -49,6 +49,7 @@ def draw(url: str, folder: Path) -> None:
         wide = _translated(browser, url, 1280, 800, "light")
         wide.screenshot(path=folder / "page.png")
         wide.locator("summary", has_text="Beam search").click()
+        wide.wait_for_selector(".tree")
         wide.locator("details", has=wide.locator(".tree")).screenshot(path=folder / "page_beam.png")
         narrow = _translated(browser, url, 390, 844, "dark")
         narrow.screenshot(path=folder / "page_telephone.png")

@@ -70,13 +70,12 @@ class SentenceInspector:
                 ],
             }
 
-    def details(self, text: str, tokens: Sequence[str], forced: int) -> dict[str, Any]:
-        """Runners-up of an output, the tree of the search that led to it, and the layers' memory.
+    def details(self, text: str, tokens: Sequence[str]) -> dict[str, Any]:
+        """Runners-up of an output, and the layers' memory.
 
         Args:
             text: a sentence.
             tokens: an output in its written form, without the end of the sentence.
-            forced: how many of its first tokens the search was given.
 
         Raises:
             DataError: as `continued`.
@@ -84,23 +83,41 @@ class SentenceInspector:
         with self._lock:
             translator = self._prepared()
             source_ids, target_ids = self._source_ids(text), [*self._to_ids(tokens), EOS]
-            engines, config = translator.engines[:1], translator.decoding
-            prefix = target_ids[:forced]
-            prefixes = None
-            if prefix:
-                places = tf.constant(translator.prefixes.exact(prefix))
-                prefixes = Prefixes(places, tf.constant(translator.prefixes.ranks))
-            history = search_history(engines, config, source_ids, translator.shortlist, prefixes)
-            log_probs = token_log_probs(engines, config, source_ids, target_ids)
+            log_probs = token_log_probs(
+                translator.engines, translator.decoding, source_ids, target_ids
+            )
             traced = trace(translator.network, source_ids, [BOS, *target_ids[:-1]])
             return {
                 "runners_up": self._runners_up(translator, log_probs, target_ids),
-                "tree": _tree(translator, history, prefix),
                 "layers": [
                     {"name": name, **_memory(layer)} for name, layer in traced.layers.items()
                 ],
                 "read": ["<s>", *tokens],
             }
+
+    def tree(self, text: str, tokens: Sequence[str]) -> dict[str, Any]:
+        """Every hypothesis of the search that `continued` makes; takes a second or more.
+
+        Args:
+            text: a sentence.
+            tokens: what outputs begin with; none: the search is free.
+
+        Raises:
+            DataError: as `continued`.
+        """
+        with self._lock:
+            translator = self._prepared()
+            source_ids, prefix = self._source_ids(text), self._to_ids(tokens)
+            prefixes = None
+            if prefix:
+                places = tf.constant(translator.prefixes.exact(prefix))
+                prefixes = Prefixes(places, tf.constant(translator.prefixes.ranks))
+            history = search_history(
+                *(translator.engines, translator.decoding, source_ids),
+                translator.shortlist,
+                prefixes,
+            )
+            return _tree(translator, history, prefix)
 
     def _prepared(self) -> TextTranslator:
         if self._translator is None:

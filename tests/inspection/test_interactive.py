@@ -22,7 +22,7 @@ def best(inspector):
 
 
 def test_what_is_told_can_be_written_as_json(inspector, best):
-    found = inspector.details(TEXT, best["tokens"][:-1], 0)
+    found = inspector.details(TEXT, best["tokens"][:-1])
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert len(found["runners_up"]) == len(best["tokens"])
     for token, others in zip(best["tokens"], found["runners_up"], strict=True):
@@ -40,19 +40,19 @@ def test_what_is_told_can_be_written_as_json(inspector, best):
 
 
 def test_a_runner_up_leads_to_outputs_that_begin_with_it(inspector, best):
-    others = inspector.details(TEXT, best["tokens"][:-1], 0)["runners_up"][1]
+    others = inspector.details(TEXT, best["tokens"][:-1])["runners_up"][1]
     other = next(
         each["token"] for each in others if each["token"] not in (best["tokens"][1], "</s>")
     )
     forced = [best["tokens"][0], other]
     found = inspector.continued(TEXT, forced)
     assert all(each["tokens"][:2] == forced for each in found["outputs"])
-    tree = inspector.details(TEXT, found["outputs"][0]["tokens"][:-1], 2)["tree"]
+    tree = inspector.tree(TEXT, forced)
     assert [node["parent"] for node in tree["nodes"][:3]] == [None, 0, 1]
     assert [node["token"] for node in tree["nodes"][1:3]] == forced
     assert tree["nodes"][3]["parent"] == 2 and tree["outputs"]
     # Control: the free search keeps several first tokens.
-    free = inspector.details(TEXT, best["tokens"][:-1], 0)["tree"]
+    free = inspector.tree(TEXT, [])
     assert sum(node["parent"] == 0 for node in free["nodes"]) > 1
 
 

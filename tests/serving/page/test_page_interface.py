@@ -64,8 +64,12 @@ class Inspected(LeadingModel):
             return {"source_tokens": ["▁a", "</s>"], "outputs": []}
 
         @staticmethod
-        def details(text, tokens, forced):
-            return {"asked": [text, tokens, forced]}
+        def details(text, tokens):
+            return {"asked": [text, tokens]}
+
+        @staticmethod
+        def tree(text, tokens):
+            return {"nodes": len(tokens)}
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +130,11 @@ def test_sentences_are_answered_with_words_and_probabilities(server):
 def test_only_a_run_in_memory_is_looked_into(server, inspected):
     models = [each.request("GET", "/page/api/models")[2]["models"] for each in (server, inspected)]
     assert [each[0]["inspected"] for each in models] == [False, True]
-    asked = {"text": "a", "tokens": ["▁b", "c"], "forced": 1}
+    asked = {"text": "a", "tokens": ["▁b", "c"]}
     status, answer = ask(server, "inspect", **asked)
     assert status == 501 and "serve its run" in answer["error"]
-    assert ask(inspected, "inspect", **asked) == (200, {"asked": ["a", ["▁b", "c"], 1]})
+    assert ask(inspected, "inspect", **asked) == (200, {"asked": ["a", ["▁b", "c"]]})
+    assert ask(inspected, "tree", **asked) == (200, {"nodes": 2})
     assert ask(inspected, "continue", text="a", tokens=["▁b"])[1]["source_words"] == [
         {"text": "a", "unknown": False}
     ]
@@ -143,7 +148,7 @@ def test_only_a_run_in_memory_is_looked_into(server, inspected):
         ("translate", {"texts": ["a"] * 65, "prefixes": [""] * 65}, "65 entries, more than 64"),
         ("continue", {"text": "bad", "tokens": []}, "it is bad"),
         ("inspect", {"text": 3, "tokens": []}, "text has to be a string"),
-        ("inspect", {"text": "a", "tokens": ["b"], "forced": 2}, "a number from 0 to 1"),
+        ("tree", {"text": "a", "tokens": ["b"] * 1001}, "more than 1000"),
     ],
 )
 def test_what_cannot_be_answered_is_said_in_a_line(inspected, path, asked, reason):

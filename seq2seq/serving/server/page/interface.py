@@ -52,8 +52,11 @@ class Inspector(Protocol):
     def continued(self, text: str, tokens: Sequence[str]) -> dict[str, Any]:
         """The best outputs that begin with these subwords."""
 
-    def details(self, text: str, tokens: Sequence[str], forced: int) -> dict[str, Any]:
-        """Runners-up, tree and memory of an output whose first tokens were forced."""
+    def details(self, text: str, tokens: Sequence[str]) -> dict[str, Any]:
+        """Runners-up of an output, and what the layers remembered."""
+
+    def tree(self, text: str, tokens: Sequence[str]) -> dict[str, Any]:
+        """The tree of the search for outputs that begin with these subwords."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class PageInterface:
             route("/page/api/translate", self._translate, "POST"),
             route("/page/api/continue", self._continue, "POST"),
             route("/page/api/inspect", self._inspect, "POST"),
+            route("/page/api/tree", self._tree, "POST"),
             route("/page/{name:path}", file, "GET"),
         ]
 
@@ -129,35 +133,31 @@ class PageInterface:
         return json_response(encode({"sentences": rows}))
 
     async def _continue(self, request: Request) -> Response:
-        asked = await self._asked(request)
-        text, tokens = _string(asked, "text"), _strings(asked, "tokens", MOST_TOKENS)
-        inspector = self._inspector(asked)
-        found = await self._look(request, inspector.continued, text, tokens)
+        found = await self._look(request, "continued")
         return json_response(encode(drawn(found["source_tokens"], found["outputs"])))
 
     async def _inspect(self, request: Request) -> Response:
-        asked = await self._asked(request)
-        text, tokens = _string(asked, "text"), _strings(asked, "tokens", MOST_TOKENS)
-        forced = asked.get("forced", 0)
-        if not isinstance(forced, int) or not 0 <= forced <= len(tokens):
-            raise invalid(f"forced has to be a number from 0 to {len(tokens)}")
-        inspector = self._inspector(asked)
-        found = await self._look(request, inspector.details, text, tokens, forced)
-        return json_response(encode(found))
+        return json_response(encode(await self._look(request, "details")))
 
-    async def _look(self, request: Request, answer: Any, *arguments: Any) -> dict[str, Any]:
-        """What an inspector says, beside the event loop; one question after the other.
+    async def _tree(self, request: Request) -> Response:
+        return json_response(encode(await self._look(request, "tree")))
+
+    async def _look(self, request: Request, question: str) -> dict[str, Any]:
+        """What an inspector says of a sentence and some subwords, beside the event loop.
 
         Whoever goes on typing gives a question up, and one that has not begun is never asked.
 
         Raises:
-            RequestError: what the inspector says of its arguments.
+            RequestError: what is wrong with the request.
             ClientDisconnect: the client went away.
         """
+        asked = await self._asked(request)
+        text, tokens = _string(asked, "text"), _strings(asked, "tokens", MOST_TOKENS)
+        answer = getattr(self._inspector(asked), question)
 
         async def in_turn() -> dict[str, Any]:
             async with self.turn:
-                return await asyncio.to_thread(answer, *arguments)
+                return await asyncio.to_thread(answer, text, tokens)
 
         try:
             return await unless_gone(request, in_turn())

@@ -19,6 +19,7 @@ const START = readAddress();
 const toTranslate = channel();
 const toContinue = channel();
 const toInspect = channel();
+const toTree = channel();
 
 const languageName = (tag) => {
   try {
@@ -54,6 +55,8 @@ function Page() {
   const [current, setCurrent] = useState(0);
   const [trouble, setTrouble] = useState("");
   const [attempt, setAttempt] = useState(0);
+  const [treeOpen, setTreeOpen] = useState(false);
+  const [tree, setTree] = useState(null);
   const [locked, setLocked] = useState(false);
   const [theme, switchTheme] = useTheme();
   const known = useRef(answers);
@@ -132,7 +135,7 @@ function Page() {
     if (!output || !model?.inspected) return undefined;
     const timer = setTimeout(() => {
       const tokens = output.tokens.slice(0, -1);
-      toInspect("inspect", { model: model.name, text: part.text, tokens, forced }).then(
+      toInspect("inspect", { model: model.name, text: part.text, tokens }).then(
         (found) => setDetails({ ...found, of: output }),
         failed,
       );
@@ -146,6 +149,13 @@ function Page() {
     setLocked(false);
     setAttempt(attempt + 1);
   };
+  useEffect(() => {
+    setTree(null);
+    if (!treeOpen || !model?.inspected || !output) return;
+    const tokens = answer.outputs[0].tokens.slice(0, forced);
+    toTree("tree", { model: model.name, text: part.text, tokens }).then(setTree, failed);
+  }, [treeOpen, answer, model]);
+
   const type = (event) => { setText(event.target.value); setLead({ begin: "", tokens: null }); setRank(0); setCurrent(0); };
   const look = (sentence, word) => {
     if (sentence !== at) { setChosen(sentence); setLead({ begin: "", tokens: null }); setRank(0); }
@@ -241,13 +251,17 @@ function Page() {
           </div>
         </section>
       </div>
-      ${fresh && html`<details class="card">
+      ${output && model.inspected && html`<details class="card" onToggle=${(event) => setTreeOpen(event.currentTarget.open)}>
           <summary>Beam search <span class="quiet">what was kept, and what was given up when</span></summary>
-          <div class="inside"><${BeamTree} tree=${fresh.tree} /></div>
+          <div class="inside">
+            ${tree ? html`<${BeamTree} tree=${tree} />` : html`<p class="quiet">Searching again, and keeping everything…</p>`}
+          </div>
         </details>
         <details class="card">
           <summary>Gates and states <span class="quiet">what each layer remembers, step by step</span></summary>
-          <div class="inside"><${Memory} layers=${fresh.layers} source=${answer.source_tokens} read=${fresh.read} /></div>
+          <div class="inside">
+            ${fresh && html`<${Memory} layers=${fresh.layers} source=${answer.source_tokens} read=${fresh.read} />`}
+          </div>
         </details>`}`}
     </main>
     <footer>Everything on this page comes from this server. Its address holds the text: copy it to share what you see.</footer>`;
