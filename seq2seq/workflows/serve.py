@@ -160,7 +160,7 @@ def _export(run: Path, settings: Mapping[str, Any], model: Path) -> None:
     export(ExportJob(run, model, settings=settings))
 
 
-def _loader(run: bool, settings: Mapping[str, Any], page: bool) -> "Loader":
+def _loader(run: bool, settings: Mapping[str, Any], page: bool = False) -> "Loader":
     if run:
         from seq2seq.inspection.interactive import SentenceInspector
         from seq2seq.translation.served_run import load_served_run
