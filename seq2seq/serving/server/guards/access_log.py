@@ -19,6 +19,7 @@ logger = logging.getLogger("seq2seq.access")
 
 LONGEST_PATH = 200  # characters
 QUIET = frozenset(("/healthz", "/readyz", "/health", "/monitoring/prometheus/metrics"))
+USUAL = (200, 503)  # answers to probes that nobody need read, the latter of a server that loads
 GONE = 499  # the status of a request whose client went away before an answer
 NameOf = Callable[[ServedModel], str]
 
@@ -86,7 +87,7 @@ def note_rows(model: ServedModel, signature: str, rows: int, size: int) -> None:
 
 
 class AccessLog:
-    """An ASGI application that logs what another answers; of health and metrics only failures."""
+    """An ASGI application that logs what another answers; of health and metrics only refusals."""
 
     def __init__(self, application: ASGIApp, name_of: NameOf) -> None:
         self._application = application
@@ -107,7 +108,7 @@ class AccessLog:
         try:
             await self._application(scope, receive, noted)
         finally:
-            if status != 200 or scope["path"] not in QUIET:
+            if status not in USUAL or scope["path"] not in QUIET:
                 exchange.log(status, self._name_of)
 
 

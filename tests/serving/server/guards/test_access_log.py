@@ -2,12 +2,13 @@
 
 import logging
 import re
+import threading
 import time
 
 import grpc
 import pytest
 import tensorflow as tf
-from fake_server import ShoutingModel, serving
+from fake_server import ShoutingModel, serving, write_versions
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 BODY = {"instances": ["a", "bcd"], "signature_name": "translate"}
@@ -92,6 +93,22 @@ def test_no_path_forges_a_line(server, lines, caplog, path):
     assert record.getMessage().isprintable()
     assert record.getMessage().count("client=") == 1 + path.count("client=")
     assert " client=10" not in record.getMessage()
+
+
+def test_probes_of_a_server_that_loads_are_not_told(tmp_path, lines):
+    before, loaded = [], threading.Event()
+
+    def load(folder):
+        assert before[0].request("GET", "/readyz")[0] == 503
+        loaded.set()
+        return ShoutingModel()
+
+    base = write_versions(tmp_path, 1)
+    with serving(base, loader=load, before=before) as server:
+        assert loaded.is_set()
+        server.predict(BODY)
+        (line,) = lines()
+    assert line["path"] == "/v1/models/seq2seq:predict"
 
 
 def test_it_can_be_off(tmp_path, lines):
