@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from conftest import miniature_settings, write_corpus
-from shown_commands import PAGES, programs, shown
+from shown_commands import PAGES, REPOSITORY, programs, shown
 
 from data_prep.__main__ import main as data_prep
 from seq2seq.cli.main import main as seq2seq
@@ -48,7 +48,10 @@ def folder(tmp_path, trained_run, monkeypatch):
     (tmp_path / "configs").mkdir()
     settings = as_settings(miniature_settings(write_corpus(tmp_path / "small", 300, 20)))
     (tmp_path / "configs" / "miniature.yaml").write_text(yaml.safe_dump(settings))
+    shutil.copy(REPOSITORY / "configs" / "normalise_dates.yaml", tmp_path / "configs")
     shutil.copytree(trained_run, tmp_path / "runs" / "miniature")
+    for name in ("mine", "data/miniature"):
+        write_corpus(tmp_path / name, train=300, others=20)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

