@@ -15,6 +15,7 @@ from seq2seq.translation.serving_graph import StoredNetwork
 from seq2seq.workflows.export_portable import portable_search
 
 SOURCE, TARGET_IN = [5, 9, 14, 3], [2, 8, 6]  # EOS is 3, BOS is 2
+SIZE = 40  # of the vocabulary
 DECODING = DecodingConfig(beam_width=1)
 WIRINGS = {
     "plain": {"residual_from": 2, "encoder_layers": 2, "decoder_layers": 2},
@@ -25,7 +26,7 @@ WIRINGS = {
 
 def network(**settings):
     config = ModelConfig(embedding_size=8, units=8, dropout=0.0, **settings)
-    translator = build_translator(config, 40)
+    translator = build_translator(config, SIZE)
     random = np.random.default_rng(1)
     weights = [random.normal(0, 0.5, weight.shape) for weight in translator.training.weights]
     translator.training.set_weights(weights)
@@ -44,7 +45,8 @@ def computed(translator):
     """Numbers from each way to run the network."""
     source = tf.constant([SOURCE])
     searched = make_search([make_engine(translator, DECODING)], DECODING)(source)
-    exported = StoredNetwork(translator, "float32").searches(DECODING, None).best(source)
+    stored = StoredNetwork(translator, "float32")
+    exported = stored.searches(DECODING, None, np.full(SIZE, -1, np.int32)).best(source)
     portable = portable_search(translator, DECODING, None)(source)
     return {
         "training": translator.training([source, tf.constant([TARGET_IN])], training=True).numpy(),
