@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo try test test-long clients axe pictures-page notebooks notebooks-write pictures test-family test-presets docs dist check lint format benchmark
+.PHONY: demo try test test-long first-hour clients axe pictures-page notebooks notebooks-write pictures test-family test-presets docs dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -36,6 +36,11 @@ test: .venv/installed-dev
 # Tests whose point needs a training or an export of their own: another three minutes, in CI too.
 test-long: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m long -p no:nbmake
+
+# A wheel in an environment of its own, then README's commands in another folder. FRESH=1 fetches all that the
+# wheel needs too; without, the environment borrows the packages of this one.
+first-hour: .venv/installed-dev
+	FIRST_HOUR_FRESH=$(FRESH) $(BIN)/python -m pytest -m first_hour tests/first_hour -p no:nbmake
 
 # Clients of LibreTranslate that are not on PyPI, for tests/serving/server/libretranslate/test_clients.py.
 CLIENTS := build/clients
