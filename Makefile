@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo demo-real try test test-long first-hour clients axe pictures-page notebooks notebooks-write pictures test-family test-presets docs dist check lint format benchmark
+.PHONY: demo demo-real try test test-long first-hour clients axe pictures-page notebooks notebooks-write pictures test-family test-presets test-init docs dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -115,6 +115,10 @@ dist: .venv/installed-dev
 	rm -rf build/dist
 	$(BIN)/python -m build --outdir build/dist
 	$(BIN)/twine check --strict build/dist/*
+
+# `seq2seq init` on corpora of 1,000 to 200,000 pairs in several scripts. Some minutes.
+test-init: .venv/installed-dev
+	$(BIN)/python -m pytest -m slow tests/workflows/test_init_corpora.py -p no:nbmake
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
