@@ -75,7 +75,7 @@ def test_a_version_can_be_asked_for(server):
         ("GET", "/v1/", 400, "Malformed request: GET /v1/"),
         ("GET", PREDICT, 405, "GET is not for this path"),
         ("DELETE", "/v1/models/seq2seq", 405, "DELETE is not for this path"),
-        ("GET", "/", 404, "Not Found: GET /"),
+        ("GET", "/nothing", 404, "Not Found: GET /nothing"),
         ("POST", "/healthz", 405, "Method Not Allowed"),
     ],
 )
