@@ -23,7 +23,6 @@ from seq2seq.translation.text_translator import TextTranslator
 RUNNERS_UP = 6  # tokens at each place
 UNITS = 12  # of a layer
 DECIMALS = 3
-NEARLY = 0.1  # of 0 or 1: a gate is all but closed, or all but open
 
 
 class SentenceInspector:
@@ -193,11 +192,6 @@ def _memory(layer: LayerTrace) -> dict[str, Any]:
         "units": liveliest.tolist(),
         "values": np.round(state[:, liveliest].T, DECIMALS).tolist(),
         "gates": {
-            name: {
-                "mean": np.round(values.mean(axis=1), DECIMALS).tolist(),
-                "closed": np.round((values < NEARLY).mean(axis=1), DECIMALS).tolist(),
-                "open": np.round((values > 1 - NEARLY).mean(axis=1), DECIMALS).tolist(),
-            }
-            for name, values in gates.items()
+            name: np.round(values.mean(axis=1), DECIMALS).tolist() for name, values in gates.items()
         },
     }

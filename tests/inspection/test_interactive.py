@@ -36,7 +36,7 @@ def test_what_is_told_can_be_written_as_json(inspector, best):
         if steps:
             assert {len(row) for row in layer["values"]} == {steps} == {len(found["read"])}
         for gate in layer["gates"].values():
-            assert all(0 <= each <= 1 for each in (*gate["mean"], *gate["open"], *gate["closed"]))
+            assert all(0 <= each <= 1 for each in gate)
 
 
 def test_a_runner_up_leads_to_outputs_that_begin_with_it(inspector, best):

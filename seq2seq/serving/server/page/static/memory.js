@@ -37,7 +37,7 @@ function Layer({ layer, tokens }) {
         ${marks.map((mark, step) => html`<text transform=${`translate(${NAMES + step * CELL + 12} ${top - 6}) rotate(-45)`}>
             ${mark.length > 10 ? `${mark.slice(0, 9)}…` : mark}
           </text>`)}
-        ${gates.map(([name, each], row) => html`<${Row} name=${`${name} gate`} values=${each.mean} y=${top + row * CELL} marks=${marks} />`)}
+        ${gates.map(([name, each], row) => html`<${Row} name=${`${name} gate`} values=${each} y=${top + row * CELL} marks=${marks} />`)}
         ${layer.values.map((values, row) => html`<${Row} name=${`unit ${layer.units[row]}`} values=${values}
             y=${top + gap + (gates.length + row) * CELL} marks=${marks} signed=${largest} />`)}
       </svg>
