@@ -144,10 +144,11 @@ def test_only_a_run_in_memory_is_looked_into(server, inspected):
     ("path", "asked", "reason"),
     [
         ("translate", {"texts": ["a"], "prefixes": []}, "equally many"),
-        ("translate", {"texts": "a", "prefixes": [""]}, "texts has to be a list of strings"),
+        ("translate", {"texts": "a", "prefixes": [""]}, "texts has to be a list of texts"),
+        ("translate", {"texts": ["\ud800"], "prefixes": [""]}, "texts has to be a list of texts"),
         ("translate", {"texts": ["a"] * 65, "prefixes": [""] * 65}, "65 entries, more than 64"),
         ("continue", {"text": "bad", "tokens": []}, "it is bad"),
-        ("inspect", {"text": 3, "tokens": []}, "text has to be a string"),
+        ("inspect", {"text": 3, "tokens": []}, "text has to be text"),
         ("tree", {"text": "a", "tokens": ["b"] * 1001}, "more than 1000"),
     ],
 )

@@ -5,7 +5,6 @@ inspector: runners-up, the search's tree, the layers' memory) is answered where 
 """
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from seq2seq.serving.server.errors import Code, RequestError, invalid
 from seq2seq.serving.server.http_requests import answered, json_response, read_body, unless_gone
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.page.answers import drawn, sentence
-from seq2seq.serving.server.rest_json import encode
+from seq2seq.serving.server.rest_json import encode, parse_object
 from seq2seq.serving.server.servable import ServedModel
 from seq2seq.serving.server.served_models import ServedModels
 
@@ -167,13 +166,7 @@ class PageInterface:
     async def _asked(self, request: Request) -> Mapping[str, Any]:
         body = await read_body(request, self.limits)
         self.batcher.refuse_overload()
-        try:
-            asked = json.loads(body)
-        except (ValueError, RecursionError):
-            raise invalid("the body is no JSON") from None
-        if not isinstance(asked, dict):
-            raise invalid("the body is no JSON object")
-        return asked
+        return parse_object(body, self.limits.max_values)
 
     def _model(self, asked: Mapping[str, Any]) -> ServedModel:
         return self.models.find(_string(asked, "model")).model
@@ -193,15 +186,20 @@ def inspector_of(model: ServedModel) -> Inspector | None:
 
 
 def _string(asked: Mapping[str, Any], name: str) -> str:
-    if not isinstance(asked.get(name), str):
-        raise invalid(f"{name} has to be a string")
+    if not _is_text(asked.get(name)):
+        raise invalid(f"{name} has to be text")
     return asked[name]
 
 
 def _strings(asked: Mapping[str, Any], name: str, most: int) -> list[str]:
     found = asked.get(name)
-    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-        raise invalid(f"{name} has to be a list of strings")
+    if not isinstance(found, list) or not all(map(_is_text, found)):
+        raise invalid(f"{name} has to be a list of texts")
     if len(found) > most:
         raise invalid(f"{name} has {len(found)} entries, more than {most}")
     return found
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a string, and not with half of a surrogate pair, which JSON can hold."""
+    return isinstance(value, str) and not any("\ud800" <= each <= "\udfff" for each in value)
