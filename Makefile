@@ -46,9 +46,10 @@ demo-real: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -p no:nbmake
 
-# Tests whose point needs a training or an export of their own: another three minutes, in CI too.
+# Tests whose point needs a training or an export of their own, and the page's in a browser (Debian's
+# chromium): another four minutes, in CI too.
 test-long: .venv/installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS) -m long -p no:nbmake
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "long or browser" -p no:nbmake
 
 # A wheel in an environment of its own, then README's commands in another folder. FRESH=1 fetches all that the
 # wheel needs too; without, the environment borrows the packages of this one.

@@ -79,9 +79,12 @@ def exporting(run, model, fails=False):
     return server_process(sys.executable, "-W", "error", "-c", script)
 
 
+EXPORTING = r"^exporting \S+/run (\{.*\})$"  # said when there is something to be cleaned away
+
+
 def until_exporting(server, model):
-    """Returns when there is something to be cleaned away; gives the settings."""
-    settings = server.until(r"^exporting \S+/run (\{.*\})$")[1]
+    """Gives the settings."""
+    settings = server.until(EXPORTING)[1]
     assert versions_in(model) == [".tmp-2", "1"]
     return json.loads(settings)
 
@@ -119,7 +122,7 @@ def test_nothing_stays_of_an_export_that_a_signal_ends(run, model, number):
 
 def test_nothing_stays_and_nothing_is_served_when_the_export_fails(run, model):
     with exporting(run, model, fails=True) as server:
-        until_exporting(server, model)
+        server.until(EXPORTING)  # and fails at once
         server.process.wait(60)
         assert server.process.returncode == 1
         assert server.process.stderr.read() == "no export\n"
