@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,6 +137,7 @@ def run(arguments: argparse.Namespace) -> None:
         for option, (setting, _) in DECODING.items()
         if (value := getattr(arguments, setting)) is not None
     }
+    from seq2seq.serving.server.guards.log_thread import LogThread
     from seq2seq.workflows.serve import check_serving, is_run, serve
 
     check_serving(models, config)
@@ -153,9 +153,9 @@ def run(arguments: argparse.Namespace) -> None:
     load_tensorflow()
     # A filter and not a level, which Keras sets back.
     logging.getLogger("absl").addFilter(lambda record: "custom gradients" not in str(record.msg))
-    if not serve(models, config, dict(given.values()), arguments.export):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    with LogThread() as log:
+        ended = serve(models, config, dict(given.values()), arguments.export)
+    if not (ended and log.drained):
         os._exit(0)
 
 
