@@ -44,8 +44,10 @@ def test_the_control_without_it_the_writer_waits(pipe):
     writer.start()
     writer.join(0.5)
     assert writer.is_alive()
-    while writer.is_alive():
+    for _ in range(500):
         pipe.readline()
+    writer.join(10)
+    assert not writer.is_alive()
 
 
 def test_what_is_read_is_whole_and_in_order(pipe):
