@@ -132,6 +132,8 @@ def test_the_tree_and_the_gates_are_drawn(open_page):
     for summary in ("Beam search", "Gates and states"):
         page.locator("summary", has_text=summary).click()
     expect(page.locator(".tree")).to_be_visible()
+    expect(page.locator(".tree .cut").first).to_be_attached()
+    expect(page.locator(".memory .plus, .memory .minus").first).to_be_attached()
     assert page.locator(".tree g").count() > 10
     assert page.locator(".tree .cut").count() > 0
     assert page.locator(".memory .gate").count() > 10
@@ -144,7 +146,7 @@ def test_each_sentence_is_looked_at_on_its_own(open_page):
     expect(page.locator(".sentence")).to_have_count(2)
     page.locator(".sentence").nth(1).locator("button").first.click()
     expect(page.locator(".source-word").last).to_contain_text("sleeps.")
-    assert "sentence=1" in page.url
+    expect(page).to_have_url(re.compile("sentence=1"))
 
 
 def test_text_is_shown_as_text(open_page):
