@@ -107,6 +107,7 @@ def test_a_runner_up_is_written_and_the_rest_is_searched_again(open_page):
     begun = page.locator("#begin").input_value()
     after = " ".join(page.locator("button.word").all_inner_texts())
     assert after.startswith(begun) and after != " ".join(before)
+    expect(page).to_have_url(re.compile("&tokens="))
     address = page.url.partition("#")[2]
     again = open_page(address=f"#{address}")  # the address brings it back
     expect(again.locator("#begin")).to_have_value(begun)
