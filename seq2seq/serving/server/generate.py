@@ -3,10 +3,10 @@
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_generate.md
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,15 +25,15 @@ from seq2seq.serving.saved_model.tensors import (
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import RequestError, invalid, quoted
 from seq2seq.serving.server.http_requests import (
-    LARGE_BODY,
     answered,
     json_response,
+    read_beside,
     read_body,
     unless_gone,
 )
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.rest import MODEL_PATH, parse_version
-from seq2seq.serving.server.rest_json import encode, parse_object
+from seq2seq.serving.server.rest_json import encode, is_encodable, parse_object
 from seq2seq.serving.server.sentences import cut_sentences
 from seq2seq.serving.server.served_models import ServedModels
 from seq2seq.serving.server.versions import LoadedVersion
@@ -85,10 +85,7 @@ class GenerateInterface:
         body = await read_body(request, self.limits)
         self.batcher.refuse_overload()  # before time is spent on reading it
         most = self.limits.max_values
-        if len(body) < LARGE_BODY:
-            document = parse_object(body, most)
-        else:
-            document = await asyncio.to_thread(parse_object, body, most)
+        document = await read_beside(partial(parse_object, body, most), len(body))
         asked = _parse(document, match["name"], loaded)
         request.state.signature = PARTS_SIGNATURE if asked.greedily else DEFAULT_SIGNATURE
         parts = self._parts(asked)
@@ -158,11 +155,8 @@ def _parse(document: dict[str, Any], name: str, loaded: LoadedVersion) -> _Asked
         raise invalid(f"beam_width is {quoted(width)}; give 1, or leave it out for the model's own")
     if width and PARTS_SIGNATURE not in loaded.model.signatures:
         raise invalid(f"{name} is an exported model, which searches with its own beam_width alone")
-    for each in (text, identifier or ""):
-        try:
-            each.encode()
-        except UnicodeEncodeError:
-            raise invalid("half of a surrogate pair is no text") from None
+    if not (is_encodable(text) and is_encodable(identifier or "")):
+        raise invalid("half of a surrogate pair is no text")
     return _Asked(name, loaded, text, identifier, bool(width))
 
 

@@ -19,6 +19,7 @@ from seq2seq.serving.server.rest_json import write_error
 
 logger = logging.getLogger(__name__)
 LARGE_BODY = 64 * 1024  # bytes from which requests are read on a thread, beside the event loop
+HEALTH_PATHS = frozenset(("/healthz", "/readyz", "/health"))  # anybody's, as often as they like
 Result = TypeVar("Result")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -71,6 +72,11 @@ async def read_body(request: Request, limits: RequestLimits) -> bytes:
             408, f"no whole body within {seconds:g} seconds", connection="close"
         ) from None
     return bytes(body)
+
+
+async def read_beside(read: Callable[[], Result], size: int) -> Result:
+    """What `read` makes of so many bytes; of many, on a thread beside the event loop."""
+    return read() if size < LARGE_BODY else await asyncio.to_thread(read)
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:

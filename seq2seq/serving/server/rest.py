@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,10 +18,10 @@ from seq2seq.serving.saved_model.tensors import TensorSpec
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import Code, RequestError, invalid
 from seq2seq.serving.server.http_requests import (
-    LARGE_BODY,
     allow_methods,
     answered,
     json_response,
+    read_beside,
     read_body,
     unless_gone,
 )
@@ -81,10 +82,7 @@ class RestInterface:
         body = await read_body(request, self.limits)
         self.batcher.refuse_overload()  # before time is spent on reading it
         most = self.limits.max_values
-        if len(body) < LARGE_BODY:
-            asked = parse_predict(body, model, most)
-        else:
-            asked = await asyncio.to_thread(parse_predict, body, model, most)
+        asked = await read_beside(partial(parse_predict, body, model, most), len(body))
         request.state.signature = asked.signature
         outputs = await unless_gone(
             request, self.batcher.predict(model, asked.signature, asked.inputs)

@@ -98,6 +98,15 @@ def parse_object(body: bytes, most_values: int) -> dict[str, Any]:
     return document
 
 
+def is_encodable(text: str) -> bool:
+    """Whether it has bytes; half of a surrogate pair, which JSON can hold, has none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def write_predictions(outputs: Arrays, by_row: bool) -> bytes:
     """The body of the answer: a single output stands by itself, several under their names.
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from seq2seq.serving.server.http_requests import HEALTH_PATHS
 from seq2seq.serving.server.servable import ServedModel
 
 logger = logging.getLogger("seq2seq.access")
 
 LONGEST_PATH = 200  # characters
-QUIET = frozenset(("/healthz", "/readyz", "/health", "/monitoring/prometheus/metrics"))
+QUIET = HEALTH_PATHS | {"/monitoring/prometheus/metrics"}
 USUAL = (200, 503)  # answers to probes that nobody need read, the latter of a server that loads
 GONE = 499  # the status of a request whose client went away before an answer
 NameOf = Callable[[ServedModel], str]

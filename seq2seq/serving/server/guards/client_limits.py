@@ -14,11 +14,10 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from seq2seq.serving.server.http_requests import json_response
+from seq2seq.serving.server.http_requests import HEALTH_PATHS, json_response
 from seq2seq.serving.server.rest_json import write_error
 
 MINUTE = 60.0  # seconds
-FREE = frozenset(("/healthz", "/readyz", "/health"))
 
 
 class TooMany(Exception):
@@ -106,7 +105,7 @@ class ClientGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        if scope["path"] in FREE:
+        if scope["path"] in HEALTH_PATHS:
             await self._application(scope, receive, send)
             return
         try:

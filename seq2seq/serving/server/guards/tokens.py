@@ -12,11 +12,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seq2seq.serving.server.errors import Code, RequestError
-from seq2seq.serving.server.http_requests import json_response
+from seq2seq.serving.server.http_requests import HEALTH_PATHS, json_response
 from seq2seq.serving.server.rest_json import write_error
 
 # Health, and what a client of LibreTranslate may ask before it has a token.
-FREE = frozenset(("/healthz", "/readyz", "/health", "/languages", "/frontend/settings", "/spec"))
+FREE = HEALTH_PATHS | {"/languages", "/frontend/settings", "/spec"}
 PAGE_FILE = re.compile(r"/|/page/(?!api/).*")  # anybody's; what it asks needs the token
 WITH_KEY = frozenset(("/translate", "/detect"))  # whose fields may have the token
 SCHEME = "bearer"

@@ -15,7 +15,7 @@ from seq2seq.config.serving import RequestLimits
 from seq2seq.serving.server.errors import LONGEST_QUOTE, RequestError, invalid, quoted
 from seq2seq.serving.server.guards.tokens import Tokens
 from seq2seq.serving.server.http_requests import LARGE_BODY, read_body
-from seq2seq.serving.server.rest_json import parse_object
+from seq2seq.serving.server.rest_json import is_encodable, parse_object
 
 MOST_FIELDS = 100  # of a form
 MOST_ALTERNATIVES = 1000
@@ -76,10 +76,8 @@ def parse_texts(fields: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
     for text in texts:
         if not isinstance(text, str):
             raise invalid(f"Invalid request: q is {quoted(text)}, and no text")
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise invalid("Invalid request: q has half of a surrogate pair") from None
+        if not is_encodable(text):
+            raise invalid("Invalid request: q has half of a surrogate pair")
     return texts, several
 
 

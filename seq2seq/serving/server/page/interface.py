@@ -7,6 +7,7 @@ inspector: runners-up, the search's tree, the layers' memory) is answered where 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,10 +20,16 @@ from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.saved_model.tensors import as_array
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import Code, RequestError, invalid
-from seq2seq.serving.server.http_requests import answered, json_response, read_body, unless_gone
+from seq2seq.serving.server.http_requests import (
+    answered,
+    json_response,
+    read_beside,
+    read_body,
+    unless_gone,
+)
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.page.answers import drawn, sentence
-from seq2seq.serving.server.rest_json import encode, parse_object
+from seq2seq.serving.server.rest_json import encode, is_encodable, parse_object
 from seq2seq.serving.server.servable import ServedModel
 from seq2seq.serving.server.served_models import ServedModels
 
@@ -166,7 +173,7 @@ class PageInterface:
     async def _asked(self, request: Request) -> Mapping[str, Any]:
         body = await read_body(request, self.limits)
         self.batcher.refuse_overload()
-        return parse_object(body, self.limits.max_values)
+        return await read_beside(partial(parse_object, body, self.limits.max_values), len(body))
 
     def _model(self, asked: Mapping[str, Any]) -> ServedModel:
         return self.models.find(_string(asked, "model")).model
@@ -202,4 +209,4 @@ def _strings(asked: Mapping[str, Any], name: str, most: int) -> list[str]:
 
 def _is_text(value: Any) -> bool:
     """Whether it is a string, and not with half of a surrogate pair, which JSON can hold."""
-    return isinstance(value, str) and not any("\ud800" <= each <= "\udfff" for each in value)
+    return isinstance(value, str) and is_encodable(value)
