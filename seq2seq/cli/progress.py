@@ -3,14 +3,16 @@
 import logging
 import math
 import time
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from seq2seq.training.training_state import TrainingState
-from seq2seq.training.validation import Validated
+if TYPE_CHECKING:
+    from seq2seq.training.training_state import TrainingState
+    from seq2seq.training.validation import Validated
 
 SMOOTHING = 0.98  # of the loss and the rate that the live line shows
 
@@ -57,7 +59,9 @@ class LiveReporter:
         self._console.print(message, highlight=False)
         self._before = time.monotonic()
 
-    def stepped(self, state: TrainingState, loss: float, tokens: int, learning_rate: float) -> None:
+    def stepped(
+        self, state: "TrainingState", loss: float, tokens: int, learning_rate: float
+    ) -> None:
         """After every step."""
         now = time.monotonic()
         self._loss = (
@@ -77,7 +81,7 @@ class LiveReporter:
             left=_clock(a_step * (state.total_steps - state.step)),
         )
 
-    def validated(self, state: TrainingState, result: Validated, best: bool) -> None:
+    def validated(self, state: "TrainingState", result: "Validated", best: bool) -> None:
         """After every validation."""
         row = state.history[-1]
         trained = "before training, "

@@ -20,7 +20,11 @@ def add_parser(subparsers: Any) -> None:
     """Declares the verb."""
     parser = subparsers.add_parser("translate", help=__doc__, description=__doc__)
     parser.add_argument(
-        "run_folder", metavar="RUN", nargs="?", help="a trained run folder; none with --server"
+        "run_folder",
+        metavar="RUN",
+        nargs="?",
+        help="a trained run folder, or a directory of `seq2seq export --format onnx`, which needs "
+        "no TensorFlow; none with --server",
     )
     parser.add_argument(
         "input",
@@ -125,7 +129,10 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.run_folder is None:
         raise RunError("give a RUN, e.g. `seq2seq translate runs/miniature`, or --server URL")
-    load_tensorflow()
+    from seq2seq.translation.exported_translator import is_portable
+
+    if not is_portable(Path(arguments.run_folder)):
+        load_tensorflow()
     from rich.console import Console
 
     from seq2seq.cli.line_progress import LineProgress

@@ -1,19 +1,21 @@
 """Encoded sentences to outputs: batch by length, search, put back in order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.subwords import EOS, PAD
 from seq2seq.errors import DataError
-from seq2seq.translation.engine import output_limit
-from seq2seq.translation.search import Search
 
 MULTIPLE = 8  # sentences a batch, where so many fit: matrix libraries keep something for every size
 Number = tuple[int, int]  # line and piece of a line: whose sentence it is
+# source_ids (B, S), and what else the settings ask for, to the fields of `Hypotheses`: arrays, or
+# TensorFlow's tensors.
+SearchFunction = Callable[..., Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,12 @@ class BatchSearch:
     """Searches any number of sentences in batches of similar length.
 
     Args:
-        search: see `make_search`.
+        search: by whichever runtime; see `make_search`.
         config: how it searches.
         threads: batches searched at once.
     """
 
-    def __init__(self, search: Search, config: DecodingConfig, threads: int = 1) -> None:
+    def __init__(self, search: SearchFunction, config: DecodingConfig, threads: int = 1) -> None:
         self._search = search
         self._config = config
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -70,7 +72,7 @@ class BatchSearch:
                 inputs.append(prefixes[rows])
             if self._config.sampling:
                 inputs.append(self._uniforms(source_ids, [numbers[row] for row in rows]))
-            fields = {name: field.numpy() for name, field in self._search(*inputs).items()}
+            fields = {name: np.asarray(each) for name, each in self._search(*inputs).items()}
             for place, row in enumerate(rows):
                 found[row] = unpack(fields, place, [*sources[row], EOS])
 
@@ -105,6 +107,12 @@ class BatchSearch:
             for line, piece in numbers
         ]
         return np.stack(drawn).transpose(0, 2, 1)
+
+
+def output_limit(source_length: int, config: DecodingConfig) -> int:
+    """Most output tokens of a source of `source_length` subwords, EOS counted in both."""
+    # In float32, as graphs have it.
+    return int(np.float32(source_length) * np.float32(config.longest_factor)) + config.longest_extra
 
 
 def batches_of(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:

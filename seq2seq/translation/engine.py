@@ -6,7 +6,6 @@ Shape suffixes: B sentences, K hypotheses, S source positions, V vocabulary.
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig
@@ -150,14 +149,12 @@ def begin(
 
 
 def output_limits(source_lengths: Any, config: DecodingConfig) -> Any:
-    """Most output tokens (B,) of sources of `source_lengths` (B,) subwords, EOS counted in both."""
+    """Most output tokens (B,) of sources of `source_lengths` (B,) subwords, EOS counted in both.
+
+    See `batch_search.output_limit` for one outside the graph.
+    """
     scaled = tf.cast(source_lengths, tf.float32) * config.longest_factor
     return tf.cast(scaled, tf.int32) + config.longest_extra
-
-
-def output_limit(source_length: int, config: DecodingConfig) -> int:
-    """The same for one source, outside the graph."""
-    return int(np.float32(source_length) * np.float32(config.longest_factor)) + config.longest_extra
 
 
 def _as_places(prefixes: Prefixes, ids_V: tf.Tensor) -> Prefixes:

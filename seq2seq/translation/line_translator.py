@@ -1,21 +1,22 @@
 """Lines to translations: split what is too long, encode, search, join again, and report."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.output_formats import LineOutput, LineReport, PartReport
+from seq2seq.data.source_words import SourceWords
 from seq2seq.data.splitting import split_line
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import DataError
 from seq2seq.scoring.quality_flags import flags
-from seq2seq.translation.batch_search import BatchSearch, Translation
-from seq2seq.translation.engine import output_limit
-from seq2seq.translation.prefixes import PrefixPlaces
+from seq2seq.translation.batch_search import BatchSearch, Translation, output_limit
+
+WINDOW = 2048  # lines sorted by length before they are cut into batches
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class LineTranslator:
         subwords: the vocabulary.
         search: of encoded sentences.
         longest: subwords; a longer line is split at sentence ends.
-        prefixes: of a search that takes them.
+        prefixes: the places (B, P, 3) of texts, for a search that takes them: see `PrefixPlaces`.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class LineTranslator:
         subwords: Subwords,
         search: BatchSearch,
         longest: int,
-        prefixes: PrefixPlaces | None = None,
+        prefixes: Callable[[Sequence[str]], np.ndarray] | None = None,
     ) -> None:
         self._subwords = subwords
         self._search = search
@@ -156,7 +157,7 @@ class LineTranslator:
             for prefix, each in zip(some, pieces, strict=True)
             for part in range(len(each))
         ]
-        return self._prefixes.of_texts(some)
+        return self._prefixes(some)
 
     def _pieces(self, lines: Sequence[str]) -> list[list[tuple[str, list[int]]]]:
         """Each line's pieces: what stands before one when it is joined again, and its ids."""
@@ -172,6 +173,35 @@ class LineTranslator:
 
     def _count(self, texts: list[str]) -> list[int]:
         return [len(ids) for ids in self._subwords.encode_all(texts)]
+
+
+class TextEngine(Protocol):
+    """What translates the lines of a file, by whichever runtime."""
+
+    @property
+    def subwords(self) -> Subwords:
+        """The vocabulary."""
+
+    @property
+    def decoding(self) -> DecodingConfig:
+        """How it searches."""
+
+    @property
+    def source_words(self) -> SourceWords | None:
+        """The words of the training; None if they are not known."""
+
+    def line_translator(
+        self, keep_attention: bool = False, prefixed: bool = False
+    ) -> LineTranslator:
+        """A translator of windows of lines.
+
+        Args:
+            keep_attention: whether outputs have attention weights and their subwords probabilities.
+            prefixed: whether it takes prefixes.
+
+        Raises:
+            Seq2SeqError: it cannot give what is asked for.
+        """
 
 
 def _part(output: Translation, subwords: Subwords) -> PartReport:

@@ -17,13 +17,11 @@ from seq2seq.data.source_words import SourceWords, UnseenTally
 from seq2seq.data.subwords import EOS, Subwords
 from seq2seq.models.translator import Translator
 from seq2seq.translation.batch_search import BatchSearch, Translation, batches_of, padded, unpack
-from seq2seq.translation.line_translator import LineTranslator, joined
+from seq2seq.translation.line_translator import WINDOW, LineTranslator, joined
 from seq2seq.translation.prefixes import PrefixPlaces
 from seq2seq.translation.saving import Origin, save_run
 from seq2seq.translation.search import Search, make_engine, make_scorer, make_search
 from seq2seq.translation.shortlist_mask import GraphShortlist
-
-WINDOW = 2048  # lines sorted by length before they are cut into batches
 
 
 @dataclass(frozen=True)
@@ -253,7 +251,7 @@ class TextTranslator:
     ) -> LineTranslator:
         """A translator of windows of lines, which counts what it splits; see `batch_search`."""
         search = self.batch_search(keep_attention, prefixed)
-        prefixes = self.prefixes if prefixed else None
+        prefixes = self.prefixes.of_texts if prefixed else None
         return LineTranslator(self.subwords, search, self.decoding.longest_source, prefixes)
 
 

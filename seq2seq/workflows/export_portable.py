@@ -21,7 +21,7 @@ from seq2seq.files import file_errors_of_libraries, file_sha256
 from seq2seq.manifest import MANIFEST, SUBWORDS
 from seq2seq.models.recurrent.plain_recurrence import with_plain_loops
 from seq2seq.models.translator import Translator
-from seq2seq.run_folder import PACKAGES
+from seq2seq.run_folder import PACKAGES, SOURCE_WORDS
 from seq2seq.serving.portable.directory import new_directory
 from seq2seq.serving.portable.formats import FORMATS, PortableFormat
 from seq2seq.serving.portable.parity import (
@@ -33,6 +33,7 @@ from seq2seq.serving.portable.parity import (
     compare,
 )
 from seq2seq.translation.engine import Engine, begin
+from seq2seq.translation.exported_translator import FORMAT
 from seq2seq.translation.loading import load_run, with_decoding
 from seq2seq.translation.search import NEVER_WRITTEN, run_search
 from seq2seq.translation.text_translator import TextTranslator
@@ -40,7 +41,6 @@ from seq2seq.workflows.export_examples import example_texts
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
 EXAMPLES = 100  # sentences
 
 
@@ -65,8 +65,9 @@ class PortableJob:
 def export_portable(job: PortableJob) -> Path:
     """Writes and checks a model, subwords.model and manifest.json; returns the directory.
 
-    The model takes source_ids (B, S) int32, rows ending in EOS and padded with 0, and gives ids (B,
-    N, T), lengths, scores and log_probabilities (B, N), best output first.
+    The model takes source_ids (B, S) int32, rows ending in EOS and padded with 0, and gives ids and
+    token_log_probabilities (B, N, T), lengths, scores and log_probabilities (B, N), and attention
+    (B, N, T, S), best output first.
 
     Raises:
         ConfigError: a setting that is out of range.
@@ -107,6 +108,8 @@ def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> Non
         parity = compare(found, examples, decoding.n_best, portable.batches)
     _log(parity, portable)
     (directory / SUBWORDS).write_bytes(translator.subwords.model)
+    if translator.source_words:
+        (directory / SOURCE_WORDS).write_bytes(translator.source_words.to_bytes())
     about = {
         "decoding": asdict(decoding),
         "vocabulary_size": translator.subwords.size,
@@ -123,13 +126,15 @@ def portable_search(
 
     def search(source_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         engine = Engine(network, PAD, NEVER_WRITTEN, "float32", cache_weights=False)
-        step, inputs = begin([engine], source_ids, decoding, decoding.coverage_penalty > 0, None)
+        step, inputs = begin([engine], source_ids, decoding, True, None)
         found = run_search(step, replace(inputs, compacting=False), decoding, None)
         return {
             "ids": found.ids,
             "lengths": found.lengths,
             "scores": found.scores,
             "log_probabilities": found.log_probabilities,
+            "token_log_probabilities": found.token_log_probabilities,
+            "attention": found.weights,
         }
 
     signature = [tf.TensorSpec((batch, None), tf.int32, name="source_ids")]
@@ -145,12 +150,20 @@ def find_examples(translator: TextTranslator, texts: Sequence[str]) -> list[Exam
     sources = subwords.encode_all(texts[:: -(-len(texts) // EXAMPLES)])
     joined = [piece for ids in sources for piece in ids]
     sources += [joined[:1], joined[:longest]]
-    found = translator.batch_search()(sources, [(number, 0) for number in range(len(sources))])
+    search = translator.batch_search(keep_attention=True)
+    found = search(sources, [(number, 0) for number in range(len(sources))])
     return [
         Example(
             text=subwords.decode(ids),
             source_ids=[*ids, EOS],
-            outputs=[Output(each.ids, each.score, each.log_probability) for each in outputs],
+            outputs=[
+                Output(
+                    *(each.ids, each.score, each.log_probability),
+                    each.token_log_probabilities,
+                    each.attention,
+                )
+                for each in outputs
+            ],
         )
         for ids, outputs in zip(sources, found, strict=True)
     ]
@@ -184,6 +197,6 @@ def _manifest(job: PortableJob, directory: Path, about: Mapping[str, Any]) -> by
         "run_manifest_sha256": file_sha256(job.run / MANIFEST),
         "special_ids": asdict(SpecialIds()),
         **about,
-        "files": {each: file_sha256(directory / each) for each in (portable.file, SUBWORDS)},
+        "files": {each.name: file_sha256(each) for each in sorted(directory.iterdir())},
     }
     return json.dumps(written, indent=2).encode() + b"\n"

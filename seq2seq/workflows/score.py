@@ -8,8 +8,9 @@ from typing import Any
 
 from seq2seq.data.lines import read_pairs
 from seq2seq.translation.batch_search import Translation
+from seq2seq.translation.line_translator import WINDOW
 from seq2seq.translation.loading import load_translator
-from seq2seq.translation.text_translator import WINDOW, TextTranslator
+from seq2seq.translation.text_translator import TextTranslator
 
 
 def score(run: Path, source: Path, target: Path, settings: Mapping[str, Any]) -> Iterator[dict]:

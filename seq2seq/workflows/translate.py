@@ -14,12 +14,17 @@ from seq2seq.data.parts import Part
 from seq2seq.data.read_ahead import arriving_windows, own_reader, windows
 from seq2seq.data.resumable_output import PartialOutput
 from seq2seq.data.source_words import UnseenTally
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, ExportError
 from seq2seq.files import file_sha256
 from seq2seq.manifest import MANIFEST
-from seq2seq.translation.line_translator import LineTranslator, report, source_text
-from seq2seq.translation.loading import load_translator
-from seq2seq.translation.text_translator import WINDOW, TextTranslator
+from seq2seq.translation.exported_translator import is_portable, load_exported
+from seq2seq.translation.line_translator import (
+    WINDOW,
+    LineTranslator,
+    TextEngine,
+    report,
+    source_text,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +38,7 @@ PATIENCE = 0.02  # seconds without a further line after which a pipe's lines are
 class FileJob:
     """What to translate, and into what."""
 
-    run: Path
+    run: Path  # a run folder, or a directory of `seq2seq export --format onnx`
     source: Path | None = None  # None: the input stream
     output: Path | None = None  # None: the output stream
     settings: Mapping[str, Any] | None = None  # decoding settings in place of the run's
@@ -73,8 +78,7 @@ def translate(
         Seq2SeqError: the run, a setting or a file cannot be used.
     """
     _check(job)
-    translator = load_translator(job.run, job.settings, job.ensemble)
-    translate_with(translator, job, input_stream, output_stream, reporter)
+    translate_with(_load(job), job, input_stream, output_stream, reporter)
 
 
 def answers(job: FileJob, output_stream: BinaryIO) -> Callable[[bytes], None]:
@@ -88,7 +92,7 @@ def answers(job: FileJob, output_stream: BinaryIO) -> Callable[[bytes], None]:
         Seq2SeqError: the run or a setting cannot be used.
     """
     _check(job)
-    translator = load_translator(job.run, job.settings, job.ensemble)
+    translator = _load(job)
 
     def answer(line: bytes) -> None:
         for _, data in _translated(job, translator, io.BytesIO(line + b"\n"), 0, _Deaf()):
@@ -96,6 +100,17 @@ def answers(job: FileJob, output_stream: BinaryIO) -> Callable[[bytes], None]:
             output_stream.flush()
 
     return answer
+
+
+def _load(job: FileJob) -> TextEngine:
+    """The translator that a job names; an exported one needs no TensorFlow."""
+    if is_portable(job.run):
+        if job.ensemble:
+            raise ExportError(f"--ensemble goes with run folders; {job.run} is an exported model")
+        return load_exported(job.run, job.settings or {})
+    from seq2seq.translation.loading import load_translator
+
+    return load_translator(job.run, job.settings, job.ensemble)
 
 
 class _Deaf:
@@ -109,7 +124,7 @@ class _Deaf:
 
 
 def translate_with(
-    translator: TextTranslator,
+    translator: TextEngine,
     job: FileJob,
     input_stream: BinaryIO,
     output_stream: BinaryIO,
@@ -162,7 +177,7 @@ def _check(job: FileJob) -> None:
         raise DataError("--n-best gives several rows a line; add --format tsv or --format jsonl")
 
 
-def _identity(job: FileJob, translator: TextTranslator) -> dict[str, Any]:
+def _identity(job: FileJob, translator: TextEngine) -> dict[str, Any]:
     """What must be the same for a translation to go on."""
     found: dict[str, Any] = {
         "run": file_sha256(job.run / MANIFEST),
@@ -182,7 +197,7 @@ def _identity(job: FileJob, translator: TextTranslator) -> dict[str, Any]:
 
 
 def _translated(
-    job: FileJob, translator: TextTranslator, stream: BinaryIO, done: int, reporter: LineReporter
+    job: FileJob, translator: TextEngine, stream: BinaryIO, done: int, reporter: LineReporter
 ) -> Iterator[tuple[int, bytes]]:
     """After each window: lines done in all, and what to write for the window."""
     details = job.format == "jsonl"
@@ -224,7 +239,7 @@ def _prefixes(job: FileJob, done: int) -> Iterator[str] | None:
     return itertools.repeat(job.prefix) if job.prefix.strip() else None
 
 
-def _say_what_was_split(lines: LineTranslator, translator: TextTranslator) -> None:
+def _say_what_was_split(lines: LineTranslator, translator: TextEngine) -> None:
     if lines.split_lines:
         logger.warning(
             "%d line(s) of more than %d subwords were split at sentence ends",

@@ -97,7 +97,7 @@ def typed(monkeypatch):
 
     monkeypatch.setattr("builtins.input", type_next)
     monkeypatch.setattr("seq2seq.cli.translate.is_terminal", lambda: True)
-    monkeypatch.setattr("seq2seq.workflows.translate.load_translator", lambda run, *_: loaded(run))
+    monkeypatch.setattr("seq2seq.translation.loading.load_translator", lambda run, *_: loaded(run))
 
 
 def test_translate_at_a_terminal_answers_each_line(trained_run, typed, capfdbinary):

@@ -23,6 +23,7 @@ NOT_RUN = {  # a pattern, and who runs it if not this
     r"seq2seq (train|evaluate) .*multi30k.*": "it takes hours, on text that is downloaded",
     r"benchmarks\..*": "it takes hours",
     r"seq2seq (serve|translate --server) .*": "tests/workflows, with a server",
+    r"seq2seq translate portable .*": "tests/workflows, with a model made once",
     r"seq2seq (export|verify) .*": "tests/workflows, with models made once",
 }
 

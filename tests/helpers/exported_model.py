@@ -1,4 +1,4 @@
-"""One exported model for all tests that look at one."""
+"""Exported models for all tests that look at one: a SavedModel, and an ONNX model."""
 
 import shutil
 from contextlib import contextmanager
@@ -12,8 +12,11 @@ from made_once import made_once
 from seq2seq.files import file_sha256
 from seq2seq.serving.verify.report import Report
 from seq2seq.workflows import export as exporting
+from seq2seq.workflows.export_portable import PortableJob, export_portable
 
 N_BEST, LONGEST = 3, 100
+# Rules that want operations of their own: attention kept, repeats blocked, ends forbidden.
+RULES = {"n_best": 2, "coverage_penalty": 0.2, "blocked_ngram": 2, "shortest": 3}
 
 
 @dataclass(frozen=True)
@@ -62,3 +65,17 @@ def exported_model(request):
 
     folder = made_once(request.getfixturevalue("tmp_path_factory"), "exported", make)
     return Exported(run, folder / "miniature")
+
+
+def exported_onnx(request):
+    """For fixtures: a directory of the trained run and `RULES`, moved since it was written."""
+    for package in ("tf2onnx", "onnxruntime"):
+        pytest.importorskip(package, reason="seq2seq-keras[onnx] is not installed")
+    run = request.getfixturevalue("trained_run")
+
+    def make(folder):
+        written = folder / "deep" / "model"
+        assert export_portable(PortableJob(run, written, "onnx", RULES)) == written
+        shutil.move(written, folder / "moved")
+
+    return made_once(request.getfixturevalue("tmp_path_factory"), "onnx", make) / "moved"

@@ -1,15 +1,13 @@
 import hashlib
 import json
-import shutil
 from importlib.metadata import PackageNotFoundError
-from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import sentencepiece
 from command_line import fails, run_command
-from exported_model import hashed_files
+from exported_model import RULES, exported_onnx, hashed_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loaded import loaded
@@ -23,8 +21,6 @@ from seq2seq.workflows import export_portable as exporting
 from seq2seq.workflows.export_portable import PortableJob, export_portable
 
 EOS = 3
-# Rules that want operations of their own: attention kept, repeats blocked, ends forbidden.
-RULES = {"n_best": 2, "coverage_penalty": 0.2, "blocked_ngram": 2, "shortest": 3}
 
 
 def need(name):
@@ -33,13 +29,8 @@ def need(name):
 
 
 @pytest.fixture(scope="module")
-def with_onnx(trained_run, tmp_path_factory):
-    """A directory in another place than it was written to."""
-    need("onnx")
-    folder = tmp_path_factory.mktemp("onnx")
-    written = folder / "deep" / "model"
-    assert export_portable(PortableJob(trained_run, written, "onnx", RULES)) == written
-    return Path(shutil.move(written, folder / "moved"))
+def with_onnx(request):
+    return exported_onnx(request)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +52,8 @@ def run_onnx(with_onnx):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(with_onnx / "model.onnx")
-    names = ["ids", "lengths", "scores", "log_probabilities"]
+    names = ["ids", "lengths", "scores", "log_probabilities", "token_log_probabilities"]
+    names.append("attention")
     assert sorted(each.name for each in session.get_outputs()) == sorted(names)
     return lambda rows: dict(zip(names, session.run(names, {"source_ids": rows}), strict=True))
 
@@ -142,10 +134,10 @@ def test_neither_batch_nor_padding_change_what_onnx_gives(
 def test_the_manifest_tells_how_the_model_was_made(name, request, trained_run):
     directory = request.getfixturevalue(f"with_{name}")
     assert {each.name for each in directory.iterdir()} == {
-        *(FORMATS[name].file, "subwords.model", "manifest.json")
+        *(FORMATS[name].file, "subwords.model", "source_words.tsv", "manifest.json")
     }
     manifest = json.loads((directory / "manifest.json").read_text())
-    for file in (FORMATS[name].file, "subwords.model"):
+    for file in (FORMATS[name].file, "subwords.model", "source_words.tsv"):
         assert (
             manifest["files"][file] == hashlib.sha256((directory / file).read_bytes()).hexdigest()
         )

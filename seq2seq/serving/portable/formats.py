@@ -66,7 +66,8 @@ class PortableFormat:
         """
         path = directory / self.file
         if self.name == "onnx":
-            from seq2seq.serving.portable.onnx_format import OnnxSearch, write_onnx
+            from seq2seq.serving.portable.onnx_format import write_onnx
+            from seq2seq.serving.portable.onnx_search import OnnxSearch
 
             write_onnx(search, path)
             return OnnxSearch(path)

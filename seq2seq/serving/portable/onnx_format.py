@@ -1,4 +1,4 @@
-"""A search as an ONNX model, by tf2onnx, and such a model in ONNX Runtime.
+"""A search as an ONNX model, by tf2onnx; see `onnx_search` for such a model in ONNX Runtime.
 
 ONNX Runtime copies all that a loop carries. TensorFlow's loops get the network's weights as
 variables that no step changes, and tf2onnx leaves them so; a body may as well read them from
@@ -9,15 +9,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
-import onnxruntime
 import tensorflow as tf
 import tf2onnx
 from tf2onnx.onnx_opset.tensor import ScatterND
 
 OPSET = 18
-QUIET = 3  # ONNX Runtime's severity of errors; its warnings are about shapes that loops change
 AXES = ("sentences", "source", "outputs", "target")
 Graph = Any  # onnx.GraphProto
 Node = Any  # onnx.NodeProto
@@ -55,23 +52,6 @@ def write_onnx(search: tf.types.experimental.GenericFunction, path: Path) -> Non
     _name_axes(model.graph)
     onnx.save(model, str(path))
     onnx.checker.check_model(str(path))  # tf2onnx only logs what it cannot convert
-
-
-class OnnxSearch:
-    """A written search in ONNX Runtime."""
-
-    def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = QUIET
-        self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-        self._names = [each.name for each in self._session.get_outputs()]
-
-    def __call__(self, source_ids: np.ndarray) -> Mapping[str, np.ndarray]:
-        """See `PortableSearch`."""
-        values = self._session.run(self._names, {"source_ids": source_ids})
-        return dict(zip(self._names, values, strict=True))
 
 
 def _hoist_invariants(graph: Graph) -> None:
@@ -135,7 +115,8 @@ def _name_axes(graph: Any) -> None:
     """Names the axes whose size is open; tf2onnx numbers them, and takes no two for the same."""
     sentences, source, _, target = AXES
     for value in (*graph.input, *graph.output):
-        names = (sentences, source) if value.name == "source_ids" else (sentences, None, target)
+        is_input = value.name == "source_ids"
+        names = (sentences, source) if is_input else (sentences, None, target, source)
         for axis, name in zip(value.type.tensor_type.shape.dim, names, strict=False):
             if name:
                 axis.dim_param = name

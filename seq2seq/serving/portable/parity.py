@@ -1,6 +1,6 @@
 """Comparison of a portable model with the search in memory.
 
-Shape suffixes: B sentences, N outputs, T target positions.
+Shape suffixes: B sentences, N outputs, T target positions, S source positions.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,8 @@ from seq2seq.serving.saved_model.tensors import Arrays
 SCORE_BOUND = 1e-3  # nats
 TIE_BOUND = 1e-4  # nats; outputs whose scores are closer may change places
 
-# source_ids (B, S) int32 -> ids (B, N, T), lengths, scores and log_probabilities (B, N)
+# source_ids (B, S) int32 -> ids and token_log_probabilities (B, N, T), lengths, scores and
+# log_probabilities (B, N), attention (B, N, T, S)
 PortableSearch = Callable[[np.ndarray], Arrays]
 
 
@@ -26,6 +27,8 @@ class Output(NamedTuple):
     ids: list[int]  # EOS at the end
     score: float
     log_probability: float
+    token_log_probabilities: np.ndarray  # (T,)
+    attention: np.ndarray  # (T, S)
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,19 @@ def _outputs(fields: Arrays, row: int, example: Example) -> list[Output]:
         if ids[length:].any():
             _refuse(example, rank, f"ids behind its {length} are not all padding")
         score, total = (fields[name][row, rank] for name in ("scores", "log_probabilities"))
+        token_log_probs = fields["token_log_probabilities"][row, rank]
+        attention = fields["attention"][row, rank]
+        if token_log_probs[length:].any() or attention[length:].any():
+            _refuse(example, rank, f"what stands behind its {length} ids is not all 0")
         if length:
-            outputs.append(Output(ids[:length].tolist(), float(score), float(total)))
+            columns = len(example.source_ids)
+            outputs.append(
+                Output(
+                    *(ids[:length].tolist(), float(score), float(total)),
+                    token_log_probs[:length],
+                    attention[:length, :columns],
+                )
+            )
     return outputs
 
 
@@ -113,6 +127,10 @@ def _compare_sentence(
         if not total_difference <= SCORE_BOUND * len(expected.ids):
             values = (actual.log_probability, expected.log_probability)
             _refuse(example, rank, "its log-probability is {} instead of {}".format(*values))
+        for name in ("token_log_probabilities", "attention"):
+            gap = np.abs(getattr(actual, name) - getattr(expected, name)).max(initial=0)
+            if not gap <= SCORE_BOUND:
+                _refuse(example, rank, f"its {name.replace('_', ' ')} differ by {gap}")
         parity.outputs += 1
         parity.largest_score_difference = max(parity.largest_score_difference, difference)
 

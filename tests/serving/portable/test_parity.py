@@ -10,8 +10,14 @@ EOS = 3
 
 
 def example(*outputs):
+    """A sentence of one subword; its tokens have -1 nats each, its attention is on the first."""
     return Example(
-        "text", [5, EOS], [Output([ids, EOS], score, 2 * score) for ids, score in outputs]
+        "text",
+        [5, EOS],
+        [
+            Output([ids, EOS], score, 2 * score, np.full(2, -1.0), np.array([[1.0, 0.0]] * 2))
+            for ids, score in outputs
+        ],
     )
 
 
@@ -25,6 +31,13 @@ def answering(*outputs):
             "lengths": lengths,
             "scores": [score for _, score in outputs],
             "log_probabilities": [2 * score for _, score in outputs],
+            "token_log_probabilities": [
+                [-1.0, -1.0, 0.0] if ids else [0.0] * 3 for ids, _ in outputs
+            ],
+            "attention": [
+                [[1.0, 0, 0], [1.0, 0, 0], [0.0] * 3] if ids else [[0.0] * 3] * 3
+                for ids, _ in outputs
+            ],
         }
         return {name: np.array([values] * len(source_ids)) for name, values in fields.items()}
 
@@ -80,4 +93,23 @@ def test_log_probabilities_are_compared_too():
         return fields | {"log_probabilities": fields["log_probabilities"] - 1}
 
     with pytest.raises(ExportError, match="its log-probability is -3.0 instead of -2.0"):
+        compare(search, [example((7, -1.0))], 1, (1,))
+
+
+@pytest.mark.parametrize(
+    "name, place, message",
+    [
+        ("token_log_probabilities", (0, 0, 1), "its token log probabilities differ by 1.0"),
+        ("attention", (0, 0, 1, 1), "its attention differ by 1.0"),
+        ("token_log_probabilities", (0, 0, 2), "what stands behind its 2 ids is not all 0"),
+        ("attention", (0, 0, 2, 0), "what stands behind its 2 ids is not all 0"),
+    ],
+)
+def test_what_is_said_of_tokens_is_compared(name, place, message):
+    def search(source_ids):
+        fields = answering((7, -1.0))(source_ids)
+        fields[name][place] += 1
+        return fields
+
+    with pytest.raises(ExportError, match=message):
         compare(search, [example((7, -1.0))], 1, (1,))

@@ -1,0 +1,35 @@
+"""A written search in ONNX Runtime; needs neither TensorFlow nor the packages that write one."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+QUIET = 3  # ONNX Runtime's severity of errors; its warnings are about shapes that loops change
+
+
+class OnnxSearch:
+    """A search from the ids of sentences to their outputs.
+
+    Args:
+        path: of the model.
+
+    Attributes:
+        outputs: their names.
+    """
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = QUIET
+        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        self.outputs = [each.name for each in self._session.get_outputs()]
+
+    def __call__(self, source_ids: np.ndarray) -> Mapping[str, np.ndarray]:
+        """See `PortableSearch`."""
+        values = self._session.run(self.outputs, {"source_ids": source_ids})
+        return dict(zip(self.outputs, values, strict=True))

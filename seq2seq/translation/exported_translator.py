@@ -1,0 +1,186 @@
+"""An exported ONNX model as a translator: text in, text out, without TensorFlow and Keras.
+
+A directory of `seq2seq export --format onnx` has all that this needs; ONNX Runtime computes.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import ConfigDict, PositiveInt, StringConstraints, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from seq2seq.config.mistakes import explain
+from seq2seq.config.sections import DecodingConfig
+from seq2seq.data.source_words import SourceWords
+from seq2seq.data.subwords import Subwords
+from seq2seq.errors import ConfigError, ExportError, install_extra
+from seq2seq.files import file_sha256
+from seq2seq.manifest import MANIFEST, SUBWORDS
+from seq2seq.run_folder import SOURCE_WORDS
+from seq2seq.translation.batch_search import BatchSearch
+from seq2seq.translation.line_translator import LineTranslator
+
+FORMAT = 2  # of the manifest; models of 1 give no attention
+MODEL, ATTENTION = "model.onnx", "attention"
+OF_THE_CALLER = ("n_best", "longest_source", "batch_tokens")  # settings that no model holds
+AGAIN = "export the run again"
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
+
+
+@dataclass(config=ConfigDict(strict=True))
+class _Manifest:
+    """What the manifest of a portable model has to hold."""
+
+    format: PositiveInt
+    model: Literal["onnx", "litert"]
+    decoding: dict[str, Any]
+    files: dict[Name, str]
+
+
+_MANIFEST, _DECODING = TypeAdapter(_Manifest), TypeAdapter(DecodingConfig)
+
+
+class ExportedTranslator:
+    """A `TextEngine` on an exported model; made by `load_exported`.
+
+    Args:
+        directory: of the model, for messages.
+        subwords: the vocabulary.
+        decoding: how the model searches; `n_best` may be less than what it gives.
+        source_words: the words of the training, if they are known.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        subwords: Subwords,
+        decoding: DecodingConfig,
+        source_words: SourceWords | None,
+    ) -> None:
+        try:
+            from seq2seq.serving.portable.onnx_search import OnnxSearch
+        except ModuleNotFoundError as error:
+            raise ExportError(
+                f"{directory} is translated by ONNX Runtime, which is not installed; install it "
+                f"with: {install_extra('onnx')}"
+            ) from error
+        self.subwords = subwords
+        self.decoding = decoding
+        self.source_words = source_words
+        self._directory = directory
+        self._run = OnnxSearch(directory / MODEL)
+
+    def line_translator(
+        self, keep_attention: bool = False, prefixed: bool = False
+    ) -> LineTranslator:
+        """See `TextEngine`."""
+        if prefixed:
+            raise ExportError(
+                f"{self._directory} cannot begin a translation as told; leave the prefix out, or "
+                "translate by the run folder"
+            )
+        if keep_attention and ATTENTION not in self._run.outputs:
+            raise ExportError(
+                f"{self._directory} gives no attention, which --format jsonl has; {AGAIN}, or give "
+                "--format tsv or text"
+            )
+        search = BatchSearch(self._search, self.decoding)
+        return LineTranslator(self.subwords, search, self.decoding.longest_source)
+
+    def _search(self, source_ids: np.ndarray) -> Mapping[str, np.ndarray]:
+        """The fields of `Hypotheses`; those that a model of before does not give are empty."""
+        fields = self._run(source_ids)
+        fields = {name: each[:, : self.decoding.n_best] for name, each in fields.items()}
+        shape = fields["lengths"].shape
+        return {
+            "token_log_probabilities": np.zeros((*shape, 0), np.float32),
+            "weights": fields.get(ATTENTION, np.zeros((*shape, 0, 0), np.float32)),
+            **fields,
+        }
+
+
+def is_portable(directory: Path) -> bool:
+    """Whether a directory holds an ONNX or LiteRT model, rather than a run or anything else."""
+    try:
+        return "model" in json.loads((directory / MANIFEST).read_bytes())
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
+
+
+def load_exported(directory: Path, settings: Mapping[str, Any]) -> ExportedTranslator:
+    """Opens a directory of `seq2seq export --format onnx`.
+
+    Args:
+        directory: of the model.
+        settings: decoding settings in place of the model's, those that it does not hold.
+
+    Raises:
+        ConfigError: a setting that does not exist or is out of range.
+        ExportError: an altered file, another format, a package that is missing, or a setting that
+            the model holds.
+    """
+    manifest = _read(directory)
+    try:
+        exported = _DECODING.validate_python(manifest.decoding)
+    except ValidationError as error:
+        reason = explain(error, DecodingConfig)
+        raise ExportError(f"{directory / MANIFEST}: decoding: {reason}; {AGAIN}") from None
+    decoding = _with_settings(directory, exported, settings)
+    words = None
+    if SOURCE_WORDS in manifest.files:
+        words = SourceWords.from_bytes((directory / SOURCE_WORDS).read_bytes())
+    return ExportedTranslator(directory, Subwords.load(directory / SUBWORDS), decoding, words)
+
+
+def _read(directory: Path) -> _Manifest:
+    """The manifest of a directory, whose files are as it says."""
+    path = directory / MANIFEST
+    try:
+        manifest = _MANIFEST.validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        raise ExportError(f"{path} is damaged; {AGAIN}") from None
+    if manifest.format > FORMAT:
+        raise ExportError(
+            f"{directory} has format {manifest.format}, this version reads up to {FORMAT}; update "
+            "seq2seq"
+        )
+    if manifest.model != "onnx":
+        raise ExportError(
+            f"{directory} holds a LiteRT model, which is for devices; export the run with --format "
+            "onnx to translate by it here"
+        )
+    for name in {MODEL, SUBWORDS, *manifest.files}:
+        if not (directory / name).is_file():
+            raise ExportError(f"{directory / name} is missing; {AGAIN}")
+        if file_sha256(directory / name) != manifest.files.get(name):
+            raise ExportError(
+                f"{directory / name} is not the file that was exported (its SHA-256 differs from "
+                f"{MANIFEST}); {AGAIN}"
+            )
+    return manifest
+
+
+def _with_settings(
+    directory: Path, exported: DecodingConfig, settings: Mapping[str, Any]
+) -> DecodingConfig:
+    """How the model searches, with the caller's settings where it leaves them to the caller."""
+    own = asdict(exported)
+    try:
+        wanted = _DECODING.validate_python({**own, **settings})
+    except ValidationError as error:
+        raise ConfigError(f"decoding settings: {explain(error, DecodingConfig)}") from None
+    for name, value in asdict(wanted).items():
+        held = own[name]
+        fits = value <= held if name == "n_best" else name in OF_THE_CALLER or value == held
+        if not fits:
+            raise ExportError(
+                f"{directory} was exported with {name} {held} (got {value}); leave the option out, "
+                "or export the run with it"
+            )
+    return wanted
