@@ -118,6 +118,9 @@ class TrainingConfig:
     """Largest global norm of a batch's gradients; larger ones are scaled down to it."""
     label_smoothing: Share = 0.1
     """Probability that the loss wants spread over all subwords instead of the right one."""
+    accumulate: Annotated[int, Field(ge=1, le=10_000), NUMBER, Unit("batches")] = 1
+    """Batches whose gradients are summed for one step, as if they were one batch: for a larger
+    batch than memory takes, or for as large a one as several workers have together."""
     averaging: Share = 0.0
     """Decay, each step, of the averaged weights (EMA) that translate; 0: the weights as trained."""
     word_dropout: Share = 0.0

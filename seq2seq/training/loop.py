@@ -1,6 +1,7 @@
 """The training loop: steps, validations and saves until the last epoch or until patience ends."""
 
 import functools
+import itertools
 import logging
 import math
 import threading
@@ -19,6 +20,7 @@ from seq2seq.run_folder import HISTORY, TENSORBOARD, RunFolder
 from seq2seq.training.encoded_corpus import EncodedCorpus, report_left_out
 from seq2seq.training.epochs import Epochs
 from seq2seq.training.schedules import learning_rate
+from seq2seq.training.summed_step import SummedOptimization
 from seq2seq.training.train_step import Optimization, seeded
 from seq2seq.training.training_state import (
     Reporter,
@@ -32,7 +34,11 @@ from seq2seq.training.validation import Validated, Validator
 logger = logging.getLogger(__name__)
 
 WRONG_SOURCE = "wrong_source_perplexity"
-RECORDED = ("training_loss", "validation_perplexity", WRONG_SOURCE, "validation_bleu")
+TOKENS_A_SECOND, BATCHES = "target_tokens_per_second", "batches_a_step"
+RECORDED = (
+    *("training_loss", TOKENS_A_SECOND, BATCHES),
+    *("validation_perplexity", WRONG_SOURCE, "validation_bleu"),
+)
 SOURCE_READ_BY = 300  # steps; a network that reads its source shows it by then
 LEAST_GAP = 1.1  # perplexity with another's source, over that with the own
 ERRORS = ("perplexity", "wer", "cer")  # lower is better
@@ -59,8 +65,10 @@ class Training:
         report_left_out(corpus.counts, config.data.longest)
         self._epochs = Epochs(config, self._subwords, corpus)
         self._validator = Validator(config, self._subwords)
+        several = config.training.accumulate > 1
         with seeded(config.training.seed):
-            self._optimization = Optimization(config, self._subwords.size)
+            kind = SummedOptimization if several else Optimization
+            self._optimization = kind(config, self._subwords.size)
         self._state = self._resumed()
         self._tensorboard = folder.path / TENSORBOARD
         with file_errors_of_libraries(self._tensorboard):
@@ -80,8 +88,9 @@ class Training:
         if training.start_from and not state.history:
             self._validate()  # what the other run's weights are worth here
         while not state.is_finished(training):
-            for batch in self._epochs.batches(state.epoch, used=state.batch):
-                self._step(batch)
+            batches = iter(self._epochs.batches(state.epoch, used=state.batch))
+            while taken := tuple(itertools.islice(batches, training.accumulate)):
+                self._step(taken)
                 if training.validate_every and state.step % training.validate_every == 0:
                     self._validate()
                 elif state.step % training.save_every == 0:
@@ -104,9 +113,18 @@ class Training:
     def _plan(self) -> None:
         """Sets the end, and the beginning of the schedule, which may be that of added epochs."""
         state, training = self._state, self._config.training
-        epoch, planned = self._epochs.count(), state.total_steps
-        state.total_steps = epoch * training.epochs if training.steps is None else training.steps
-        was_done = max(state.step, state.epoch * epoch) >= planned > 0
+        planned, per_step = state.total_steps, training.accumulate
+        batches = self._epochs.count()
+        epoch = math.ceil(batches / per_step)
+        if per_step != state.batches_a_step:
+            left = math.ceil((batches - state.batch) / per_step)
+            passed = (state.epoch + 1) * epoch - left
+            state.batches_a_step, state.steps_apart = per_step, state.step - passed
+        if training.steps is None:
+            state.total_steps = epoch * training.epochs + state.steps_apart
+        else:
+            state.total_steps = training.steps
+        was_done = max(state.step, state.epoch * epoch + state.steps_apart) >= planned > 0
         extended = was_done and state.total_steps > planned
         if extended and training.when_extended == "restart":
             state.schedule_start, state.halvings = state.step, 0
@@ -149,7 +167,7 @@ class Training:
                 self._optimization.start_from(side, found)
                 logger.info("%s: vectors for %d of %d subwords", path, len(found.ids), len(pieces))
 
-    def _step(self, batch: tuple) -> None:
+    def _step(self, batches: tuple[tuple, ...]) -> None:
         state, training = self._state, self._config.training
         rate = learning_rate(
             training.schedule,
@@ -159,11 +177,11 @@ class Training:
             state.total_steps - state.schedule_start,
             state.halvings,
         )
-        loss, tokens = self._optimization.step(batch, rate)
+        loss, tokens, count = self._optimization.step_over(batches, rate)
         if not math.isfinite(loss):
             raise self._diverged("the loss")
         spent = self._time_passed()  # waiting for the batch included
-        state.step, state.batch = state.step + 1, state.batch + 1
+        state.step, state.batch = state.step + 1, state.batch + count
         state.seconds += spent
         state.loss_sum += loss * tokens
         state.loss_tokens += tokens
@@ -217,7 +235,7 @@ class Training:
             "epoch": state.epoch,
             "seconds": round(state.seconds, 1),
             "training_loss": None,
-            "target_tokens_per_second": None,
+            TOKENS_A_SECOND: None,
             "validation_perplexity": round(result.perplexity, 4),
             WRONG_SOURCE: round(result.wrong_source_perplexity, 4),
             "validation_bleu": round(result.bleu, 2),
@@ -227,12 +245,14 @@ class Training:
         if state.loss_tokens:  # none before the first step
             row["training_loss"] = round(state.loss_sum / state.loss_tokens, 4)
             rate = state.loss_tokens / max(1e-9, state.loss_seconds)
-            row["target_tokens_per_second"] = round(rate)
+            row[TOKENS_A_SECOND] = round(rate)
+        if state.batches_a_step > 1:
+            row[BATCHES] = state.batches_a_step
         state.history.append(row)
         with file_errors_of_libraries(self._tensorboard):
             with self._summaries.as_default(step=state.step):
                 for name in RECORDED:
-                    if row[name] is not None:
+                    if row.get(name) is not None:
                         tf.summary.scalar(name, row[name])
             self._summaries.flush()
 

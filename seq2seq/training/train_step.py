@@ -1,10 +1,10 @@
 """One optimizer step, and everything that it changes: weights, moments, random states."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import keras
 import numpy as np
@@ -62,6 +62,14 @@ class Adam(keras.optimizers.Adam):
         )
 
 
+class Step(NamedTuple):
+    """What a step was over."""
+
+    loss: float  # mean, in nats a target token
+    tokens: int  # target tokens
+    batches: int
+
+
 class Optimization:
     """A network in training.
 
@@ -110,6 +118,11 @@ class Optimization:
         loss, tokens = self._compiled(*batch, tf.constant(learning_rate, tf.float32))
         return float(loss), int(tokens)
 
+    def step_over(self, batches: Sequence[tuple], learning_rate: float) -> Step:
+        """`step` over as many batches as a step takes, which is one."""
+        (batch,) = batches
+        return Step(*self.step(batch, learning_rate), batches=1)
+
     def translation_weights(self) -> list[np.ndarray]:
         """The weights to translate with, averages if there are, in the order of `get_weights`."""
         source = self._averages if self._decay else self._weights
@@ -143,27 +156,33 @@ class Optimization:
     def _step(
         self, source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor, rate: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            losses = self._losses(source, target_in, target_out)
+            loss = tf.reduce_mean(losses)
+        found = tape.gradient(loss, self._weights)
+        gradients = [tf.convert_to_tensor(each) for each in found]  # an embedding's is rows alone
+        self._move(gradients, rate)
+        return loss, tf.size(losses)
+
+    def _losses(self, source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor) -> tf.Tensor:
+        """Loss (N,) of every real target token, in nats."""
         passes = 2 if self._consistency else 1  # rows drop each their own
         source, target_in, target_out = (
             tf.tile(each, (passes, 1)) for each in (source, target_in, target_out)
         )
         real = tf.where(tf.not_equal(target_out, PAD))
+        readout = self._translator.readout([source, target_in], training=True)
+        vectors = tf.gather_nd(readout, real)  # padding costs no logits
         targets = tf.gather_nd(target_out, real)
-        with tf.GradientTape() as tape:
-            readout = self._translator.readout([source, target_in], training=True)
-            vectors = tf.gather_nd(readout, real)  # padding costs no logits
-            losses = self._translator.output.losses(
-                vectors, targets, self._smoothing, self._consistency
-            )
-            loss = tf.reduce_mean(losses)
-        found = tape.gradient(loss, self._weights)
-        gradients = [tf.convert_to_tensor(each) for each in found]  # an embedding's is rows alone
+        return self._translator.output.losses(vectors, targets, self._smoothing, self._consistency)
+
+    def _move(self, gradients: list[tf.Tensor], rate: tf.Tensor) -> None:
+        """Updates weights, moments and averages."""
         self._optimizer.learning_rate.assign(rate)
         self._optimizer.apply(gradients, self._weights)
         if self._decay:
             due = tf.equal(self._optimizer.iterations.value % AVERAGED_EVERY, 0)
             tf.cond(due, self._average, tf.no_op)
-        return loss, tf.size(losses)
 
     def _average_anew(self) -> None:
         if self._decay:

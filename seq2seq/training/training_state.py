@@ -30,6 +30,8 @@ class TrainingState:
     batch: int = 0  # batches of this epoch already used
     step: int = 0  # optimizer steps in all
     seconds: float = 0.0  # spent, validation included, restarts added up
+    batches_a_step: int = 1
+    steps_apart: int = 0  # more than all batches so far would take at the present `batches_a_step`
     total_steps: int = 0  # planned, for schedules and the time left
     schedule_start: int = 0  # step that the schedule begins at
     best: float | None = None  # of training.keep_best_by

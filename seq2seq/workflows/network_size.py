@@ -129,7 +129,7 @@ def training_bytes(config: RunConfig, sizes: Sizes, length: int = LENGTH) -> dic
     """
     tokens = config.data.batch_tokens
     prepared = translation_bytes(config, sizes)["tables"]
-    copies = COPIES + bool(config.training.averaging)
+    copies = COPIES + bool(config.training.averaging) + (config.training.accumulate > 1)
     return {
         "weights": FLOAT * copies * sizes.parameters + prepared,
         "logits": FLOAT * LOGITS * tokens * sizes.translator.layers.output.vocabulary_size,
