@@ -16,6 +16,10 @@ RESTORE = "restore it from a copy of the run"
 
 Name = Annotated[str, StringConstraints(pattern=r"^(weights/)?[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 
+TextSetting = Annotated[
+    str, StringConstraints(pattern=r"^(train_|validation_|train\.[0-9]+\.)(source|target)$")
+]
+
 
 @dataclass(config=ConfigDict(strict=True))
 class _Manifest:
@@ -24,9 +28,7 @@ class _Manifest:
     format: PositiveInt
     versions: dict[str, str]
     vocabulary_size: PositiveInt
-    trained_on: dict[
-        Literal["train_source", "train_target", "validation_source", "validation_target"], str
-    ]
+    trained_on: dict[TextSetting, str]
     weights: dict[Literal["best", "last", "state"], Name]
     files: dict[Name, str]
     started_from: dict[Literal["run", "weights", "vocabulary"], str] | None = None

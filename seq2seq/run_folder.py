@@ -46,7 +46,6 @@ from seq2seq.manifest import (
 
 SHORTLIST, SOURCE_WORDS = "shortlist.npz", "source_words.tsv"
 SCORES, HISTORY = "scores.json", "history.csv"
-TRAINED_ON = ("train_source", "train_target", "validation_source", "validation_target")
 OURS = re.compile(r"(best|last|state)-\d+.*|\.tmp-.*")  # in weights/; others' files stay
 ALWAYS_RECORDED = ("step", "best", "validation_perplexity")  # columns of the history
 METRICS = ("bleu", "chrf", "ter")
@@ -90,7 +89,7 @@ class RunFolder:
             path: of the folder; a link stays a link.
             config: its settings, with the files whose hashes are kept.
             subwords: its vocabulary.
-            hashes: SHA-256 of files of `TRAINED_ON` that were read anyway.
+            hashes: SHA-256 of files of `DataConfig.fixed_files` that were read anyway.
             fill: adds what else belongs in, such as first weights.
         """
         target = Path(os.path.realpath(path))  # a link stays a link
@@ -273,7 +272,7 @@ class RunFolder:
         for name, digest in self.manifest["trained_on"].items():
             if found[name] != digest:
                 raise RunError(
-                    f"{getattr(config.data, name)} changed since {self.path} was started on it; "
+                    f"{config.data.fixed_files[name]} changed since {self.path} was started on it; "
                     "restore it, or train into another folder with --run"
                 )
 
@@ -346,5 +345,6 @@ def _are_scores(scores: Any) -> bool:
 
 def _trained_on(config: RunConfig, hashes: Mapping[str, str]) -> dict[str, str]:
     return {
-        name: hashes.get(name) or file_sha256(getattr(config.data, name)) for name in TRAINED_ON
+        name: hashes.get(name) or file_sha256(path)
+        for name, path in config.data.fixed_files.items()
     }

@@ -64,7 +64,7 @@ class Network:
         """
         data = load_run_config(config).data
         files = {
-            "train": (data.train_source, data.train_target, sizes.pairs),
+            "train": (data.corpora[0].source, data.corpora[0].target, sizes.pairs),
             "validation": (data.validation_source, data.validation_target, VALIDATION_PAIRS),
         }
         folder.mkdir(parents=True, exist_ok=True)

@@ -94,9 +94,9 @@ class Peers:
 
     def train(self, steps: int) -> None:
         """Trains each on so many batches of 64 sentences, unless it has been trained that long."""
-        model, data = self.corpus.config.model, self.corpus.config.data
+        model, corpus = self.corpus.config.model, self.corpus.config.data.corpora[0]
         self.data.mkdir(parents=True, exist_ok=True)
-        for path, name in ((data.train_source, SOURCE), (data.train_target, TARGET)):
+        for path, name in ((corpus.source, SOURCE), (corpus.target, TARGET)):
             if not (self.data / name).exists():
                 self.corpus.write_pieces(self.data / name, read_lines(path))
         self.corpus.write_vocabulary(self.data / VOCABULARY)

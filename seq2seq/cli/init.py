@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from seq2seq.cli.quiet import load_tensorflow
 from seq2seq.cli.table_columns import columns
-from seq2seq.data.corpus_files import find_corpus
+from seq2seq.data.corpus_files import Table, find_corpus
+from seq2seq.errors import DataError
 
 if TYPE_CHECKING:
     from seq2seq.workflows.init import Initialised
@@ -46,6 +47,16 @@ def add_parser(subparsers: Any) -> None:
             metavar=("SOURCE", "TARGET"),
             help=f"{split} text; held out of the corpus if absent",
         )
+    add(
+        "--also",
+        type=Path,
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("SOURCE", "TARGET"),
+        help="another training corpus, two files or a folder, e.g. of `seq2seq augment`; may be "
+        "repeated",
+    )
     add("--data", type=Path, metavar="DIR", help="folder of held-out text; default data/CONFIG")
     add("--seed", type=int, default=1, metavar="N", help="another one holds out other pairs")
     add("--replace", action="store_true", help="write over settings and splits that are there")
@@ -76,9 +87,20 @@ def run(arguments: argparse.Namespace) -> None:
             seed=arguments.seed,
             replace=arguments.replace,
             pilot=arguments.pilot,
+            also=[_also(paths, corpus.ends) for paths in arguments.also],
         )
     )
     print("\n".join(_report(made)))
+
+
+def _also(paths: list[Path], ends: tuple[str, str]) -> tuple[Path, Path]:
+    """The files of a further training corpus."""
+    if len(paths) > 2:
+        raise DataError(f"--also takes SOURCE and TARGET, or a folder (got {len(paths)} paths)")
+    found = find_corpus(paths[0], paths[1] if paths[1:] else None, ends=ends).train
+    if isinstance(found, Table):
+        raise DataError(f"--also {found.path}: give two files; `data_prep tsv` makes them")
+    return found
 
 
 def _report(made: "Initialised") -> Iterator[str]:

@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import reprlib
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 
@@ -56,6 +56,8 @@ def _describe(mistake: Any, sections: type) -> str:
     if mistake["type"] in ("missing", "missing_argument"):
         if len(place) == 1:
             return f"{name}: Missing section; add it to the file"
+        if any(part.isdigit() for part in place):  # in a list, which is given as a whole
+            return f"{name}: Missing; add it"
         return f"{name}: Missing; add it to the file or pass --set {name}=VALUE"
     if mistake["type"] == "value_error":  # a section's own check, which says the values itself
         said = mistake["msg"].removeprefix("Value error, ")
@@ -69,8 +71,10 @@ def _cut(text: str) -> str:
 
 def _nearest(place: list[str], sections: type) -> str:
     known: type = sections
-    for part in place[:-1]:
+    for part in (each for each in place[:-1] if not each.isdigit()):
         known = get_type_hints(known)[part]
+        if get_origin(known) is tuple:
+            known = get_args(known)[0]
     names = [field.name for field in dataclasses.fields(known)]  # type: ignore[arg-type]
     near = difflib.get_close_matches(place[-1][:LONGEST_VALUE], names, n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else f"; valid names: {', '.join(names)}"

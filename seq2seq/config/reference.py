@@ -93,6 +93,9 @@ def _settings(section: str, kind: type) -> Iterator[Setting]:
             allowed.unit,
             " ".join((described[field.name].description or "").split()),
         )
+        if allowed.listed:
+            for each in _settings(section, allowed.listed):
+                yield dataclasses.replace(each, name=f"{field.name}[].{each.name}")
 
 
 def _preset_settings() -> Iterator[Setting]:
@@ -122,6 +125,7 @@ class _Allowed:
         self.kind = ""
         self.bounds: list[str] = []
         self.unit = ""
+        self.listed: Any = None  # settings of each part of a list
 
     def read(self, hint: Any) -> None:
         """Takes a type apart."""
@@ -130,7 +134,12 @@ class _Allowed:
         elif get_origin(hint) is Literal:
             self.kind = ", ".join(map(str, get_args(hint)))
         elif get_origin(hint) is tuple:
+            part: Any = get_args(hint)[0]
             self.kind = "list of texts"
+            if dataclasses.is_dataclass(part):
+                self.listed = part
+                names = ", ".join(field.name for field in dataclasses.fields(part))
+                self.kind = f"list of {{{names}}}"
         elif get_origin(hint) in (Union, UnionType):
             for each in get_args(hint):
                 if each is not NoneType:

@@ -24,13 +24,28 @@ Seed = Annotated[int, Field(ge=0, lt=2**31), NUMBER]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class TrainingCorpus:
+    """One of the parallel texts that a run is trained on."""
+
+    source: Path
+    """Text in the source language."""
+    target: Path
+    """Its translation, line by line."""
+    share: Annotated[float, Field(ge=1e-6, le=1e6), NUMBER] | None = None
+    """How much of an epoch is drawn from this corpus, relative to the shares of the others; of all
+    corpora or of none. Without shares each pair of each corpus comes once."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class DataConfig:
     """The parallel text: a sentence a line, plain or .gz; paths from the working directory."""
 
-    train_source: Path
-    """Training text in the source language."""
-    train_target: Path
+    train_source: Path | None = None
+    """Training text in the source language; of several corpora, `train` has the files."""
+    train_target: Path | None = None
     """Its translation, line by line."""
+    train: tuple[TrainingCorpus, ...] = ()
+    """Several training corpora, in place of `train_source` and `train_target`."""
     validation_source: Path
     """Text that the best weights are chosen by."""
     validation_target: Path
@@ -53,16 +68,53 @@ class DataConfig:
     """Target side of a batch, padding counted."""
 
     def __post_init__(self) -> None:
-        """Rejects half of a test set."""
+        """Rejects half of a set, two sets of training files, and shares of some corpora alone."""
         if (self.test_source is None) != (self.test_target is None):
             raise ValueError("test_source and test_target are given together or not at all")
+        for side in ("source", "target"):
+            if not self.train and getattr(self, f"train_{side}") is None:
+                raise ValueError(f"train_{side}: Missing; add it to the file, or `train`")
+            if self.train and getattr(self, f"train_{side}") is not None:
+                raise ValueError(f"train is in place of train_{side}; leave one of them out (null)")
+        given = [corpus.share is not None for corpus in self.train]
+        if any(given) and not all(given):
+            raise ValueError(
+                f"train.{given.index(False)}.share: Missing; give every corpus a share, or none"
+            )
+
+    @property
+    def corpora(self) -> tuple[TrainingCorpus, ...]:
+        """The training corpora; one, if there is no list of them."""
+        if self.train_source is None or self.train_target is None:
+            return self.train
+        return (TrainingCorpus(source=self.train_source, target=self.train_target),)
+
+    @property
+    def training_files(self) -> dict[str, Path]:
+        """Source and target of each training corpus, by the settings that name them."""
+        between = "train_" if not self.train else "train.{}."
+        return {
+            f"{between.format(number)}{side}": getattr(corpus, side)
+            for number, corpus in enumerate(self.corpora)
+            for side in ("source", "target")
+        }
+
+    @property
+    def fixed_files(self) -> dict[str, Path]:
+        """The files that a run is made from, by the settings that name them."""
+        return {
+            **self.training_files,
+            "validation_source": self.validation_source,
+            "validation_target": self.validation_target,
+        }
 
     @property
     def languages(self) -> Languages:
-        """The languages of the run: as set, or as the training files' names end."""
+        """The languages of the run: as set, or as the first training files' names end."""
+        first = self.corpora[0]
         return Languages(
-            self.source_language or language_of_file(self.train_source),
-            self.target_language or language_of_file(self.train_target),
+            self.source_language or language_of_file(first.source),
+            self.target_language or language_of_file(first.target),
         )
 
 

@@ -1,5 +1,6 @@
 """A settings file with comments that say why, as `seq2seq init` writes it."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ WIDTH = 40  # of a line before its comment
 
 
 def settings_of(
-    files: Mapping[str, tuple[Path, Path]], languages: Languages, fitted: Sequence[Fitted]
+    files: Mapping[str, tuple[Path, Path]],
+    languages: Languages,
+    fitted: Sequence[Fitted],
+    also: Sequence[tuple[Path, Path]] = (),
 ) -> dict[str, dict[str, Any]]:
     """Nested dictionaries, as YAML has them.
 
@@ -22,9 +26,14 @@ def settings_of(
         files: source and target by split.
         languages: BCP 47 tags; those that are known are written.
         fitted: settings in place of defaults.
+        also: source and target of further training corpora.
     """
     data: dict[str, Any] = {}
     for split, paths in files.items():
+        if split == "train" and also:
+            corpora = [paths, *also]
+            data["train"] = [dict(zip(SIDES, map(str, each), strict=True)) for each in corpora]
+            continue
         data |= {f"{split}_{side}": str(path) for side, path in zip(SIDES, paths, strict=True)}
     for side in SIDES:
         if tag := getattr(languages, side):
@@ -53,7 +62,7 @@ def commented_yaml(
     for section, values in settings.items():
         lines.append(f"{section}:")
         for name, value in values.items():
-            line = f"  {_yaml(name, value)}"
+            line = textwrap.indent(_yaml(name, value), "  ")
             reason = reasons.get((section, name))
             lines.append(f"{line:<{WIDTH}}  # {reason}" if reason else line)
     return "\n".join(lines) + "\n"

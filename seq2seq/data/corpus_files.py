@@ -1,7 +1,7 @@
 """A corpus as somebody has it: two files, a table or a folder; and its splits."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +98,9 @@ def find_corpus(
     return Corpus(Table(source, columns), None, None, named, _languages(named))
 
 
-def hold_out(corpus: Corpus, folder: Path, seed: int, replace: bool) -> Splits:
+def hold_out(
+    corpus: Corpus, folder: Path, seed: int, replace: bool, also: Sequence[Pair] = ()
+) -> Splits:
     """The splits of a corpus; those that are missing are taken from its training text.
 
     Where validation is given, a missing test set stays missing.
@@ -108,6 +110,7 @@ def hold_out(corpus: Corpus, folder: Path, seed: int, replace: bool) -> Splits:
         folder: where splits are written, if they have to be.
         seed: another one holds out other pairs.
         replace: whether files that are there are written over.
+        also: further training text, which shares no sentence with what is held out either.
 
     Raises:
         DataError: too little text, or files are there already.
@@ -117,6 +120,8 @@ def hold_out(corpus: Corpus, folder: Path, seed: int, replace: bool) -> Splits:
     if corpus.validation and not isinstance(corpus.train, Table):
         return Splits({"train": corpus.train, **files}, {})
     linked = link(corpus.pairs(), seed)
+    for files_of_it in also:
+        linked.add_training(read_pairs(*files_of_it))
     missing = [] if corpus.validation else [name for name in given if name not in files]
     sizes = {name: held_out_sizes(len(linked))[name] for name in missing}
     split_of = linked.choose(sizes) if sizes else {}

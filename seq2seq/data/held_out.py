@@ -39,6 +39,7 @@ class LinkedPairs:
         self._parents: list[int] = []  # a forest of sentences, whose trees are linked
         self._order: list[bytes] = []  # the digest of each sentence
         self._sources: list[int] = []  # of each pair; -1: a side is blank
+        self._trained: set[int] = set()  # sentences that training sees in any case
 
     def __len__(self) -> int:
         """Pairs with text on both sides."""
@@ -53,6 +54,13 @@ class LinkedPairs:
         self._sources.append(first)
         self._parents[self._root(first)] = self._root(other)
 
+    def add_training(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Further training text, added after the pairs; no sentence of it will be held out."""
+        for pair in pairs:
+            digests = map(self._digest, (b"s", b"t"), pair)
+            found = (self._numbers.get(digest) for digest in digests)
+            self._trained.update(number for number in found if number is not None)
+
     def choose(self, sizes: Mapping[str, int]) -> dict[int, str]:
         """The split of each pair that training does not see, by its number from 0.
 
@@ -66,7 +74,8 @@ class LinkedPairs:
         counts = Counter(root for root in roots if root >= 0)
         smallest = min(counts.values(), default=0)
         left, split_of_group = dict(sizes), {}
-        for root in self._shuffled(roots):
+        trained = set(map(self._root, self._trained))
+        for root in (each for each in self._shuffled(roots) if each not in trained):
             for split, room in left.items():
                 # A large group, such as all greetings, would fill a split with alike sentences.
                 if counts[root] <= min(room, max(smallest, sizes[split] // LARGEST_GROUP)):
@@ -76,7 +85,8 @@ class LinkedPairs:
         empty = [split for split, room in left.items() if room == sizes[split]]
         if empty or len(split_of_group) == len(counts):
             raise DataError(
-                f"{len(self):,} pairs of {len(counts):,} groups without a sentence in common are "
+                f"{len(self):,} pairs of {len(counts) - len(trained):,} groups without a sentence "
+                "in common, with each other and with further training text, are "
                 f"too few to hold out {' and '.join(sizes)}; give more text, or these splits"
             )
         return {
@@ -96,13 +106,16 @@ class LinkedPairs:
         }  # size plays no part
         return sorted(again, key=again.__getitem__)
 
-    def _number(self, side: bytes, sentence: str) -> int:
-        digest = hashlib.blake2b(
+    def _digest(self, side: bytes, sentence: str) -> bytes:
+        return hashlib.blake2b(
             same_form(sentence).encode("utf-8", "surrogatepass"),
             digest_size=16,
             salt=self._salt,
             person=side,
         ).digest()
+
+    def _number(self, side: bytes, sentence: str) -> int:
+        digest = self._digest(side, sentence)
         number = self._numbers.setdefault(digest, len(self._parents))
         if number == len(self._parents):
             self._parents.append(number)

@@ -1,66 +1,28 @@
-"""Training batches from two text files, by tf.data steps that never hold a file whole.
+"""Training batches from pairs of ids, by tf.data steps.
 
 A step is a function dataset -> dataset, used as `pairs.apply(step(...))`. Every step is
 deterministic, so the batches of an epoch are a function of (files, settings, seed, epoch; and
-TensorFlow's global seed where a program sets one), and a
-position in the data is two
-numbers: the epoch and how many of its batches were used.
+TensorFlow's global seed where a program sets one), and a position in the data is two numbers: the
+epoch and how many of its batches were used.
 """
 
-from collections.abc import Callable, Iterator
-from itertools import islice
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from seq2seq.data.id_rows import IdRows, padded_batch
-from seq2seq.data.lines import read_pairs
 
 Dataset = Any  # tf.data.Dataset; TensorFlow ships no types
 Step = Callable[[Dataset], Dataset]
-Encode = Callable[[tf.Tensor, tf.Tensor], tf.RaggedTensor]
+Draw = Callable[[np.ndarray], IdRows]
 
-CHUNK = 512  # lines encoded in one call
+CHUNK = 512  # pairs drawn in one call
 WINDOW = 8192  # pairs sorted by length before they are cut into batches
 BATCHES_SHUFFLED = 512  # of a window's sorted batches, and of the next window's
 
 _as_written = tf.autograph.experimental.do_not_convert  # nothing here needs a second reading
-
-
-def text_pairs(source_path: Path, target_path: Path) -> Dataset:
-    """A dataset of chunks: number of the first line, source lines (n,), target lines (n,)."""
-
-    def chunks() -> Iterator[tuple[int, list[str], list[str]]]:
-        lines = read_pairs(source_path, target_path)
-        first = 0
-        while chunk := list(islice(lines, CHUNK)):
-            sources, targets = zip(*chunk, strict=True)
-            yield first, list(sources), list(targets)
-            first += len(chunk)
-
-    lines = tf.TensorSpec((None,), tf.string)
-    return tf.data.Dataset.from_generator(
-        chunks, output_signature=(tf.TensorSpec((), tf.int64), lines, lines)
-    )
-
-
-def encode(encode_source: Encode, encode_target: Encode) -> Step:
-    """A step from chunks of text to single pairs of ids (S,), (T,), in order, encoded in parallel.
-
-    Args:
-        encode_source: (lines (n,), number of the first line) -> ids (n, None).
-        encode_target: the same for the other side.
-    """
-
-    @_as_written
-    def encode_chunk(first: tf.Tensor, sources: tf.Tensor, targets: tf.Tensor) -> tuple:
-        return encode_source(sources, first), encode_target(targets, first)
-
-    return lambda chunks: chunks.map(
-        encode_chunk, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    ).unbatch()
 
 
 def keep_lengths(longest: int) -> Step:
@@ -111,33 +73,33 @@ def batch_by_tokens(tokens: int, seed: int) -> Step:
 def row_batches(
     sources: IdRows,
     targets: IdRows,
-    usable: np.ndarray,
+    rows: np.ndarray,
     shuffle_buffer: int,
     tokens: int,
     seed: int,
 ) -> Dataset:
-    """The batches of `training_batches` of the same pairs, as the numbers (B,) of their rows.
+    """The batches of an epoch, as the numbers (B,) of their rows.
 
     Args:
         sources: ids of every pair, in the order of the text.
         targets: ids of the other side.
-        usable: the rows that training may see, in order.
-        shuffle_buffer: see `training_batches`, as the following.
-        tokens: of a batch.
+        rows: those of the epoch, in order; some may come several times.
+        shuffle_buffer: pairs held while shuffling.
+        tokens: the most target tokens in a batch, padding counted.
         seed: of the order.
     """
     source_lengths, target_lengths = sources.lengths() + 1, targets.lengths() + 1
 
     def cut_rows(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rows = usable[places]
-        order, splits = _cut(source_lengths[rows], target_lengths[rows], tokens)
-        return rows[order], splits
+        window = rows[places]
+        order, splits = _cut(source_lengths[window], target_lengths[window], tokens)
+        return window[order], splits
 
     @_as_written
     def cut(places: tf.Tensor) -> Dataset:
         return tf.data.Dataset.from_tensor_slices(_in_batches(cut_rows, places))
 
-    places = tf.data.Dataset.range(len(usable))
+    places = tf.data.Dataset.range(len(rows))
     places = places.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=False)
     return places.batch(WINDOW).flat_map(cut).apply(_shuffled(seed))
 
@@ -154,28 +116,47 @@ def padded_batches(rows: Dataset, sources: IdRows, targets: IdRows) -> Dataset:
     return rows.map(padded).map(_with_shapes)
 
 
-def training_batches(
-    chunks: Dataset, encode_step: Step, longest: int, shuffle_buffer: int, tokens: int, seed: int
+def drawn_batches(
+    count: int,
+    draw_sources: Draw,
+    draw_targets: Draw,
+    longest: int,
+    shuffle_buffer: int,
+    tokens: int,
+    seed: int,
 ) -> Dataset:
-    """The batches of one epoch, by all steps in their order.
+    """Batches, as `batch_by_tokens` has them, of pairs whose ids are drawn when they are needed.
 
     Args:
-        chunks: text, from `text_pairs`.
-        encode_step: from `encode`.
-        longest: the most subwords of a side, BOS and EOS not counted.
+        count: pairs.
+        draw_sources: ids of some pairs by their numbers (n,).
+        draw_targets: ids of the other side.
+        longest: the most subwords of a side, BOS and EOS not counted; longer pairs are left out.
         shuffle_buffer: pairs held while shuffling.
         tokens: the most target tokens in a batch, padding counted.
         seed: of the order.
-
-    Returns:
-        Batches as `batch_by_tokens` has them.
     """
-    return (
-        chunks.apply(encode_step)
-        .apply(keep_lengths(longest))
-        .shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=False)
-        .apply(batch_by_tokens(tokens, seed))
+
+    @_as_written
+    def draw_both(places: tf.Tensor) -> tuple:
+        return _drawn(draw_sources, places), _drawn(draw_targets, places)
+
+    places = tf.data.Dataset.range(count)
+    places = places.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=False)
+    drawn = places.batch(CHUNK).map(
+        draw_both, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
+    return drawn.unbatch().apply(keep_lengths(longest)).apply(batch_by_tokens(tokens, seed))
+
+
+def _drawn(draw: Draw, places: tf.Tensor) -> tf.RaggedTensor:
+    def arrays(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = draw(places)
+        return rows.flat, rows.splits
+
+    flat, splits = tf.numpy_function(arrays, [places], [tf.int32, tf.int64])
+    flat, splits = tf.ensure_shape(flat, (None,)), tf.ensure_shape(splits, (None,))
+    return tf.RaggedTensor.from_row_splits(flat, splits)
 
 
 def _cut(

@@ -9,7 +9,7 @@ from seq2seq.data.subwords import Subwords, train_subwords
 from seq2seq.errors import DataError
 from seq2seq.scoring.metrics import bleu
 
-SPLITS, SIDES = ("train", "validation", "test"), ("source", "target")
+SIDES = ("source", "target")
 
 
 def check_files(config: RunConfig) -> None:
@@ -19,8 +19,8 @@ def check_files(config: RunConfig) -> None:
         DataError: naming the setting of each missing file.
         ConfigError: BLEU of the target language cannot be counted here.
     """
-    fields = [f"{split}_{side}" for split in SPLITS for side in SIDES]
-    paths = {field: getattr(config.data, field) for field in fields}
+    data = config.data
+    paths = {**data.fixed_files, "test_source": data.test_source, "test_target": data.test_target}
     named = {f"data.{field}": path for field, path in paths.items()}
     named |= {f"model.{side}_vectors": getattr(config.model, f"{side}_vectors") for side in SIDES}
     missing = [f"{name}: {path}" for name, path in named.items() if path and not path.is_file()]
@@ -29,13 +29,13 @@ def check_files(config: RunConfig) -> None:
             f"no such file: {'; '.join(missing)}; prepare the corpus first "
             "(`python -m data_prep --help`) or change the path"
         )
-    bleu(config.data.languages.target)
+    bleu(data.languages.target)
 
 
 def learn_subwords(config: RunConfig) -> Subwords:
-    """The vocabulary of both sides of the training text."""
-    data = config.data
-    pairs = read_pairs(data.train_source, data.train_target)
+    """The vocabulary of both sides of the training text, of all corpora."""
+    texts = (read_pairs(corpus.source, corpus.target) for corpus in config.data.corpora)
+    pairs = itertools.chain.from_iterable(texts)
     return train_subwords(itertools.chain.from_iterable(pairs), config.subwords)
 
 

@@ -1,16 +1,19 @@
-"""A run's training text, read and encoded once: ids of both sides, counts, hashes of the files."""
+"""A run's training corpora, read and encoded once: ids, counts, hashes of the files."""
 
+import functools
 import hashlib
 import itertools
 import logging
+import operator
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from seq2seq.config.sections import DataConfig
+from seq2seq.config.sections import DataConfig, TrainingCorpus
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.id_rows import IdRows
 from seq2seq.data.lines import read_pairs
@@ -22,7 +25,6 @@ from seq2seq.files import file_errors_of_libraries
 
 logger = logging.getLogger(__name__)
 
-FILES = ("train_source", "train_target")
 CHUNK = 2048  # lines encoded in one call
 TRANSLATIONS_KEPT = 20  # translations of a source subword in the vocabulary shortlist
 
@@ -42,6 +44,11 @@ class CorpusCounts:
         """Pairs that training sees."""
         return self.pairs - self.empty - self.too_long
 
+    def __add__(self, other: "CorpusCounts") -> "CorpusCounts":
+        """The counts of both texts together."""
+        sums = (sum(both) for both in zip(astuple(self), astuple(other), strict=True))
+        return CorpusCounts(*sums)
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedCorpus:
@@ -51,15 +58,20 @@ class EncodedCorpus:
         sources: ids of each pair's source; on disk, in a file without a name.
         targets: ids of each pair's target, likewise.
         usable: the rows with text on both sides, which training sees.
-        counts: of all pairs.
-        hashes: SHA-256 of both files as they were read, by the setting that names the file.
+        parts: counts of each corpus's pairs; their rows follow one another.
+        hashes: SHA-256 of all files as they were read, by the settings that name them.
     """
 
     sources: IdRows
     targets: IdRows
     usable: np.ndarray
-    counts: CorpusCounts
+    parts: tuple[CorpusCounts, ...]
     hashes: dict[str, str]
+
+    @property
+    def counts(self) -> CorpusCounts:
+        """Of all pairs."""
+        return functools.reduce(operator.add, self.parts)
 
 
 def encode_corpus(
@@ -68,41 +80,53 @@ def encode_corpus(
     """Reads the training text once: hashes it, encodes it, and counts what training will see.
 
     Args:
-        data: names the text.
+        data: names the corpora.
         subwords: the vocabulary.
         scratch: a folder with room for two bytes a subword, the system's for temporary files if
             None; nothing is left in it.
 
     Raises:
-        DataError: the sides have different numbers of lines, or no pair is usable.
+        DataError: the sides of a corpus have different numbers of lines, or no pair is usable.
         OSError: the folder has no room.
     """
-    encoder, counts = GraphSubwords(subwords), _Counter(data.longest)
-    digests = hashlib.sha256(), hashlib.sha256()
-    hear = digests[0].update, digests[1].update
-    pairs = read_pairs(data.train_source, data.train_target, hear)
+    encoder = GraphSubwords(subwords)
+    parts, digests = [], []
     with (
         file_errors_of_libraries(scratch or Path(tempfile.gettempdir())),
         tempfile.TemporaryFile(dir=scratch) as first,
         tempfile.TemporaryFile(dir=scratch) as other,
     ):
         sides = _RowWriter(first, subwords.size), _RowWriter(other, subwords.size)
-        while chunk := list(itertools.islice(pairs, CHUNK)):
-            encoded = [encoder.encode_rows(texts) for texts in zip(*chunk, strict=True)]
-            short = counts.count(*(rows.lengths() for rows in encoded))
-            for side, rows in zip(sides, encoded, strict=True):
-                side.write(rows, short)
+        for corpus in data.corpora:
+            counts, both = _encode_into(sides, corpus, encoder, data.longest)
+            parts.append(counts)
+            digests += both
         sources, targets = (side.rows() for side in sides)
-    found = counts.counts()
-    if not found.kept:
-        raise DataError(
-            f"{data.train_source} and {data.train_target} hold no usable pair: "
-            f"{found.pairs} lines, {found.empty} with an empty side, "
-            f"{found.too_long} above data.longest = {data.longest} subwords"
-        )
     usable = np.flatnonzero((sources.lengths() > 0) & (targets.lengths() > 0))
-    hashes = {name: digest.hexdigest() for name, digest in zip(FILES, digests, strict=True)}
-    return EncodedCorpus(sources, targets, usable, found, hashes)
+    hashes = dict(zip(data.training_files, digests, strict=True))
+    return EncodedCorpus(sources, targets, usable, tuple(parts), hashes)
+
+
+def _encode_into(
+    sides: Sequence["_RowWriter"], corpus: TrainingCorpus, encoder: GraphSubwords, longest: int
+) -> tuple[CorpusCounts, list[str]]:
+    """Writes the ids of a corpus; returns its counts and the hashes of both its files."""
+    counter = _Counter(longest)
+    digests = hashlib.sha256(), hashlib.sha256()
+    pairs = read_pairs(corpus.source, corpus.target, (digests[0].update, digests[1].update))
+    while chunk := list(itertools.islice(pairs, CHUNK)):
+        encoded = [encoder.encode_rows(texts) for texts in zip(*chunk, strict=True)]
+        short = counter.count(*(rows.lengths() for rows in encoded))
+        for side, rows in zip(sides, encoded, strict=True):
+            side.write(rows, short)
+    counts = counter.counts()
+    if not counts.kept:
+        raise DataError(
+            f"{corpus.source} and {corpus.target} hold no usable pair: "
+            f"{counts.pairs} lines, {counts.empty} with an empty side, "
+            f"{counts.too_long} above data.longest = {longest} subwords"
+        )
+    return counts, [digest.hexdigest() for digest in digests]
 
 
 def learn_run_shortlist(corpus: EncodedCorpus, vocabulary_size: int) -> Shortlist:

@@ -1,23 +1,17 @@
 """The batches of a training: one seeded stream for each epoch."""
 
+import functools
 import itertools
 
 import numpy as np
-import tensorflow as tf
 
 from seq2seq.config.sections import RunConfig
-from seq2seq.data.pipeline import (
-    Dataset,
-    Encode,
-    encode,
-    padded_batches,
-    row_batches,
-    text_pairs,
-    training_batches,
-)
+from seq2seq.data.id_rows import IdRows
+from seq2seq.data.pipeline import Dataset, drawn_batches, padded_batches, row_batches
 from seq2seq.data.subword_regularization import SubwordSampler
 from seq2seq.data.subwords import Subwords
 from seq2seq.training.encoded_corpus import EncodedCorpus
+from seq2seq.training.mixture import Mixture
 
 PREFETCHED = 8  # batches
 
@@ -35,6 +29,9 @@ class Epochs:
         self._config = config
         self._subwords = subwords
         self._corpus = corpus
+        shares = [each.share for each in config.data.corpora if each.share is not None]
+        sizes = [part.kept for part in corpus.parts]
+        self._mixture = Mixture(sizes, shares or None, config.training.seed)
 
     def batches(self, epoch: int, used: int = 0) -> Dataset:
         """Those after the first `used`, made while the step before still runs."""
@@ -50,49 +47,48 @@ class Epochs:
         batches = self._sampled(0) if self._config.subwords.sampling else self._rows(0)
         return sum(1 for _ in batches)
 
+    def pairs(self) -> list[int]:
+        """Pairs of each corpus in an epoch."""
+        return self._mixture.counts
+
     def _rows(self, epoch: int) -> Dataset:
         """Row numbers of the batches of an epoch."""
         corpus, data = self._corpus, self._config.data
         return row_batches(
             corpus.sources,
             corpus.targets,
-            corpus.usable,
+            corpus.usable[self._mixture.places(epoch)],
             shuffle_buffer=data.shuffle_buffer,
             tokens=data.batch_tokens,
             seed=_seed(self._config.training.seed, epoch),
         )
 
     def _sampled(self, epoch: int) -> Dataset:
-        """Batches of an epoch whose words are segmented anew, from the text."""
-        data, subwords = self._config.data, self._config.subwords
+        """Batches of an epoch whose words are segmented anew."""
+        corpus, data, subwords = self._corpus, self._config.data, self._config.subwords
         sampler = SubwordSampler(self._subwords, subwords.sampling, subwords.sampling_smoothness)
+        rows = corpus.usable[self._mixture.places(epoch)]
+
+        def draw(ids: IdRows, seed: int, places: np.ndarray) -> IdRows:
+            """Another segmentation of some pairs' text, each drawn from seed and place."""
+            texts = (self._subwords.decode(ids[row]) for row in rows[places])
+            drawn = [
+                sampler.encode(text, seed + place)
+                for text, place in zip(texts, places.tolist(), strict=True)
+            ]
+            flat = np.fromiter(itertools.chain.from_iterable(drawn), np.int32)
+            return IdRows(flat, np.cumsum([0, *map(len, drawn)]))
+
         seeds = [_seed(self._config.training.seed, epoch, side) for side in (1, 2)]
-        return training_batches(
-            text_pairs(data.train_source, data.train_target),
-            encode(_sampling(sampler, seeds[0]), _sampling(sampler, seeds[1])),
+        return drawn_batches(
+            len(rows),
+            functools.partial(draw, corpus.sources, seeds[0]),
+            functools.partial(draw, corpus.targets, seeds[1]),
             longest=data.longest,
             shuffle_buffer=data.shuffle_buffer,
             tokens=data.batch_tokens,
             seed=_seed(self._config.training.seed, epoch),
         )
-
-
-def _sampling(sampler: SubwordSampler, seed: int) -> Encode:
-    """Draws each line's segmentation from (seed, line number)."""
-
-    def draw(texts: np.ndarray, first: np.int64) -> tuple[np.ndarray, np.ndarray]:
-        rows = [
-            sampler.encode(text.decode(), seed + int(first) + n) for n, text in enumerate(texts)
-        ]
-        flat = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
-        return flat, np.array([len(row) for row in rows], np.int64)
-
-    def encode_lines(texts: tf.Tensor, first: tf.Tensor) -> tf.RaggedTensor:
-        flat, lengths = tf.numpy_function(draw, [texts, first], [tf.int32, tf.int64])
-        flat, lengths = tf.ensure_shape(flat, (None,)), tf.ensure_shape(lengths, (None,))
-        return tf.RaggedTensor.from_row_lengths(flat, lengths)
-
-    return encode_lines
 
 
 def _seed(*numbers: int) -> int:

@@ -75,6 +75,9 @@ class Training:
             self._summaries = tf.summary.create_file_writer(str(self._tensorboard))
         self._warned = False
         self._clock = time.monotonic()
+        for each, count in zip(config.data.corpora, self._epochs.pairs(), strict=True):
+            if len(config.data.corpora) > 1:
+                logger.info("%s, %s: %d pairs an epoch", each.source, each.target, count)
         pairs = f"{corpus.counts.kept} pairs of {corpus.counts.pairs}"
         self._reporter.started(
             f"{pairs}, {self._subwords.size} subwords, {self._optimization.parameters:,} parameters"

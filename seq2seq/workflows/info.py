@@ -1,10 +1,10 @@
 """What a run folder or a settings file amounts to, without training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seq2seq.config.loading import load_run_config
-from seq2seq.config.sections import RunConfig
+from seq2seq.config.sections import RunConfig, TrainingCorpus
 from seq2seq.errors import ConfigError
 from seq2seq.manifest import SUBWORDS
 from seq2seq.run_folder import RunFolder
@@ -48,6 +48,8 @@ def _network(config: RunConfig, vocabulary_size: int) -> list[Row]:
         ("languages", ""),
         ("source language", languages.source or NOT_SAID),
         ("target language", languages.target or NOT_SAID),
+        ("training text", ""),
+        *_corpora(config.data.corpora),
         ("network", ""),
         ("cell", model.cell),
         ("encoder", f"{model.encoder}, {model.encoder_layers} layers"),
@@ -74,6 +76,13 @@ def _network(config: RunConfig, vocabulary_size: int) -> list[Row]:
             f"{_mebibytes(training['activations'])} of activations at {LENGTH} subwords a sentence",
         ),
     ]
+
+
+def _corpora(corpora: Sequence[TrainingCorpus]) -> Iterator[Row]:
+    total = sum(corpus.share or 0 for corpus in corpora)
+    for number, corpus in enumerate(corpora, 1):
+        part = f"  {corpus.share / total:.1%} of an epoch" if corpus.share else ""
+        yield f"corpus {number}", f"{corpus.source}, {corpus.target}{part}"
 
 
 def _mebibytes(size: int) -> str:

@@ -3,7 +3,7 @@
 import itertools
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from seq2seq.files import write_atomically
 from seq2seq.training.corpus import check_files, learn_subwords
 from seq2seq.training.pilot import Pilot, time_steps
 
-PILOT_PAIRS = 50_000  # the vocabulary that is tried, and the steps that are timed, are of the first
+PILOT_PAIRS = 50_000  # that the vocabulary is tried on, and that the steps that are timed are of
 VOCABULARIES = 4  # tried: too few for the characters, then too many for the words, and so on
 PROCESSOR = Path("/proc/cpuinfo")
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -35,6 +35,7 @@ class InitJob:
     seed: int = 1
     replace: bool = False  # settings and splits that are there
     pilot: bool = True
+    also: Sequence[Pair] = ()  # further training corpora
 
 
 @dataclass(frozen=True)
@@ -69,24 +70,25 @@ def init(job: InitJob) -> Initialised:
     if not job.config.parent.is_dir():
         raise ConfigError(f"{job.config.parent} is no folder; make it, or choose another -o")
     languages = job.corpus.languages
-    splits = hold_out(job.corpus, job.data, job.seed, job.replace)
+    splits = hold_out(job.corpus, job.data, job.seed, job.replace, job.also)
     try:
-        size = _measure(splits.files["train"], languages)
+        size = _measure([splits.files["train"], *job.also], languages)
         fitted, pilot = _tried(job, splits.files, size)
     except BaseException:  # the same command works when it is mended
         for path in (path for split in splits.written for path in splits.files[split]):
             path.unlink()
         raise
     headline = f"Fitted by `seq2seq init` to {size.pairs:,} training pairs."
-    text = commented_yaml(settings_of(splits.files, languages, fitted), fitted, headline)
+    settings = settings_of(splits.files, languages, fitted, job.also)
+    text = commented_yaml(settings, fitted, headline)
     with write_atomically(job.config) as stream:
         stream.write(text.encode())
     return Initialised(job.config, splits.files, splits.written, languages, size, fitted, pilot)
 
 
-def _measure(train: Pair, languages: Languages) -> CorpusSize:
+def _measure(train: Sequence[Pair], languages: Languages) -> CorpusSize:
     pairs, characters = 0, set[str]()
-    for source, target in read_pairs(*train):
+    for source, target in _pairs(train):
         pairs += bool(source.strip() and target.strip())
         characters.update(source, target)
     return CorpusSize(pairs, len(characters), (languages.source, languages.target))
@@ -104,12 +106,13 @@ def _tried(
     job: InitJob, files: Mapping[str, Pair], size: CorpusSize
 ) -> tuple[list[Fitted], Pilot | None]:
     """Settings with a vocabulary that the corpus allows, and what a few steps told."""
-    fitted = fit_settings(size, _machine())
+    fitted, also = fit_settings(size, _machine()), job.also
     with tempfile.TemporaryDirectory() as folder:
         if size.pairs > PILOT_PAIRS:
-            files = {**files, "train": _first_pairs(files["train"], Path(folder))}
+            some = _some_pairs([files["train"], *also], size.pairs, Path(folder))
+            files, also = {**files, "train": some}, ()
         for left in reversed(range(VOCABULARIES)):
-            settings = settings_of(files, job.corpus.languages, fitted)
+            settings = settings_of(files, job.corpus.languages, fitted, also)
             config = check_settings(settings, "fitted settings")
             check_files(config)
             try:
@@ -122,10 +125,16 @@ def _tried(
         return fitted, time_steps(config, subwords) if job.pilot else None
 
 
-def _first_pairs(train: Pair, folder: Path) -> Pair:
+def _pairs(corpora: Sequence[Pair]) -> Iterator[tuple[str, str]]:
+    return itertools.chain.from_iterable(itertools.starmap(read_pairs, corpora))
+
+
+def _some_pairs(corpora: Sequence[Pair], count: int, folder: Path) -> Pair:
+    """The first pairs of one corpus; of several, as many from all over them."""
     paths = folder / "source", folder / "target"
+    every = 1 if len(corpora) == 1 else -(-count // PILOT_PAIRS)
     for side, path in enumerate(paths):
-        pairs = itertools.islice(read_pairs(*train), PILOT_PAIRS)
+        pairs = itertools.islice(_pairs(corpora), 0, every * PILOT_PAIRS, every)
         write_lines(path, (pair[side] for pair in pairs))
     return paths
 

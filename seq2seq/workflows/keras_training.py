@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import tensorflow as tf
@@ -12,7 +11,6 @@ from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.id_rows import batches_in_order
 from seq2seq.data.subwords import Subwords
 from seq2seq.files import file_sha256
-from seq2seq.run_folder import TRAINED_ON
 from seq2seq.training.corpus import check_files, evaluation_files, read_parallel
 from seq2seq.training.encoded_corpus import encode_corpus
 from seq2seq.training.epochs import Epochs
@@ -34,7 +32,7 @@ def build(config: RunConfig) -> TextTranslator:
     check_files(config)
     beginning = begin(config)
     config, subwords = beginning.config, beginning.subwords
-    hashes = {name: file_sha256(Path(getattr(config.data, name))) for name in TRAINED_ON}
+    hashes = {name: file_sha256(path) for name, path in config.data.fixed_files.items()}
     origin = Origin(config, hashes)
     parts = Parts(subwords, [beginning.network()], languages=config.data.languages, origin=origin)
     return TextTranslator(parts, config.decoding)

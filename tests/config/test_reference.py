@@ -16,7 +16,8 @@ PATHS = {
     for side in ("source", "target")
 }
 SETTINGS = [setting for section in reference() for setting in section.settings]
-OWN = [setting for setting in SETTINGS if setting.name not in ("preset", "size")]
+LISTED = [setting for setting in SETTINGS if "[]." in setting.name]
+OWN = [each for each in SETTINGS if each.name not in ("preset", "size") and each not in LISTED]
 
 
 def taken(setting, value):
@@ -49,8 +50,24 @@ def test_bounds_are_those_that_are_checked(setting):
         taken(setting, float(least[2].replace(",", "")) - (least[1] == "from"))
 
 
+def test_settings_of_a_list_s_parts_are_listed_and_bounded():
+    assert [each.name for each in LISTED] == ["train[].source", "train[].target", "train[].share"]
+    assert LISTED[2].allowed == "number, from 1e-06 up to 1e+06"
+    for share, taken in ((1e-6, True), (1e6, True), (1e-7, False), (1e7, False)):
+        part = {"source": "a", "target": "b", "share": share}
+        data = {"train": [part], "validation_source": "c", "validation_target": "d"}
+        if taken:
+            assert check_settings({"data": data}, "").data.train[0].share == share
+        else:
+            with pytest.raises(ConfigError, match="data.train.0.share: Input should be"):
+                check_settings({"data": data}, "")
+
+
 @pytest.mark.parametrize("setting", OWN, ids=lambda each: f"{each.section}.{each.name}")
 def test_defaults_are_those_that_are_taken(setting):
+    if setting.name in PATHS:
+        assert setting.default in ("required", "none")  # required without `train`
+        return
     config = check_settings({"data": dict(PATHS)}, "")
     default = getattr(getattr(config, setting.section), setting.name)
     shown = {None: "none", True: "true", False: "false", (): "[]"}

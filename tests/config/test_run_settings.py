@@ -56,6 +56,50 @@ def test_test_files_come_in_pairs():
     assert run_config(data={**PATHS, **paths}).data.test_target == Path("test.de")
 
 
+CORPORA = [{"source": "a.en", "target": "a.de"}, {"source": "b.pt", "target": "b.nl"}]
+VALIDATION = {name: path for name, path in PATHS.items() if name.startswith("validation")}
+
+
+def test_one_corpus_is_said_in_two_ways():
+    short = run_config().data
+    listed = run_config(
+        data={
+            **VALIDATION,
+            "train": [{"source": PATHS["train_source"], "target": PATHS["train_target"]}],
+        }
+    ).data
+    assert short.corpora == listed.corpora
+    assert list(short.training_files.values()) == list(listed.training_files.values())
+    assert list(listed.training_files) == ["train.0.source", "train.0.target"]
+
+
+def test_several_corpora_speak_the_languages_of_the_first():
+    data = run_config(data={**VALIDATION, "train": CORPORA}).data
+    assert (data.languages.source, data.languages.target) == ("en", "de")
+    assert [corpus.source.name for corpus in data.corpora] == ["a.en", "b.pt"]
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        ({"train": CORPORA, "train_source": "a"}, "data: train is in place of train_source; leave"),
+        ({}, "data: train_source: Missing; add it to the file, or `train`"),
+        (
+            {"train": [{**CORPORA[0], "share": 1}, CORPORA[1]]},
+            "data: train.1.share: Missing; give every corpus a share, or none",
+        ),
+        ({"train": [{"source": "a"}]}, "data.train.0.target: Missing; add it$"),
+        (
+            {"train": [{**CORPORA[0], "shar": 1}]},
+            r"data.train.0.shar: Unexpected setting \(got 1\); did you mean share\?",
+        ),
+    ],
+)
+def test_a_mistake_in_the_corpora_is_one_line(data, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        run_config(data={**VALIDATION, **data})
+
+
 @pytest.mark.parametrize("kind", ["bpe", "word", "character"])
 def test_sampling_is_for_the_unigram_kind(kind):
     with pytest.raises(ConfigError, match=f"sampling needs kind: unigram .got kind: {kind}"):

@@ -73,10 +73,13 @@ def test_all_mistakes_of_a_file_are_reported_at_once(write):
 
 
 def test_each_missing_setting_is_named(write):
+    name = "data.validation_target"
     message = complaint(write(data={"train_source": "a", "validation_source": "b"}))
-    for name in ("data.train_target", "data.validation_target"):
-        assert f"{name}: Missing; add it to the file or pass --set {name}=VALUE" in message
+    assert f"{name}: Missing; add it to the file or pass --set {name}=VALUE" in message
     assert "source: Missing" not in message
+    validation = {"validation_source": "b", "validation_target": "c"}
+    message = complaint(write(data={"train_source": "a", **validation}))
+    assert "data: train_target: Missing; add it to the file, or `train`" in message
 
 
 def test_a_missing_section_is_named_without_an_override_that_would_be_refused(tmp_path):

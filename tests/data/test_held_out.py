@@ -76,6 +76,24 @@ def test_text_that_is_too_little_or_all_of_a_kind_is_refused(pairs):
         link(pairs).choose({"validation": 1, "test": 1})
 
 
+def test_no_sentence_of_further_training_text_is_held_out():
+    """Nor one that is linked with it, on either side."""
+    pairs = [*plain(60), ("source 0", "second target")]
+    further = [("SOURCE  0", "another"), ("another", "target 1"), ("new", "text"), ("", "target 2")]
+    sizes = {"validation": 50, "test": 1}
+    for seed in range(5):
+        linked = link(pairs, seed)
+        linked.add_training(further)
+        held = linked.choose(sizes)
+        assert not {0, 1, 60} & set(held)
+        assert len(held) == 51
+    assert {0, 1, 60} & set(link(pairs, 1).choose(sizes))  # control
+    everything = link(pairs)
+    everything.add_training(pairs)
+    with pytest.raises(DataError, match="61 pairs of 0 groups without a sentence in common, with"):
+        everything.choose(SIZES)
+
+
 def test_most_of_a_small_corpus_stays():
     """Like Tatoeba: sentences with several translations, some of them said very often."""
     pairs = [(f"source {n % 4000}", f"target {n}") for n in range(4600)]

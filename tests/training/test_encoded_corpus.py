@@ -9,21 +9,21 @@ import pytest
 from conftest import Silent, miniature_settings
 
 from seq2seq.data.graph_subwords import GraphSubwords
-from seq2seq.data.lines import read_lines, read_pairs
-from seq2seq.data.pipeline import encode, text_pairs, training_batches
+from seq2seq.data.lines import raw_lines, read_lines, read_pairs
 from seq2seq.data.shortlist import learn_shortlist
 from seq2seq.data.source_words import count_words
+from seq2seq.data.subwords import EOS
 from seq2seq.errors import DataError, RunError
 from seq2seq.files import file_sha256
 from seq2seq.training import encoded_corpus
-from seq2seq.training.corpus import learn_subwords
+from seq2seq.training.corpus import SIDES, learn_subwords
 from seq2seq.training.encoded_corpus import (
     TRANSLATIONS_KEPT,
     count_run_words,
     encode_corpus,
     learn_run_shortlist,
 )
-from seq2seq.training.epochs import Epochs, _seed
+from seq2seq.training.epochs import Epochs
 from seq2seq.workflows.train import fit
 
 LONGEST = 14
@@ -91,22 +91,104 @@ def content(batches):
     return [[side.tolist() for side in batch] for batch in batches.as_numpy_iterator()]
 
 
-def test_batches_are_those_of_the_text_encoded_in_the_graph(config, subwords, corpus):
-    graph, data = GraphSubwords(subwords), config.data
+def pairs_of(batches):
+    """The pairs of ids of some batches, without padding, BOS and EOS."""
+    return [
+        tuple(tuple(i for i in row if i > EOS) for row in pair)
+        for source, target, _ in batches
+        for pair in zip(source, target, strict=True)
+    ]
 
-    def of_text(epoch):
-        steps = [lambda texts, _: graph.encode(texts)] * 2
-        pairs = text_pairs(data.train_source, data.train_target)
-        seed = _seed(config.training.seed, epoch)
-        return content(training_batches(pairs, encode(*steps), LONGEST, 50, 100, seed))
 
+def usable(encoded):
+    return [
+        tuple(map(tuple, pair)) for pair in encoded if all(pair) and max(map(len, pair)) <= LONGEST
+    ]
+
+
+def test_batches_are_made_of_the_lines_each_once(config, subwords, corpus, encoded):
     epochs = Epochs(config, subwords, corpus)
-    first, second = of_text(0), of_text(1)
-    assert content(epochs.batches(0)) == first
-    assert content(epochs.batches(1)) == second
+    first, second = content(epochs.batches(0)), content(epochs.batches(1))
+    assert sorted(pairs_of(first)) == sorted(pairs_of(second)) == sorted(usable(encoded))
     assert content(epochs.batches(1, used=5)) == second[5:]
     assert epochs.count() == len(first) > 10
-    assert sorted(first) != sorted(second)  # control: epochs differ
+    assert first != second  # epochs differ
+
+
+def test_words_that_are_cut_at_random_make_up_the_same_text(config, subwords, corpus, encoded):
+    drawn = replace(config, subwords=replace(config.subwords, sampling=0.5))
+    drawn = replace(drawn, data=replace(drawn.data, longest=1000))
+    epochs = Epochs(drawn, subwords, corpus)
+    first, second = content(epochs.batches(0)), content(epochs.batches(1))
+    wanted = sorted(tuple(map(subwords.decode, pair)) for pair in usable(encoded))
+    for batches in (first, second):
+        found = pairs_of(batches)
+        assert sorted(tuple(map(subwords.decode, pair)) for pair in found) == wanted
+        assert sum(pair in usable(encoded) for pair in found) < 0.5 * len(found)
+    assert sorted(pairs_of(first)) != sorted(pairs_of(second))  # anew in each epoch
+    assert content(epochs.batches(1, used=5)) == second[5:]
+    longest = content(Epochs(replace(drawn, data=config.data), subwords, corpus).batches(0))
+    assert max(len(row) for pair in pairs_of(longest) for row in pair) == LONGEST
+
+
+@pytest.fixture(scope="module")
+def several(config):
+    """Settings for the corpus twice: whole, and without its first 100 lines."""
+    folder = config.data.train_source.parent
+    for path in (config.data.train_source, config.data.train_target):
+        lines = list(raw_lines(path))[100:]
+        (folder / f"b.{path.name.split('.')[1]}").write_bytes(b"".join(lines))
+    parts = ({"source": folder / "a.en", "target": folder / "a.de.gz"},)
+    parts += ({"source": folder / "b.en", "target": folder / "b.de"},)
+    data = replace(config.data, train_source=None, train_target=None, train=parts)
+    return replace(config, data=data)
+
+
+def test_several_corpora_are_encoded_one_after_the_other(several, subwords, corpus):
+    found = encode_corpus(several.data, subwords)
+    assert found.parts[0] == corpus.counts
+    assert found.parts[1].pairs == 300
+    assert found.counts.kept == found.parts[0].kept + found.parts[1].kept == len(found.usable)
+    size = corpus.sources.splits[-1]
+    np.testing.assert_array_equal(found.sources.flat[:size], corpus.sources.flat)
+    rest = found.sources.flat[size:]
+    np.testing.assert_array_equal(rest, corpus.sources.flat[-len(rest) :])
+    assert list(found.hashes) == [f"train.{n}.{side}" for n in (0, 1) for side in SIDES]
+    assert found.hashes == {
+        name: file_sha256(path) for name, path in several.data.training_files.items()
+    }
+
+
+def test_the_vocabulary_is_that_of_all_corpora(several, config, monkeypatch):
+    heard = []
+    monkeypatch.setattr(
+        "seq2seq.training.corpus.train_subwords", lambda lines, _: heard.append(list(lines))
+    )
+    learn_subwords(config)
+    learn_subwords(several)
+    assert heard[1] == heard[0] + heard[0][200:]
+
+
+def test_an_epoch_mixes_corpora_by_their_shares(several, subwords):
+    def counts(*shares):
+        parts = [replace(p, share=s) for p, s in zip(several.data.train, shares, strict=True)]
+        mixed = replace(several, data=replace(several.data, train=tuple(parts)))
+        epochs = Epochs(mixed, subwords, encode_corpus(mixed.data, subwords))
+        return len(pairs_of(content(epochs.batches(0)))), epochs.pairs()
+
+    total, sizes = counts(None, None)
+    assert total == sum(sizes) and sizes[0] > sizes[1]
+    found, pairs = counts(1, 3)
+    assert found == total
+    assert pairs == [round(total / 4), total - round(total / 4)]
+
+
+def test_a_corpus_of_several_without_a_usable_pair_is_named(several, subwords, tmp_path):
+    for side in SIDES:
+        (tmp_path / side).write_text("\n")
+    parts = (several.data.train[0], {side: tmp_path / side for side in SIDES})
+    with pytest.raises(DataError, match=r"/source and .*/target hold no usable pair: 1 lines"):
+        encode_corpus(replace(several.data, train=parts), subwords)
 
 
 def test_the_shortlist_is_that_of_the_lines(subwords, corpus, encoded):
@@ -167,12 +249,10 @@ def test_before_the_first_step_the_text_is_read_to_learn_subwords_and_to_encode(
 ):
     config = miniature_settings(small_corpus)
     assert openings(config, tmp_path / "run", stopped_at_once) == 2
-    assert (
-        openings(config, tmp_path / "run", stopped_at_once) == 1
-    )  # a run that goes on has its subwords
-    # Control: words that are segmented anew in each epoch need the text in each.
+    # Control: a run that goes on has its subwords.
+    assert openings(config, tmp_path / "run", stopped_at_once) == 1
     drawn = miniature_settings(small_corpus, subwords={"vocabulary_size": 700, "sampling": 0.3})
-    assert openings(drawn, tmp_path / "drawn", stopped_at_once) == 4
+    assert openings(drawn, tmp_path / "drawn", stopped_at_once) == 2
 
 
 def test_a_changed_text_is_named_whatever_is_wrong_with_it(small_corpus, tmp_path, stopped_at_once):

@@ -154,6 +154,29 @@ def test_files_without_languages_in_their_names(tmp_path):
     assert named.ends == ("en", "fr") and named.languages.target == "fr"
 
 
+def test_further_corpora_are_trained_on_and_not_held_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path)
+    sides = [lines(tmp_path / f"train.{language}") for language in ("en", "he")]
+    (tmp_path / "more").mkdir()
+    for language, side in zip(("en", "he"), sides, strict=True):
+        text = "".join(f"{line}\n" for line in side[:100])
+        (tmp_path / "more" / f"train.{language}").write_text(text, encoding="utf-8")
+    monkeypatch.setattr("seq2seq.workflows.init.PILOT_PAIRS", 90)  # fewer than there are
+    main(["init", "train.en", "train.he", "-o", "my.yaml", "--also", "more"])
+    assert f"{capsys.readouterr().out.count('pairs for train')}" == "1"
+    data = load_run_config(tmp_path / "my.yaml").data
+    assert [str(corpus.source) for corpus in data.corpora] == [
+        "data/my/train.en",
+        "more/train.en",
+    ]
+    held = {line for split in ("val", "test") for line in lines(tmp_path / f"data/my/{split}.en")}
+    assert held and not held & set(sides[0][:100])
+    with pytest.raises(SystemExit, match="1"):
+        main(["init", "train.en", "train.he", "-o", "b.yaml", "--also", "a", "b", "c"])
+    assert "--also takes SOURCE and TARGET, or a folder (got 3 paths)" in capsys.readouterr().err
+
+
 def test_short_lines_of_a_table_are_counted(tmp_path, caplog):
     path = write_table(tmp_path / "pairs.tsv", 60)
     path.write_text(path.read_text(encoding="utf-8") + "alone\n\n", encoding="utf-8")
