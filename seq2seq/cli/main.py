@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import version
 
 from seq2seq.cli import (
+    augment,
     completion,
     evaluate,
     export,
@@ -23,7 +24,20 @@ from seq2seq.cli import (
 from seq2seq.errors import DISTRIBUTION, Seq2SeqError
 
 VERBS = (
-    *(init, train, translate, evaluate, score, export, verify, serve, show, info, settings),
+    *(
+        init,
+        train,
+        augment,
+        translate,
+        evaluate,
+        score,
+        export,
+        verify,
+        serve,
+        show,
+        info,
+        settings,
+    ),
     completion,
 )
 

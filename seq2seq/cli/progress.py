@@ -1,14 +1,22 @@
-"""What a person sees of a training: a live line, and a few lines after each validation."""
+"""What a person sees of a training, or of a translation: a live line, on a terminal only."""
 
 import logging
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 if TYPE_CHECKING:
     from seq2seq.training.training_state import TrainingState
@@ -113,3 +121,50 @@ def _clock(seconds: float) -> str:
     minutes, seconds = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+class LineProgress:
+    """A `LineReporter`: lines, lines/s and the time left; elsewhere it shows nothing.
+
+    Args:
+        console: standard error.
+        lines: those that are translated, counted before the first; None: nobody knows.
+    """
+
+    def __init__(self, console: Console, lines: Callable[[], range | None]) -> None:
+        self._shown = console.is_terminal
+        self._lines = lines
+        self._live = Progress(
+            TextColumn("translating"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]} lines/s"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not self._shown,
+            transient=True,
+        )
+        self._task = self._live.add_task("", total=None, rate="?")
+
+    def __enter__(self) -> "LineProgress":
+        """Nothing is shown before the first line."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Takes the live line away."""
+        self._live.stop()
+
+    def started(self, lines_done: int) -> None:
+        """Before the first line."""
+        if self._shown:
+            lines = self._lines()
+            first, total = (lines.start, len(lines)) if lines else (0, None)
+            self._live.update(self._task, total=total, completed=lines_done - first)
+            self._live.start()
+
+    def advanced(self, lines: int) -> None:
+        """After so many more lines."""
+        if self._shown:
+            self._live.advance(self._task, lines)
+            speed = self._live.tasks[0].speed
+            self._live.update(self._task, rate=f"{speed:,.0f}" if speed else "?")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seq2seq.cli.prompt import converse, is_terminal
 from seq2seq.cli.quiet import load_tensorflow
+from seq2seq.data.lines import count_lines
 from seq2seq.data.parts import Part
 from seq2seq.errors import RunError, ServerError
 
@@ -135,8 +136,7 @@ def run(arguments: argparse.Namespace) -> None:
         load_tensorflow()
     from rich.console import Console
 
-    from seq2seq.cli.line_progress import LineProgress
-    from seq2seq.cli.progress import log_through
+    from seq2seq.cli.progress import LineProgress, log_through
     from seq2seq.workflows.translate import FileJob, translate
 
     job = FileJob(
@@ -158,8 +158,18 @@ def run(arguments: argparse.Namespace) -> None:
     if not given and job.format == "text" and is_terminal():
         _answer_at_prompt(job)
         return
-    with LineProgress(console, job.source, job.part) as progress:
+    with LineProgress(console, lambda: _lines(job)) as progress:
         translate(job, sys.stdin.buffer, sys.stdout.buffer, progress)
+
+
+def _lines(job: "FileJob") -> range | None:
+    """The lines of a job's input; None for a stream."""
+    if job.source is None or not job.source.is_file():
+        return None
+    try:
+        return (job.part or Part(1, 1)).lines(count_lines(job.source))
+    except (OSError, EOFError):  # said when it is translated
+        return None
 
 
 def _answer_at_prompt(job: "FileJob") -> None:

@@ -3,6 +3,7 @@
 import io
 import re
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -42,6 +43,7 @@ def folder(tmp_path, trained_run, monkeypatch):
         (corpus / f"{split}.de").rename(corpus / f"{split}.fr")
     for side in ("en", "fr"):
         shutil.copy(corpus / f"train.{side}", tmp_path)
+    shutil.copy(corpus / "val.fr", tmp_path / "news.fr")
     sides = [(corpus / f"train.{side}").read_text().splitlines() for side in ("en", "fr")]
     rows = ["\t".join(pair) for pair in zip(*sides, strict=True)]
     (tmp_path / "pairs.tsv").write_text("\n".join(rows))
@@ -60,8 +62,9 @@ def folder(tmp_path, trained_run, monkeypatch):
 def run(folder, monkeypatch, name, arguments):
     """One of the commands; those that read standard input get a sentence."""
     if arguments[0] == "init":  # pages show several ways to the same file
-        (folder / "french.yaml").unlink(missing_ok=True)
-        shutil.rmtree(folder / "data" / "french", ignore_errors=True)
+        name = arguments[arguments.index("-o") + 1]
+        (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / "data" / Path(name).stem, ignore_errors=True)
     stdin = SimpleNamespace(buffer=io.BytesIO(SENTENCE.encode()), isatty=lambda: False)
     monkeypatch.setattr("sys.stdin", stdin)
     called = {"seq2seq": seq2seq, "data_prep": data_prep}[name]

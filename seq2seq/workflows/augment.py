@@ -1,0 +1,224 @@
+"""Add to a corpus what trained runs make of it: their translations beside the real text.
+
+Translations by several runs, of both directions, make more training text (Nguyen et al. 2020,
+https://arxiv.org/abs/1911.01986); those by a better or larger network teach a smaller one (Kim and
+Rush 2016, https://arxiv.org/abs/1606.07947); those of text in the target language alone are
+back-translations (Sennrich et al. 2016, https://arxiv.org/abs/1511.06709).
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seq2seq.config.languages import Languages, primary
+from seq2seq.data.lines import count_lines, read_lines
+from seq2seq.data.read_ahead import windows
+from seq2seq.data.resumable_output import PartialOutput
+from seq2seq.errors import DataError
+from seq2seq.files import file_sha256
+from seq2seq.manifest import MANIFEST
+from seq2seq.run_folder import RunFolder
+from seq2seq.translation.line_translator import joined
+from seq2seq.translation.loading import load_translator
+from seq2seq.translation.text_translator import WINDOW
+from seq2seq.workflows.translate import MOST_CHARACTERS, LineReporter
+
+SIDES = ("source", "target")
+
+
+@dataclass(frozen=True)
+class Text:
+    """What is translated: a parallel corpus, or one side of what becomes one.
+
+    Attributes:
+        files: source and target of the corpus; None: there is no such text.
+        ends: what the names of the new files end in.
+        languages: BCP 47 tags, where they are known.
+    """
+
+    files: tuple[Path | None, Path | None]
+    ends: tuple[str, str]
+    languages: Languages
+
+    def lines(self) -> int:
+        """Lines of each side.
+
+        Raises:
+            DataError: the sides have different numbers of lines, or none.
+        """
+        counts = {path: count_lines(path) for path in self.files if path}
+        if len(set(counts.values())) > 1:
+            (source, lines), (target, others) = counts.items()
+            raise DataError(
+                f"{source} has {lines} lines but {target} has {others}; "
+                "parallel files need equal counts"
+            )
+        if not any(counts.values()):
+            raise DataError(f"{next(iter(counts))} is empty; give a file with a sentence a line")
+        return max(counts.values())
+
+
+@dataclass(frozen=True)
+class AugmentJob:
+    """What translates what, and into which folder."""
+
+    runs: Sequence[Path]
+    text: Text
+    folder: Path  # gets train.END of both sides
+    settings: Mapping[str, Any]  # decoding settings in place of the runs'
+    times: int = 1  # that each translates the text; by sampling, each time with another seed
+    vote: bool = False  # whether runs of one direction translate together, as an ensemble
+    tag: str = ""  # before each line of the source side
+    resume: bool = False
+    replace: bool = False  # files that are there
+
+    @property
+    def outputs(self) -> tuple[Path, Path]:
+        """The files of the new corpus."""
+        source, target = (self.folder / f"train.{end}" for end in self.text.ends)
+        return source, target
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """What translates one side of the text, once through."""
+
+    runs: tuple[Path, ...]  # they vote
+    side: int  # that is read: 0 or 1
+    settings: Mapping[str, Any]
+
+
+def augment(job: AugmentJob, reporter: LineReporter) -> int:
+    """Writes a corpus of real lines, each beside its translation; returns its number of pairs.
+
+    It has as many pairs as the text, in the text's order, for each teacher, one after the other. A
+    blank line stays blank. Both files appear when they are whole.
+
+    Args:
+        job: what to translate, and into what.
+        reporter: hears how far it is, in lines of all teachers.
+
+    Raises:
+        Seq2SeqError: a run, a setting or a file cannot be used.
+    """
+    lines, teachers = job.text.lines(), teachers_of(job)
+    _check_outputs(job)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    identity = _identity(job, teachers)
+    with ExitStack() as stack:
+        outputs = [
+            stack.enter_context(PartialOutput(path, identity, job.resume)) for path in job.outputs
+        ]
+        start = min(output.lines_done for output in outputs)
+        reporter.started(start)
+        for done, pairs in _translated(job, teachers, lines, start):
+            for output, side in zip(outputs, zip(*pairs, strict=True), strict=True):
+                if output.lines_done < done:  # after a kill one of them may be a window ahead
+                    output.write(done, "".join(f"{line}\n" for line in side).encode())
+            reporter.advanced(len(pairs))
+    return lines * len(teachers)
+
+
+def teachers_of(job: AugmentJob) -> list[Teacher]:
+    """Who translates which side, in the order in which they do.
+
+    Raises:
+        DataError: a run translates another direction, or a text that is not given.
+    """
+    of_side: dict[int, list[Path]] = {}
+    sides = [(run, _side_read(run, job.text)) for run in job.runs]
+    for run, side in sides:
+        of_side.setdefault(side, []).append(run)
+    groups = (
+        [(tuple(runs), side) for side, runs in of_side.items()]
+        if job.vote
+        else [((run,), side) for run, side in sides]
+    )
+    first = job.settings.get("seed", 1)
+    return [
+        Teacher(runs, side, {**job.settings, "n_best": 1, "seed": first + number})
+        for runs, side in groups
+        for number in range(job.times)
+    ]
+
+
+def _side_read(run: Path, text: Text) -> int:
+    """The side of the text that a run translates; the source, if languages do not say."""
+    own, of_text = RunFolder.open(run).config().data.languages, text.languages
+    known = [own.source, own.target, of_text.source, of_text.target]
+    side = 0 if text.files[0] else 1
+    if None not in known:
+        source, target, first, other = (primary(str(tag)) for tag in known)
+        if {source, target} != {first, other} or source == target:
+            raise DataError(
+                f"{run} translates {own.source} into {own.target}, and the corpus is "
+                f"{of_text.source} and {of_text.target}; give runs of these languages"
+            )
+        side = 0 if source == first else 1
+    if not text.files[side]:
+        raise DataError(
+            f"{run} translates {own.source}, and there is no such text; give its translation too"
+        )
+    return side
+
+
+def _check_outputs(job: AugmentJob) -> None:
+    read = {path.resolve() for path in job.text.files if path}
+    for path in job.outputs:
+        if path.resolve() in read:
+            raise DataError(f"{path} is read, and would be written over; pass another -o")
+        if path.exists() and not (job.replace or job.resume):
+            raise DataError(
+                f"{path} is there already; pass another -o, or --replace to write over it"
+            )
+
+
+def _identity(job: AugmentJob, teachers: Sequence[Teacher]) -> dict[str, Any]:
+    """What must be the same for the job to go on."""
+    found: dict[str, Any] = {
+        "teachers": [
+            {
+                "runs": [file_sha256(run / MANIFEST) for run in teacher.runs],
+                "side": SIDES[teacher.side],
+                "settings": dict(teacher.settings),
+            }
+            for teacher in teachers
+        ],
+        "tag": job.tag,
+    }
+    for name, path in zip(SIDES, job.text.files, strict=True):
+        if path:
+            status = path.stat()
+            found[name] = [str(path.resolve()), status.st_size, status.st_mtime_ns]
+    return found
+
+
+def _translated(
+    job: AugmentJob, teachers: Sequence[Teacher], lines: int, start: int
+) -> Iterator[tuple[int, list[tuple[str, str]]]]:
+    """After each window: pairs done in all, and the window's pairs."""
+    tag = f"{job.tag} " if job.tag else ""
+    for number, teacher in enumerate(teachers):
+        done = max(0, start - number * lines)
+        path = job.text.files[teacher.side]
+        if done >= lines or path is None:
+            continue
+        run, *others = teacher.runs
+        translator = load_translator(run, teacher.settings, others)
+        translate = translator.line_translator()
+        left = itertools.islice(read_lines(path), done, None)
+        for window in windows(left, WINDOW, MOST_CHARACTERS):
+            (found,) = translate([window], done)
+            texts = [joined(line, translator.subwords)[0].text for line in found]
+            both = (window, texts) if teacher.side == 0 else (texts, window)
+            done += len(window)
+            yield (
+                number * lines + done,
+                [
+                    (f"{tag}{source}" if source.strip() else source, target)
+                    for source, target in zip(*both, strict=True)
+                ],
+            )
