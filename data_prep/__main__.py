@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from data_prep import check, clean, cmudict, dates, inflection, multi30k, tsv
+from data_prep import check, clean, cmudict, dates, inflection, multi30k, po, tmx, tsv
 from data_prep.miniature import command as miniature
 from seq2seq.errors import DISTRIBUTION, Seq2SeqError
 
@@ -18,7 +18,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"{DISTRIBUTION} {version(DISTRIBUTION)}"
     )
     subparsers = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (miniature, multi30k, tsv, cmudict, inflection, dates, check, clean):
+    for verb in (miniature, multi30k, tsv, po, tmx, cmudict, inflection, dates, check, clean):
         verb.add_parser(subparsers)
     return parser
 

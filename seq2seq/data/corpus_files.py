@@ -1,6 +1,7 @@
 """A corpus as somebody has it: two files, a table or a folder; and its splits."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,9 +28,13 @@ class Table:
     path: Path
     columns: tuple[int, int]
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """A pair for each line, without space around it; lines with too few columns are counted."""
-        last, short = max(self.columns), 0
+    def pairs(self, skipped: Counter[str] | None = None) -> Iterator[tuple[str, str]]:
+        """A pair for each line, without space around it.
+
+        Lines with too few columns are counted in `skipped`, by reason, or else in a warning.
+        """
+        last = max(self.columns)
+        short, reason = 0, f"have fewer than {last} columns"
         for line in read_lines(self.path):
             fields = line.split("\t", last)
             if len(fields) < last:
@@ -37,8 +42,10 @@ class Table:
                 continue
             source, target = (fields[column - 1].strip() for column in self.columns)
             yield source, target
-        if short:
-            logger.warning("%s: %d lines have fewer than %d columns", self.path, short, last)
+        if skipped is not None:
+            skipped[reason] += short
+        elif short:
+            logger.warning("%s: %d lines %s", self.path, short, reason)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ def python(*arguments):
 
 
 def test_every_verb_has_help(capsys):
-    verbs = ("miniature", "multi30k", "tsv", "cmudict", "inflection", "dates", "check", "clean")
+    verbs = ("miniature", "multi30k", "tsv", "po", "tmx", "cmudict", "inflection", "dates")
+    verbs += ("check", "clean")
     for arguments in (["--help"], *([verb, "--help"] for verb in verbs)):
         with pytest.raises(SystemExit, match="0"):
             main(arguments)

@@ -1,0 +1,96 @@
+"""Split gettext catalogues, the .po files of a translated program, into train, val and test.
+
+Messages that are not translated, obsolete or marked fuzzy are left out. Of a message with plural
+forms, the singular goes with the first form and the plural with each other. A message of several
+lines becomes one.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polib
+
+from data_prep.arguments import check_languages, language
+from data_prep.pair_splits import PairFile, add_split_arguments, one_line, write_splits
+from seq2seq.errors import DataError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the verb `po`."""
+    parser = subparsers.add_parser(
+        "po",
+        help=__doc__.splitlines()[0],
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("files", type=Path, nargs="+", metavar="FILE", help="of one language")
+    add("--source", type=language, default="en", metavar="TAG", help="of messages; default en")
+    add("--target", type=language, metavar="TAG", help="default: what the first file says")
+    add_split_arguments(parser)
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(options: argparse.Namespace) -> str:
+    """Writes the splits and says what was written.
+
+    Raises:
+        DataError: a file cannot be read, or no language is given.
+    """
+    options.target = options.target or _language_of(options.files[0])
+    name = ", ".join(map(str, options.files))
+    file = PairFile(name, "messages", lambda skipped: pairs(options.files, skipped))
+    return write_splits(file, check_languages(options), options, "give more files")
+
+
+def pairs(paths: Sequence[Path], skipped: Counter[str]) -> Iterator[tuple[str, str]]:
+    """Message and translation of each entry that has one.
+
+    Args:
+        paths: the catalogues.
+        skipped: counts the other entries by reason.
+
+    Raises:
+        DataError: a file cannot be read or is no catalogue.
+    """
+    for path in paths:
+        for entry in _read(path):
+            if entry.obsolete:
+                skipped["are obsolete"] += 1
+            elif entry.fuzzy:
+                skipped["are marked fuzzy"] += 1
+            elif not entry.translated():
+                skipped["are not translated"] += 1
+            else:
+                yield from _pairs_of(entry)
+
+
+def _language_of(path: Path) -> str:
+    """What the catalogue's head says."""
+    said = _read(path).metadata.get("Language", "").replace("_", "-")
+    try:
+        return language(said)
+    except argparse.ArgumentTypeError as error:
+        raise DataError(f"{path} does not say its language; pass --target TAG") from error
+
+
+def _pairs_of(entry: polib.POEntry) -> Iterator[tuple[str, str]]:
+    if not entry.msgid_plural:
+        yield one_line(entry.msgid), one_line(entry.msgstr)
+        return
+    first, *others = (one_line(entry.msgstr_plural[form]) for form in sorted(entry.msgstr_plural))
+    if others:
+        yield one_line(entry.msgid), first
+    for other in others or [first]:  # a language without plural has one form for all
+        yield one_line(entry.msgid_plural), other
+
+
+def _read(path: Path) -> polib.POFile:
+    if not path.is_file():  # polib would take its name for a catalogue's text
+        raise DataError(f"{path} is no file; check the path")
+    try:
+        return polib.pofile(str(path))
+    except (OSError, ValueError, LookupError) as error:  # syntax, bytes, unknown encoding
+        raise DataError(f"{path} is no gettext catalogue: {error}") from error
