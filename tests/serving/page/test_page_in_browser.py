@@ -45,7 +45,7 @@ def open_page(browser, served):
     """Opens the page in a window of its own; nothing may be complained of in its console."""
     contexts, complaints = [], []
 
-    def opened(width=1280, height=900, scheme="light", address=""):
+    def opened(width=1280, height=900, scheme="light", address="", server=served):
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme
         )
@@ -55,7 +55,7 @@ def open_page(browser, served):
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else 0)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.complaints = complaints
-        page.goto(f"{served}/{address}")
+        page.goto(f"{server}/{address}")
         return page
 
     yield opened
@@ -188,6 +188,27 @@ def test_a_server_that_goes_away_is_told_of_in_a_line_and_found_again(open_page)
     expect(page.locator("button.word").first).to_be_visible()
     # What the browser itself says of requests that found no network is not the page's.
     assert all("ERR_INTERNET_DISCONNECTED" in each for each in page.complaints)
+    page.complaints.clear()
+
+
+def test_a_server_that_is_killed_is_told_of_and_its_successor_is_found(trained_run, open_page):
+    with server_process(*SERVE, trained_run, "--port", 0) as first:
+        address = first.url
+        page = open_page(server=address)
+        translated(page)
+        first.process.kill()
+        page.locator("#source").press_sequentially("The dog sl")
+        expect(page.get_by_role("status")).to_contain_text("does not answer")
+        page.locator("#source").press_sequentially("eeps.")  # nothing typed is lost
+        expect(page.locator("#source")).to_have_value(f"{SENTENCE}The dog sleeps.")
+    with server_process(*SERVE, trained_run, "--port", address.rpartition(":")[2]) as second:
+        expect(page.get_by_role("status")).to_contain_text("does not answer")
+        assert second.url == address
+        expect(page.get_by_role("status")).to_have_text("")
+        expect(page.locator(".source-word").last).to_contain_text("sleeps.")
+        page.close()
+    # What the browser itself says of a server that is gone, or not ready yet, is not the page's.
+    assert all(re.search("net::ERR_|status of 503", each) for each in page.complaints)
     page.complaints.clear()
 
 

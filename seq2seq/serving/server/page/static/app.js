@@ -54,11 +54,13 @@ function Page() {
   const [rank, setRank] = useState(0);
   const [current, setCurrent] = useState(0);
   const [trouble, setTrouble] = useState("");
+  const [lost, setLost] = useState(false); // the server did not answer the last question
   const [attempt, setAttempt] = useState(0);
   const [treeOpen, setTreeOpen] = useState(false);
   const [tree, setTree] = useState(null);
   const [locked, setLocked] = useState(false);
   const [theme, switchTheme] = useTheme();
+  const retry = useRef(0);
   const known = useRef(answers);
   known.current = answers;
 
@@ -72,16 +74,17 @@ function Page() {
   const failed = (error) => {
     if (isStale(error)) return;
     if (error instanceof Unreachable) {
-      setTrouble("The server does not answer. This page tries again by itself.");
-      setTimeout(() => setAttempt((count) => count + 1), RETRY);
+      setLost(true);
+      clearTimeout(retry.current); // several questions may fail at once
+      retry.current = setTimeout(() => setAttempt((count) => count + 1), RETRY);
     } else if (error instanceof Unknown) setLocked(true);
     else if (error instanceof Refused) setTrouble(error.message);
     else throw error;
   };
+  const answered = (question, use) => question.then((found) => { setLost(false); use(found); }, failed);
 
   useEffect(() => {
-    if (models.length) return;
-    listModels().then((found) => { setModels(found); setTrouble(""); }, failed);
+    if (!models.length || lost) answered(listModels(), (found) => models.length || setModels(found));
   }, [attempt]);
 
   useEffect(() => {
@@ -93,15 +96,13 @@ function Page() {
     const wanted = [...new Set(parts.filter((each) => !known.current.has(key(each))).map((each) => each.text))].slice(0, 64);
     if (!wanted.length) { setTrouble(""); return undefined; }
     const timer = setTimeout(() => {
-      toTranslate("translate", { model: model.name, texts: wanted, prefixes: wanted.map(() => "") }).then(
-        ({ sentences: found }) => {
-          const next = new Map(known.current);
-          found.forEach((answer, place) => next.set(`${model.name}\n${wanted[place]}`, answer));
-          setAnswers(next);
-          setTrouble("");
-        },
-        failed,
-      );
+      const asked = toTranslate("translate", { model: model.name, texts: wanted, prefixes: wanted.map(() => "") });
+      answered(asked, ({ sentences: found }) => {
+        const next = new Map(known.current);
+        found.forEach((answer, place) => next.set(`${model.name}\n${wanted[place]}`, answer));
+        setAnswers(next);
+        setTrouble("");
+      });
     }, TYPING);
     return () => clearTimeout(timer);
   }, [text, model, answers, attempt]);
@@ -116,12 +117,12 @@ function Page() {
         : toContinue("translate", { model: model.name, texts: [part.text], prefixes: [lead.begin] }).then(
             ({ sentences: [found] }) => found,
           );
-      asked.then((found) => {
+      answered(asked, (found) => {
         const none = !found.outputs.length;
         setTrouble(none ? "That beginning is longer than the translation of this sentence may be." : "");
         if (!none) setLed(found);
         setRank(0);
-      }, failed);
+      });
     }, lead.tokens ? 0 : TYPING);
     return () => clearTimeout(timer);
   }, [part?.text, model, lead, attempt]);
@@ -135,13 +136,11 @@ function Page() {
     if (!output || !model?.inspected) return undefined;
     const timer = setTimeout(() => {
       const tokens = output.tokens.slice(0, -1);
-      toInspect("inspect", { model: model.name, text: part.text, tokens }).then(
-        (found) => setDetails({ ...found, of: output }),
-        failed,
-      );
+      const asked = toInspect("inspect", { model: model.name, text: part.text, tokens });
+      answered(asked, (found) => setDetails({ ...found, of: output }));
     }, TYPING);
     return () => clearTimeout(timer);
-  }, [output, model]);
+  }, [output, model, attempt]);
 
   const unlock = (event) => {
     event.preventDefault();
@@ -153,8 +152,8 @@ function Page() {
     setTree(null);
     if (!treeOpen || !model?.inspected || !output) return;
     const tokens = answer.outputs[0].tokens.slice(0, forced);
-    toTree("tree", { model: model.name, text: part.text, tokens }).then(setTree, failed);
-  }, [treeOpen, answer, model]);
+    answered(toTree("tree", { model: model.name, text: part.text, tokens }), setTree);
+  }, [treeOpen, answer, model, attempt]);
 
   const type = (event) => { setText(event.target.value); setLead({ begin: "", tokens: null }); setRank(0); setCurrent(0); };
   const look = (sentence, word) => {
@@ -165,6 +164,7 @@ function Page() {
   const word = output?.words[Math.min(current, output.words.length - 1)];
   const waiting = parts.some((each) => !answers.has(key(each)));
   const fresh = details && details.of === output ? details : null;
+  const notice = lost ? "The server does not answer. This page tries again by itself." : trouble;
 
   return html`<header>
       <h1>Translate</h1>
@@ -212,7 +212,7 @@ function Page() {
           </div>`}
         </section>
       </div>
-      <div class=${trouble ? "status trouble" : "status"} role="status" aria-live="polite">${trouble}</div>
+      <div class=${notice ? "status trouble" : "status"} role="status" aria-live="polite">${notice}</div>
       ${output && html`<div class="grid">
         <div>
           <section class="card">
