@@ -58,6 +58,9 @@ class ModelConfig:
     recurrent_dropout: Share = 0.0
     """Share of the hidden state that is dropped on its way to the next step, by one mask for all
     steps of a sentence (Gal and Ghahramani 2016)."""
+    weight_dropout: Share = 0.0
+    """Share of the recurrent weights that is dropped, anew in each training step (AWD-LSTM, Merity
+    et al. 2018)."""
 
     encoder: Literal["recurrent", "convolutional", "transformer"] = "recurrent"
     """Kind of encoder."""

@@ -140,12 +140,18 @@ class Decoder:
         """
         return number + 1 < len(self.recurrent) or self.readout is not None
 
-    def matrices(self, numbers: Sequence[int] | None = None, by_gate: bool = False) -> dict:
+    def matrices(
+        self,
+        numbers: Sequence[int] | None = None,
+        by_gate: bool = False,
+        training: bool = False,
+    ) -> dict:
         """Every weight that a step multiplies with, by the name that it has there.
 
         Args:
             numbers: only of these recurrent layers; none: of all.
-            by_gate: see `Cell.recurrent_matrices`.
+            by_gate: see `Recurrence.recurrent_matrices`.
+            training: likewise.
         """
         found = {}
         for number in range(len(self.recurrent)) if numbers is None else numbers:
@@ -157,7 +163,7 @@ class Decoder:
             found[f"{number}/{'below' if number else 'embedded'}"] = kernel[:first]
             if kernel.shape[0] > first:
                 found[f"{number}/{beside}"] = kernel[first:]
-            recurrent = layer.cell.recurrent_matrices(by_gate)
+            recurrent = layer.recurrent_matrices(by_gate, training)
             found |= {f"{number}/{name}": each for name, each in recurrent.items()}
         found |= {ATTENTION + name: each for name, each in self.attention.matrices().items()}
         return found | self._readout_matrices()
@@ -192,19 +198,24 @@ class Decoder:
         return self.recurrent[0].precision
 
     def weights(
-        self, source: Source, numbers: Sequence[int] | None = None, by_gate: bool = False
+        self,
+        source: Source,
+        numbers: Sequence[int] | None = None,
+        by_gate: bool = False,
+        training: bool = False,
     ) -> Weights:
-        """The operands of a step as they are, for the sentences of a source.
+        """The operands of a step, not rounded, for the sentences of a source.
 
         Args:
             source: see the class.
-            numbers: only of these recurrent layers; none: of all.
-            by_gate: see `Cell.recurrent_matrices`.
+            numbers: see `matrices`, as the following.
+            by_gate: of R.
+            training: whether weights are dropped.
         """
         made = self.attention.sentences(source.memory, source.keys, source.mask)
         matrices = {ATTENTION + name: each for name, each in made.matrices.items()}
         values = {ATTENTION + name: each for name, each in made.values.items()}
-        matrices |= self.matrices(numbers, by_gate)
+        matrices |= self.matrices(numbers, by_gate, training)
         return Weights(matrices, self.values(numbers) | values, self.precision)
 
 
@@ -225,6 +236,7 @@ def make_decoder(config: ModelConfig, precision: str) -> Decoder:
             forget_bias=config.forget_bias,
             initial_gain=config.initial_gain,
             recurrent_dropout=config.recurrent_dropout,
+            weight_dropout=config.weight_dropout,
             name=f"decoder_{number}",
         )
         for number in range(config.decoder_layers)

@@ -74,6 +74,7 @@ def make_encoder(config: ModelConfig, precision: str) -> Encoder:
             forget_bias=config.forget_bias,
             initial_gain=config.initial_gain,
             recurrent_dropout=config.recurrent_dropout,
+            weight_dropout=config.weight_dropout,
             name=name,
         )
 

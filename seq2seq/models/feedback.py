@@ -27,7 +27,8 @@ class FeedbackDecoder(keras.layers.Layer):
     """A decoder with feedback over a whole target. Built decoders only: draw a step before.
 
     Dropout is that of decoders without feedback: between layers a mask for each position, on h one
-    for all positions of a sentence. Masks are drawn before the loop, in which nothing is random.
+    for all positions of a sentence, on weights one for a batch. Masks are drawn before the loop, in
+    which nothing is random.
 
     Args:
         decoder: whose weights are used.
@@ -94,7 +95,7 @@ class FeedbackDecoder(keras.layers.Layer):
             masks = [
                 layer.dropout_masks(decoder.own_state(states, n)[0]) for n, layer in enumerate(kept)
             ]
-        weights = self._weights(range(looped), source, by_gate=masks is not None)
+        weights = self._weights(range(looped), source, masks is not None, training)
         noises = self._noises(vectors, looped) if training and self.drop.rate else []
 
         def step(inputs: Tensors, states: Tensors, operands: Operands) -> tuple[Tensors, Tensors]:
@@ -121,9 +122,9 @@ class FeedbackDecoder(keras.layers.Layer):
         outputs, context = (_sentences_first(each) for each in found)
         return outputs, context, _sentences_first(fed[0]) if fed else None
 
-    def _weights(self, numbers: range, source: Source, by_gate: bool) -> Weights:
+    def _weights(self, numbers: range, source: Source, by_gate: bool, training: bool) -> Weights:
         """What the steps in the loop use, and nothing else."""
-        whole = self.decoder.weights(source, numbers, by_gate)
+        whole = self.decoder.weights(source, numbers, by_gate, training)
         outside = () if self.decoder.config.feeds_readout else (READOUT,)
 
         def inside(named: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -29,13 +29,30 @@ def differ(model, training):
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("loop", LOOPS)
-def test_recurrent_dropout_reaches_every_decoder_in_training_alone(cell, loop):
+@pytest.mark.parametrize("dropout", ["recurrent_dropout", "weight_dropout"])
+def test_recurrent_dropout_reaches_every_decoder_in_training_alone(cell, loop, dropout):
     settings = {"cell": cell, "encoder": "transformer", "bridge": "dense", **loop}
-    model = small(recurrent_dropout=0.5, **settings)
+    model = small(**{dropout: 0.5}, **settings)
     assert differ(model, training=True)
     assert not differ(model, training=False)
     without = small(**settings)
     assert not differ(without, training=True)
+
+
+def test_weight_dropout_reaches_the_encoder_and_layers_above_the_loop():
+    settings = {"attention_reads": "bottom", "decoder_layers": 2, "input_feeding": True}
+    config = ModelConfig(embedding_size=8, units=8, dropout=0.0, weight_dropout=0.5, **settings)
+    translator = build_translator(config, 30)
+    recurrent = [*translator.layers.encoder.recurrent[0], *translator.layers.decoder.recurrent]
+
+    def draws(training):
+        before = [layer.seed_generator.state.numpy() for layer in recurrent]
+        translator.readout([SOURCE, TARGET_IN], training=training)
+        after = [layer.seed_generator.state.numpy() for layer in recurrent]
+        return [np.any(old != new) for old, new in zip(before, after, strict=True)]
+
+    assert draws(training=True) == [True] * 4
+    assert draws(training=False) == [False] * 4
 
 
 @pytest.mark.parametrize("cell", CELLS)

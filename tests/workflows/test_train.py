@@ -20,7 +20,7 @@ from seq2seq.workflows.train import fit, train
 TESTS = Path(__file__).resolve().parents[1]
 NOISY = {  # everything that draws random numbers, and everything that keeps state
     "subwords": {"vocabulary_size": 700, "sampling": 0.3},
-    "model": {"embedding_size": 8, "units": 8, "dropout": 0.3},
+    "model": {"embedding_size": 8, "units": 8, "dropout": 0.3, "weight_dropout": 0.2},
     "training": {
         "epochs": 2,
         "averaging": 0.99,

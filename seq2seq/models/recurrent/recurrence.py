@@ -32,6 +32,9 @@ class Recurrence(keras.layers.Layer):
         recurrent_dropout: share of h_(t-1) that is zeroed in training, in [0, 1), by one mask a
             gate for all steps of a sentence (Gal and Ghahramani 2016,
             https://arxiv.org/abs/1512.05287, with untied weights).
+        weight_dropout: share of the recurrent weights that is zeroed in training, in [0, 1), by one
+            mask for all steps and sentences of a batch; the others grow by 1 / (1 - share) (Merity
+            et al. 2018, https://arxiv.org/abs/1708.02182, section 2).
 
     Call arguments:
         inputs: (B, T, D).
@@ -50,6 +53,7 @@ class Recurrence(keras.layers.Layer):
         backward: bool = False,
         precision: str = "float32",
         recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
@@ -57,7 +61,9 @@ class Recurrence(keras.layers.Layer):
         self.backward = backward
         self.precision = precision
         self.recurrent_dropout = recurrent_dropout
-        self.seed_generator = keras.random.SeedGenerator() if recurrent_dropout else None
+        self.weight_dropout = weight_dropout
+        drops = recurrent_dropout or weight_dropout
+        self.seed_generator = keras.random.SeedGenerator() if drops else None
 
     @property
     def units(self) -> int:
@@ -99,7 +105,7 @@ class Recurrence(keras.layers.Layer):
             zeros = ops.zeros((ops.shape(projected_TBG)[1], cell.units), projected_TBG.dtype)
             states = [zeros] * cell.states
         masks = self.dropout_masks(states[0]) if training and self.recurrent_dropout else None
-        weights = self.weights_of_a_step(by_gate=masks is not None)
+        weights = self.weights_of_a_step(by_gate=masks is not None, training=training)
         steps, mask_TB = cell.projected(projected_TBG, weights), ops.transpose(mask_BT)
         if self.backward:
             steps, mask_TB = ops.flip(steps, axis=0), ops.flip(mask_TB, axis=0)
@@ -120,9 +126,25 @@ class Recurrence(keras.layers.Layer):
         projected = product(inputs, value_of(self.cell.kernel), self.precision)
         return self.cell.advance(self.cell.projected(projected, weights), states, weights)
 
-    def weights_of_a_step(self, by_gate: bool = False) -> Weights:
-        """What the cell's step uses; `by_gate` as `dropped` needs it."""
-        return Weights(self.cell.recurrent_matrices(by_gate), self.cell.values(), self.precision)
+    def weights_of_a_step(self, by_gate: bool = False, training: bool = False) -> Weights:
+        """What the cell's step uses, see `recurrent_matrices`."""
+        matrices = self.recurrent_matrices(by_gate, training)
+        return Weights(matrices, self.cell.values(), self.precision)
+
+    def recurrent_matrices(self, by_gate: bool = False, training: bool = False) -> dict:
+        """R as the cell's step multiplies with it; in training with weights dropped, drawn anew.
+
+        Args:
+            by_gate: see `Cell.recurrent_matrices`, as `dropped` needs it.
+            training: whether to drop.
+        """
+        matrices = self.cell.recurrent_matrices(by_gate)
+        if not (training and self.weight_dropout):
+            return matrices
+        return {
+            name: keras.random.dropout(each, self.weight_dropout, seed=self.seed_generator)
+            for name, each in matrices.items()
+        }
 
     def dropout_masks(self, hidden: Tensor) -> Tensor:
         """What h (..., units) is multiplied with for each gate: (gates, ..., units)."""
@@ -150,6 +172,7 @@ class Recurrence(keras.layers.Layer):
             "backward": self.backward,
             "precision": self.precision,
             "recurrent_dropout": self.recurrent_dropout,
+            "weight_dropout": self.weight_dropout,
         }
         return {**super().get_config(), **own}
 
@@ -198,6 +221,7 @@ def make_recurrence(
     precision: str = "float32",
     forget_bias: float = 1.0,
     recurrent_dropout: float = 0.0,
+    weight_dropout: float = 0.0,
     initial_gain: float | None = None,
     name: str | None = None,
 ) -> Recurrence:
@@ -210,18 +234,21 @@ def make_recurrence(
         precision: of matrix products, "float32" or "bfloat16".
         forget_bias: first value of the forget gate's bias.
         recurrent_dropout: see `Recurrence`.
+        weight_dropout: see `Recurrence`.
         initial_gain: see `kernel_initializer`.
         name: of the layer.
 
     Raises:
-        ValueError: the kind is none of these, the share is out of range, or a kind without a forget
+        ValueError: the kind is none of these, a share is out of range, or a kind without a forget
             gate was given a bias for it.
     """
     if kind not in get_args(Kind):
         raise ValueError(f"kind must be one of {', '.join(get_args(Kind))} (got {kind!r})")
-    if not 0 <= recurrent_dropout < 1:
-        raise ValueError(f"recurrent_dropout must be in [0, 1) (got {recurrent_dropout})")
+    shares = {"recurrent_dropout": recurrent_dropout, "weight_dropout": weight_dropout}
+    for setting, share in shares.items():
+        if not 0 <= share < 1:
+            raise ValueError(f"{setting} must be in [0, 1) (got {share})")
     if kind in GATELESS and forget_bias != 1:
         raise ValueError(f"{kind} has no forget gate: leave forget_bias at 1 (got {forget_bias})")
     cell = CELLS[kind](units, initial_gain, forget_bias)
-    return Recurrence(cell, backward, precision, recurrent_dropout, name=name)
+    return Recurrence(cell, backward, precision, recurrent_dropout, weight_dropout, name=name)

@@ -243,6 +243,36 @@ def test_recurrent_dropout_is_one_mask_for_all_steps_of_a_sentence(kind):
     assert np.abs(again - outputs).max() > 1e-3
 
 
+@pytest.mark.parametrize("kind", EQUATIONS)
+def test_weight_dropout_is_one_mask_of_the_recurrent_weights_for_a_whole_batch(kind):
+    layer, weights = layer_of(kind, seed=4, weight_dropout=0.5)
+    inputs, mask, states = example(4, layer.states)
+    draws = keras.random.SeedGenerator(0)
+    draws.state.assign(layer.seed_generator.state)
+    drops = np.concatenate(
+        [
+            keras.random.dropout(np.ones(each.shape), 0.5, seed=draws)
+            for each in layer.cell.recurrent_matrices().values()
+        ],
+        axis=1,
+    )
+    assert set(drops.flat) == {0.0, 2.0}
+
+    with tf.GradientTape() as tape:
+        outputs, last = layer(inputs, mask, states, training=True)
+        total = tf.reduce_sum(outputs)
+    masked = weights | {"recurrent_kernel": weights["recurrent_kernel"] * drops}
+    expected, expected_last = equations(kind, masked, inputs, mask, states)
+    np.testing.assert_allclose(outputs * mask[..., None], expected, atol=1e-6)
+    np.testing.assert_allclose(last, expected_last, atol=1e-6)
+    gradient = tape.gradient(total, layer.cell.recurrent_kernel.value).numpy()
+    assert not gradient[drops == 0].any()
+    assert np.mean(gradient[drops != 0] != 0) > 0.8
+    # Control: the next batch has another mask.
+    again, _ = layer(inputs, mask, states, training=True)
+    assert np.abs(again - outputs).max() > 1e-3
+
+
 @pytest.mark.parametrize("kind", LSTMS)
 @pytest.mark.parametrize("recurrent_dropout", [0.0, 0.1])
 def test_the_forget_gate_starts_as_open_as_it_is_told_to(kind, recurrent_dropout):

@@ -125,8 +125,9 @@ def test_a_step_takes_any_number_of_leading_axes(kind, dropout):
 
 
 @each_kind
-def test_inference_neither_drops_nor_draws(kind):
-    layer, sure = built(kind, recurrent_dropout=0.5), built(kind)
+@pytest.mark.parametrize("dropout", ["recurrent_dropout", "weight_dropout"])
+def test_inference_neither_drops_nor_draws(kind, dropout):
+    layer, sure = built(kind, **{dropout: 0.5}), built(kind)
     inputs, mask, states = example(5, layer.states)
     before = np.array(layer.seed_generator.state)
     outputs, last = layer(inputs, mask, states)
@@ -142,7 +143,7 @@ def test_inference_neither_drops_nor_draws(kind):
 
 @each_kind
 def test_a_compiled_training_step_draws_new_masks_each_time_and_has_all_gradients(kind):
-    layer = built(kind, recurrent_dropout=0.5)
+    layer = built(kind, recurrent_dropout=0.5, weight_dropout=0.5)
     inputs, mask, _ = example(6, layer.states)
     weights = [weight.value for weight in layer.trainable_weights]
 
@@ -221,6 +222,7 @@ def test_bfloat16_gradients_stay_near_float32(kind):
     [
         ({"kind": "rnn"}, "kind must be one of lstm, .* simple_rnn .got 'rnn'."),
         ({"kind": "lstm", "recurrent_dropout": 1.0}, r"recurrent_dropout must be in .* .got 1.0."),
+        ({"kind": "gru", "weight_dropout": -0.1}, r"weight_dropout must be in .* .got -0.1."),
         ({"kind": "gru", "forget_bias": 0.0}, "gru has no forget gate: .* .got 0.0."),
     ],
 )
