@@ -134,16 +134,23 @@ class SubwordConfig:
     """Texts that are never split or normalised, each a subword, such as the tags `V;PST` or
     `<2fr>`."""
     sampling: Share = 0.0
-    """Share of training words that are cut at random, anew in each epoch; for unigram. One space
-    is between words then."""
+    """Of unigram: share of training words that are cut at random (Kudo 2018); of bpe: share of
+    merges that are left out (BPE-dropout, Provilkov et al. 2020, who take 0.1). Source and target,
+    anew in each epoch. One space is between words then."""
     sampling_smoothness: Annotated[float, Field(ge=0.001, le=1), NUMBER] = 0.2
-    """Kudo's alpha of these cuts: the smaller, the more varied."""
+    """Kudo's alpha of the cuts of unigram: the smaller, the more varied."""
 
     def __post_init__(self) -> None:
         """Rejects sampling where a word has but one segmentation, and symbols that are taken."""
-        if self.sampling and self.kind != "unigram":
+        if self.sampling and self.kind not in ("unigram", "bpe"):
             raise ValueError(
-                f"sampling needs kind: unigram (got kind: {self.kind}, sampling: {self.sampling})"
+                f"sampling needs kind: unigram or bpe (got kind: {self.kind}, sampling: "
+                f"{self.sampling})"
+            )
+        if self.sampling and self.kind == "bpe" and self.sampling_smoothness != 0.2:
+            raise ValueError(
+                f"sampling_smoothness is for kind: unigram; leave it out with kind: bpe (got "
+                f"{self.sampling_smoothness})"
             )
         for symbol in self.symbols:
             if RESERVED.fullmatch(symbol) or self.symbols.count(symbol) > 1:

@@ -1,22 +1,97 @@
-"""Subword regularisation: random segmentations of some words in training.
+"""Subword regularisation: random segmentations of words in training.
 
-Kudo 2018, https://arxiv.org/abs/1804.10959, section 3.3: a segmentation x of a word is drawn with
-probability proportional to P(x) ** alpha among the likeliest few. Subwords of the unigram kind
-never cross a space, so drawing word by word is drawing the sentence. SentencePiece's own sampling
-cannot be seeded from the graph; here the same seed, epoch and line give the same ids, which
-resuming relies on.
+Of the unigram kind, Kudo 2018, https://arxiv.org/abs/1804.10959, section 3.3: a segmentation x of a
+word is drawn with probability proportional to P(x) ** alpha among the likeliest few. Of the BPE
+kind, BPE-dropout, Provilkov et al. 2020, https://arxiv.org/abs/1910.13267, as SentencePiece draws
+it. Subwords never cross a space, so drawing word by word is drawing the sentence. SentencePiece's
+own sampling takes its seed from the system, once a thread; here the same seed, epoch and line give
+the same ids, which resuming relies on.
 """
 
+import heapq
 import itertools
 import math
 import random
+import re
 from bisect import bisect_right
+from collections.abc import Callable
 from functools import lru_cache
 
-from seq2seq.data.subwords import WORD_START, Subwords
+from seq2seq.config.sections import SubwordConfig
+from seq2seq.data.subwords import FIRST_BYTE, WORD_START, Subwords
 
 SEGMENTATIONS_KEPT = 16  # for a word
 WORDS_KEPT = 200_000  # words whose candidates stay in memory
+
+Draw = Callable[[], float]  # a number in [0, 1)
+
+
+def make_sampler(subwords: Subwords, config: SubwordConfig) -> "SubwordSampler | BPEDropout":
+    """What draws segmentations as `sampling` says, for the vocabulary's kind."""
+    if config.kind == "bpe":
+        return BPEDropout(subwords, config.sampling)
+    return SubwordSampler(subwords, config.sampling, config.sampling_smoothness)
+
+
+class BPEDropout:
+    """An encoder of text that leaves out merges of byte pair encoding at random.
+
+    Args:
+        subwords: a vocabulary of the bpe kind.
+        share: probability that a merge, when its turn comes, is left out: p of the paper.
+    """
+
+    def __init__(self, subwords: Subwords, share: float) -> None:
+        self._subwords = subwords
+        self._share = share
+        self._pieces = subwords.written_pieces()  # a merge is known by what it makes
+        symbols = sorted((piece for piece, one in self._pieces.items() if one.whole), key=len)
+        longest_first = "|".join(map(re.escape, reversed(symbols)))
+        self._symbols = set(symbols)
+        self._first_cut = re.compile(f"{longest_first}|." if symbols else ".", re.DOTALL)
+
+    def encode(self, text: str, seed: int) -> list[int]:
+        """Ids of a text, without BOS and EOS; the same seed gives the same ids."""
+        draw = random.Random(seed).random
+        ids: list[int] = []
+        for word in self._subwords.normalize(text).split(WORD_START):
+            if word:
+                for part in self._merged(WORD_START + word, draw):
+                    ids += self._ids(part)
+        return ids
+
+    def _merged(self, word: str, draw: Draw) -> list[str]:
+        """A word's parts, after merges from the best on, each of which happens or not."""
+        parts = self._first_cut.findall(word)
+        # Neighbours by their places: a part that was merged into the one before it is "".
+        before, after = list(range(-1, len(parts) - 1)), list(range(1, len(parts) + 1))
+        waiting: list[tuple[float, int, int, str]] = []
+
+        def consider(left: int, right: int) -> None:
+            if left < 0 or right >= len(parts) or {parts[left], parts[right]} & self._symbols:
+                return
+            whole = parts[left] + parts[right]
+            if piece := self._pieces.get(whole):
+                heapq.heappush(waiting, (-piece.score, left, right, whole))
+
+        for place in range(len(parts) - 1):
+            consider(place, place + 1)
+        while waiting:
+            _, left, right, whole = heapq.heappop(waiting)
+            is_there = parts[left] and parts[right] and parts[left] + parts[right] == whole
+            if not is_there or draw() < self._share:
+                continue
+            parts[left], parts[right], after[left] = whole, "", after[right]
+            if after[right] < len(parts):
+                before[after[right]] = left
+            consider(before[left], left)
+            consider(left, after[left])
+        return [part for part in parts if part]
+
+    def _ids(self, part: str) -> list[int]:
+        if piece := self._pieces.get(part):
+            return [piece.id]
+        return [FIRST_BYTE + byte for byte in part.encode()]
 
 
 class SubwordSampler:

@@ -53,6 +53,15 @@ class SpecialIds:
     eos: int = EOS
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A subword that stands for text."""
+
+    id: int
+    score: float  # of BPE: the higher, the earlier it is merged
+    whole: bool  # one of `subwords.symbols`, which nothing is merged with
+
+
 class Subwords:
     """A vocabulary that turns text into ids and back, outside the graph.
 
@@ -86,6 +95,15 @@ class Subwords:
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The written form of each id, e.g. "▁dog"."""
         return [self._processor.id_to_piece(int(i)) for i in ids]
+
+    def written_pieces(self) -> dict[str, Piece]:
+        """The pieces that stand for text, by their written form: all but special ones and bytes."""
+        kinds = ModelProto.SentencePiece
+        return {
+            piece.piece: Piece(number, piece.score, piece.type == kinds.USER_DEFINED)
+            for number, piece in enumerate(ModelProto.FromString(self.model).pieces)
+            if piece.type in (kinds.NORMAL, kinds.USER_DEFINED)
+        }
 
     def inside_text(self) -> "Subwords":
         """The vocabulary for parts of a text: only a space begins a word, and none is dropped."""

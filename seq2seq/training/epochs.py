@@ -8,7 +8,7 @@ import numpy as np
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.id_rows import IdRows
 from seq2seq.data.pipeline import Dataset, drawn_batches, padded_batches, row_batches
-from seq2seq.data.subword_regularization import SubwordSampler
+from seq2seq.data.subword_regularization import make_sampler
 from seq2seq.data.subwords import Subwords
 from seq2seq.training.encoded_corpus import EncodedCorpus
 from seq2seq.training.mixture import Mixture
@@ -65,8 +65,8 @@ class Epochs:
 
     def _sampled(self, epoch: int) -> Dataset:
         """Batches of an epoch whose words are segmented anew."""
-        corpus, data, subwords = self._corpus, self._config.data, self._config.subwords
-        sampler = SubwordSampler(self._subwords, subwords.sampling, subwords.sampling_smoothness)
+        corpus, data = self._corpus, self._config.data
+        sampler = make_sampler(self._subwords, self._config.subwords)
         rows = corpus.usable[self._mixture.places(epoch)]
 
         def draw(ids: IdRows, seed: int, places: np.ndarray) -> IdRows:

@@ -100,12 +100,20 @@ def test_a_mistake_in_the_corpora_is_one_line(data, complaint):
         run_config(data={**VALIDATION, **data})
 
 
-@pytest.mark.parametrize("kind", ["bpe", "word", "character"])
-def test_sampling_is_for_the_unigram_kind(kind):
-    with pytest.raises(ConfigError, match=f"sampling needs kind: unigram .got kind: {kind}"):
+@pytest.mark.parametrize("kind", ["word", "character"])
+def test_sampling_is_for_kinds_that_cut_a_word_in_several_ways(kind):
+    with pytest.raises(ConfigError, match=f"sampling needs kind: unigram or bpe .*kind: {kind}"):
         run_config(subwords={"kind": kind, "sampling": 0.1})
     assert run_config(subwords={"kind": kind}).subwords.kind == kind
-    assert run_config(subwords={"sampling": 0.1}).subwords.sampling == 0.1
+    for cut in ("unigram", "bpe"):
+        assert run_config(subwords={"kind": cut, "sampling": 0.1}).subwords.sampling == 0.1
+
+
+def test_a_smoothness_of_merges_is_refused():
+    settings = {"sampling": 0.1, "sampling_smoothness": 0.5}
+    assert run_config(subwords=settings).subwords.sampling_smoothness == 0.5
+    with pytest.raises(ConfigError, match="leave it out with kind: bpe .got 0.5."):
+        run_config(subwords=settings | {"kind": "bpe"})
 
 
 def test_a_section_made_in_code_is_checked_and_frozen():

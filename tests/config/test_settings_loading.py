@@ -55,7 +55,7 @@ def test_all_mistakes_of_a_file_are_reported_at_once(write):
     path = write(
         model={"dropout": 1.5, "units": 3, "attention": "dots", "atention": "dot"},
         training={"epochs": 0},
-        subwords={"kind": "bpe", "sampling": 0.1},
+        subwords={"kind": "word", "sampling": 0.1},
     )
     mistakes = (
         "model.dropout: Input should be less than 1 (got 1.5)",
@@ -64,7 +64,7 @@ def test_all_mistakes_of_a_file_are_reported_at_once(write):
         "'multi_head_additive' (got 'dots')",
         "model.atention: Unexpected setting (got 'dot'); did you mean attention?",
         "training.epochs: Input should be greater than 0 (got 0)",
-        "subwords: sampling needs kind: unigram (got kind: bpe, sampling: 0.1)",
+        "subwords: sampling needs kind: unigram or bpe (got kind: word, sampling: 0.1)",
     )
     message = complaint(path)
     assert [mistake for mistake in mistakes if mistake not in message] == []
