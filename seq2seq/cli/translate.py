@@ -108,6 +108,13 @@ def _add_settings(group: Any) -> None:
     add("--top-p", "top_p", type=float, metavar="P", help="of --sample: those that reach P")
     add("--seed", "seed", type=int, metavar="N", help="of --sample")
     add(
+        "--mbr",
+        "mbr",
+        choices=("chrf", "bleu"),
+        help="choose the output that is most like the beam's others, or the samples'",
+    )
+    add("--candidates", "mbr_candidates", type=int, metavar="N", help="outputs that --mbr compares")
+    add(
         "--precision",
         "precision",
         choices=("float32", "bfloat16"),

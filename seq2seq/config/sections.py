@@ -5,7 +5,7 @@ alike.
 """
 
 import re
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -242,6 +242,13 @@ class DecodingConfig:
     """Of sampling: only the likeliest whose probabilities add up to this are drawn."""
     seed: Seed = 1
     """Of sampling."""
+    mbr: Literal["none", "chrf", "bleu"] = "none"
+    """Minimum Bayes risk: outputs are ordered by the chrF or BLEU that is expected of them, which
+    each has with the others, not by the network's score; slower. Files and programs alone: servers
+    and exports search without."""
+    mbr_candidates: Annotated[int, Field(ge=2, le=100), NUMBER, Unit("outputs")] = 32
+    """Of `mbr`: outputs of a sentence that are compared; samples, if sampling, or the best of the
+    beam, as many as there are."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of matrix products while translating."""
     shortlist: bool = False
@@ -250,12 +257,32 @@ class DecodingConfig:
     """Source side of a batch, padding counted."""
 
     def __post_init__(self) -> None:
-        """Rejects more outputs than a beam keeps."""
+        """Rejects more outputs than a beam keeps, or than are compared."""
         if self.n_best > self.beam_width and not self.sampling:
             raise ValueError(
                 f"n_best needs a beam at least as wide "
                 f"(got n_best: {self.n_best}, beam_width: {self.beam_width})"
             )
+        if self.mbr == "none":
+            return
+        if self.beam_width == 1 and not self.sampling:
+            raise ValueError(
+                f"mbr chooses among several outputs; set beam_width above 1, or sampling "
+                f"(got mbr: {self.mbr}, beam_width: 1)"
+            )
+        if self.n_best > self.mbr_candidates:
+            raise ValueError(
+                f"n_best needs at least as many mbr_candidates "
+                f"(got n_best: {self.n_best}, mbr_candidates: {self.mbr_candidates})"
+            )
+
+    @property
+    def searched(self) -> "DecodingConfig":
+        """The search alone, whose outputs are all that `mbr` compares."""
+        if self.mbr == "none":
+            return self
+        most = self.mbr_candidates if self.sampling else min(self.mbr_candidates, self.beam_width)
+        return replace(self, mbr="none", n_best=most)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -31,7 +31,7 @@ EXTRAS = ("ja", "ko")
 SPLIT_BY_TER = ("zh", "yue", "ja")  # scripts whose characters TER can take for words
 
 
-def bleu(language: str | None) -> BLEU:
+def bleu(language: str | None, of_sentences: bool = False) -> BLEU:
     """BLEU of words as they are found in the language.
 
     Chinese is cut by character, Japanese and Korean by MeCab, other languages without spaces by
@@ -39,6 +39,7 @@ def bleu(language: str | None) -> BLEU:
 
     Args:
         language: BCP 47 tag of the translations.
+        of_sentences: of one at a time, where n-grams that are longer than it do not count.
 
     Raises:
         ConfigError: MeCab is not installed.
@@ -46,7 +47,8 @@ def bleu(language: str | None) -> BLEU:
     name = primary(language) if language else ""
     tokenizer = TOKENIZERS.get(name) or ("char" if name and is_unspaced(name) else "13a")
     try:
-        return BLEU(tokenize=tokenizer, force=True)  # force: no warning about spaces before stops
+        # force: no warning about spaces before stops
+        return BLEU(tokenize=tokenizer, force=True, effective_order=of_sentences)
     except RuntimeError as error:
         if name not in EXTRAS:
             raise

@@ -48,7 +48,9 @@ class Validator:
             data.validation_source, data.validation_target
         )
         self.translator: Translator = network(config, subwords.size)
-        greedy = replace(config.decoding, beam_width=1, n_best=1, sampling=False, shortlist=False)
+        greedy = replace(
+            config.decoding, beam_width=1, n_best=1, sampling=False, mbr="none", shortlist=False
+        )
         self._text_translator = TextTranslator(Parts(subwords, [self.translator]), greedy)
         encode = GraphSubwords(subwords).encode_rows
         self._batches = batches_in_order(encode(self._sources), encode(self._references), SENTENCES)

@@ -24,7 +24,7 @@ class Translation:
 
     ids: list[int]  # EOS at the end
     log_probability: float  # of the whole output, in nats
-    score: float  # with length and coverage penalty
+    score: float  # with length and coverage penalty; with `mbr`, the expected utility
     token_log_probabilities: np.ndarray  # (T,) nats
     source_ids: list[int]  # EOS at the end
     attention: np.ndarray  # (T, S); no columns unless the search keeps attention
@@ -37,11 +37,19 @@ class BatchSearch:
         search: by whichever runtime; see `make_search`.
         config: how it searches.
         threads: batches searched at once.
+        choose: orders and cuts a sentence's outputs; without it, they stay as the search has them.
     """
 
-    def __init__(self, search: SearchFunction, config: DecodingConfig, threads: int = 1) -> None:
+    def __init__(
+        self,
+        search: SearchFunction,
+        config: DecodingConfig,
+        threads: int = 1,
+        choose: Callable[[list[Translation]], list[Translation]] | None = None,
+    ) -> None:
         self._search = search
         self._config = config
+        self._choose = choose
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __call__(
@@ -74,7 +82,8 @@ class BatchSearch:
                 inputs.append(self._uniforms(source_ids, [numbers[row] for row in rows]))
             fields = {name: np.asarray(each) for name, each in self._search(*inputs).items()}
             for place, row in enumerate(rows):
-                found[row] = unpack(fields, place, [*sources[row], EOS])
+                outputs = unpack(fields, place, [*sources[row], EOS])
+                found[row] = self._choose(outputs) if self._choose else outputs
 
         if self._pool and len(batches) > 1:
             # The longest first, so that no thread begins one when the others have ended.

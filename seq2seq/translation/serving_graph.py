@@ -163,14 +163,16 @@ def graph_settings(given: Mapping[str, Any], config: RunConfig) -> dict[str, Any
     """Decoding settings of a graph in place of the run's.
 
     Answers have to be repeatable and the same everywhere, so `sampling` is off and `precision`
-    float32 whatever the run says; `n_best` is the beam's width unless given.
+    float32 whatever the run says, and what `mbr` compares is not in the graph; `n_best` is the
+    beam's width unless given.
 
     Args:
         given: go before the run's.
         config: the run's.
     """
     beam_width = given.get("beam_width", config.decoding.beam_width)
-    return {"n_best": beam_width, **given, "sampling": False, "precision": "float32"}
+    fixed = {"sampling": False, "mbr": "none", "precision": "float32"}
+    return {"n_best": beam_width, **given, **fixed}
 
 
 def make_graph(

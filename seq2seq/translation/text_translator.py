@@ -18,6 +18,7 @@ from seq2seq.data.subwords import EOS, Subwords
 from seq2seq.models.translator import Translator
 from seq2seq.translation.batch_search import BatchSearch, Translation, batches_of, padded, unpack
 from seq2seq.translation.line_translator import WINDOW, LineTranslator, joined
+from seq2seq.translation.minimum_risk import MinimumRisk
 from seq2seq.translation.prefixes import PrefixPlaces
 from seq2seq.translation.saving import Origin, save_run
 from seq2seq.translation.search import Search, make_engine, make_scorer, make_search
@@ -242,8 +243,12 @@ class TextTranslator:
         kind = (keep_attention, prefixed)
         if kind not in self._searches:
             ranks = self.prefixes.ranks if prefixed else None
-            search = make_search(self.engines, self.decoding, keep_attention, self.shortlist, ranks)
-            self._searches[kind] = BatchSearch(search, self.decoding, self._threads)
+            config = self.decoding.searched
+            search = make_search(self.engines, config, keep_attention, self.shortlist, ranks)
+            choose = None
+            if self.decoding.mbr != "none":
+                choose = MinimumRisk(self.decoding, self.subwords, self.languages.target)
+            self._searches[kind] = BatchSearch(search, config, self._threads, choose)
         return self._searches[kind]
 
     def line_translator(

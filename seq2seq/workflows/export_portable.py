@@ -52,8 +52,8 @@ class PortableJob:
         run: a trained run folder.
         directory: of the model; new or empty.
         format: of the model.
-        settings: decoding settings in place of the run's. `sampling` and `shortlist` are off and
-            `precision` is float32 whatever the run says.
+        settings: decoding settings in place of the run's. `sampling`, `mbr` and `shortlist` are off
+            and `precision` is float32 whatever the run says.
     """
 
     run: Path
@@ -170,7 +170,8 @@ def find_examples(translator: TextTranslator, texts: Sequence[str]) -> list[Exam
 
 
 def _settings(job: PortableJob) -> dict[str, Any]:
-    return {**job.settings, "sampling": False, "shortlist": False, "precision": "float32"}
+    fixed = {"sampling": False, "mbr": "none", "shortlist": False, "precision": "float32"}
+    return {**job.settings, **fixed}
 
 
 def _whole_beam(job: PortableJob, own: RunConfig) -> dict[str, Any]:
