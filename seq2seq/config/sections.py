@@ -64,6 +64,9 @@ class DataConfig:
     """Longest side of a training pair; longer pairs are left out."""
     shuffle_buffer: Annotated[int, Field(gt=0, le=10**7), NUMBER, Unit("pairs")] = 100_000
     """Pairs held in memory while shuffling."""
+    concatenation: Share = 0.0
+    """Probability that a training pair is joined with the next one of an epoch's random order into
+    a single pair, of at most `longest` a side (Nguyen et al. 2021)."""
     batch_tokens: BatchTokens = 1024
     """Target side of a batch, padding counted."""
 
@@ -175,6 +178,9 @@ class TrainingConfig:
     """Steps in which the learning rate rises from 0 to its peak."""
     clip_norm: Annotated[float, Field(ge=1e-9, le=1e9), NUMBER] = 1.0
     """Largest global norm of a batch's gradients; larger ones are scaled down to it."""
+    weight_decay: Annotated[float, Field(ge=0, lt=1), NUMBER] = 0.0
+    """Share of each weight, times the learning rate, that a step takes away (AdamW, Loshchilov and
+    Hutter 2019); biases and gains stay."""
     label_smoothing: Share = 0.1
     """Probability that the loss wants spread over all subwords instead of the right one."""
     accumulate: Annotated[int, Field(ge=1, le=10_000), NUMBER, Unit("batches")] = 1

@@ -43,6 +43,46 @@ def keep_lengths(longest: int) -> Step:
     return lambda pairs: pairs.filter(fits)
 
 
+def concatenate(share: float, longest: int, seed: int) -> Step:
+    """A step that makes one pair of some pairs and the pair after each: sources, and targets.
+
+    Nguyen et al. 2021, https://aclanthology.org/2021.iwslt-1.33, add such pairs of random sentences
+    to the others; here a pair is either joined or not, so that an epoch takes no longer.
+
+    Args:
+        share: probability that a pair is joined with the next.
+        longest: the most subwords of a joined side; longer ones stay apart.
+        seed: of the choice.
+    """
+
+    def kept(window: int, source_splits: np.ndarray, target_splits: np.ndarray) -> np.ndarray:
+        """Which splits are left; the others are where a pair goes on."""
+        draws = np.random.default_rng((seed, int(window))).random(len(source_splits))
+        found = np.ones(len(source_splits), bool)
+        for pair in range(len(source_splits) - 2):
+            sides = [splits[pair + 2] - splits[pair] for splits in (source_splits, target_splits)]
+            begins_here = found[pair]
+            found[pair + 1] = not begins_here or draws[pair] >= share or max(sides) > longest
+        return found
+
+    @_as_written
+    def joined(window: tf.Tensor, pairs: tuple) -> tuple:
+        splits = [side.row_splits for side in pairs]
+        left = tf.ensure_shape(tf.numpy_function(kept, [window, *splits], tf.bool), (None,))
+        return tuple(
+            tf.RaggedTensor.from_row_splits(
+                side.values, tf.boolean_mask(side.row_splits, left), validate=False
+            )
+            for side in pairs
+        )
+
+    def step(pairs: Dataset) -> Dataset:
+        windows = pairs.ragged_batch(WINDOW).enumerate()
+        return windows.map(joined, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+
+    return step
+
+
 def batch_by_tokens(tokens: int, seed: int) -> Step:
     """A step from pairs of ids to batches of pairs of similar length, in random order.
 
@@ -116,16 +156,15 @@ def padded_batches(rows: Dataset, sources: IdRows, targets: IdRows) -> Dataset:
     return rows.map(padded).map(_with_shapes)
 
 
-def drawn_batches(
+def drawn_pairs(
     count: int,
     draw_sources: Draw,
     draw_targets: Draw,
     longest: int,
     shuffle_buffer: int,
-    tokens: int,
     seed: int,
 ) -> Dataset:
-    """Batches, as `batch_by_tokens` has them, of pairs whose ids are drawn when they are needed.
+    """Pairs of ids (S,), (T,) in random order, which are drawn when they are needed.
 
     Args:
         count: pairs.
@@ -133,7 +172,6 @@ def drawn_batches(
         draw_targets: ids of the other side.
         longest: the most subwords of a side, BOS and EOS not counted; longer pairs are left out.
         shuffle_buffer: pairs held while shuffling.
-        tokens: the most target tokens in a batch, padding counted.
         seed: of the order.
     """
 
@@ -146,7 +184,7 @@ def drawn_batches(
     drawn = places.batch(CHUNK).map(
         draw_both, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
-    return drawn.unbatch().apply(keep_lengths(longest)).apply(batch_by_tokens(tokens, seed))
+    return drawn.unbatch().apply(keep_lengths(longest))
 
 
 def _drawn(draw: Draw, places: tf.Tensor) -> tf.RaggedTensor:

@@ -2,12 +2,20 @@
 
 import functools
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.id_rows import IdRows
-from seq2seq.data.pipeline import Dataset, drawn_batches, padded_batches, row_batches
+from seq2seq.data.pipeline import (
+    Dataset,
+    batch_by_tokens,
+    concatenate,
+    drawn_pairs,
+    padded_batches,
+    row_batches,
+)
 from seq2seq.data.subword_regularization import make_sampler
 from seq2seq.data.subwords import Subwords
 from seq2seq.training.encoded_corpus import EncodedCorpus
@@ -31,12 +39,13 @@ class Epochs:
         self._corpus = corpus
         shares = [each.share for each in config.data.corpora if each.share is not None]
         sizes = [part.kept for part in corpus.parts]
+        self._sampler = make_sampler(subwords, config.subwords)
         self._mixture = Mixture(sizes, shares or None, config.training.seed)
 
     def batches(self, epoch: int, used: int = 0) -> Dataset:
         """Those after the first `used`, made while the step before still runs."""
-        if self._config.subwords.sampling:
-            batches = self._sampled(epoch).skip(used)
+        if self._are_drawn():
+            batches = self._drawn(epoch).skip(used)
         else:
             sides = self._corpus.sources, self._corpus.targets
             batches = padded_batches(self._rows(epoch).skip(used), *sides)
@@ -44,8 +53,12 @@ class Epochs:
 
     def count(self) -> int:
         """Batches of the first epoch; runs through it."""
-        batches = self._sampled(0) if self._config.subwords.sampling else self._rows(0)
+        batches = self._drawn(0) if self._are_drawn() else self._rows(0)
         return sum(1 for _ in batches)
+
+    def _are_drawn(self) -> bool:
+        """Whether an epoch has other pairs of ids than the encoded corpus."""
+        return bool(self._config.subwords.sampling or self._config.data.concatenation)
 
     def pairs(self) -> list[int]:
         """Pairs of each corpus in an epoch."""
@@ -63,32 +76,44 @@ class Epochs:
             seed=_seed(self._config.training.seed, epoch),
         )
 
-    def _sampled(self, epoch: int) -> Dataset:
-        """Batches of an epoch whose words are segmented anew."""
+    def _drawn(self, epoch: int) -> Dataset:
+        """Batches of an epoch whose words are segmented anew, or whose pairs are joined."""
         corpus, data = self._corpus, self._config.data
-        sampler = make_sampler(self._subwords, self._config.subwords)
         rows = corpus.usable[self._mixture.places(epoch)]
-
-        def draw(ids: IdRows, seed: int, places: np.ndarray) -> IdRows:
-            """Another segmentation of some pairs' text, each drawn from seed and place."""
-            texts = (self._subwords.decode(ids[row]) for row in rows[places])
-            drawn = [
-                sampler.encode(text, seed + place)
-                for text, place in zip(texts, places.tolist(), strict=True)
-            ]
-            flat = np.fromiter(itertools.chain.from_iterable(drawn), np.int32)
-            return IdRows(flat, np.cumsum([0, *map(len, drawn)]))
-
-        seeds = [_seed(self._config.training.seed, epoch, side) for side in (1, 2)]
-        return drawn_batches(
+        segment = self._segmented if self._config.subwords.sampling else _as_they_are
+        order, *seeds = (
+            _seed(self._config.training.seed, epoch, *side) for side in ((), (1,), (2,))
+        )
+        pairs = drawn_pairs(
             len(rows),
-            functools.partial(draw, corpus.sources, seeds[0]),
-            functools.partial(draw, corpus.targets, seeds[1]),
+            functools.partial(segment, corpus.sources, rows, seeds[0]),
+            functools.partial(segment, corpus.targets, rows, seeds[1]),
             longest=data.longest,
             shuffle_buffer=data.shuffle_buffer,
-            tokens=data.batch_tokens,
-            seed=_seed(self._config.training.seed, epoch),
+            seed=order,
         )
+        if data.concatenation:
+            pairs = pairs.apply(concatenate(data.concatenation, data.longest, order))
+        return pairs.apply(batch_by_tokens(data.batch_tokens, order))
+
+    def _segmented(self, ids: IdRows, rows: np.ndarray, seed: int, places: np.ndarray) -> IdRows:
+        """Another segmentation of some pairs' text, each drawn from seed and place."""
+        texts = (self._subwords.decode(ids[row]) for row in rows[places])
+        drawn = [
+            self._sampler.encode(text, seed + place)
+            for text, place in zip(texts, places.tolist(), strict=True)
+        ]
+        return _joined(drawn)
+
+
+def _as_they_are(ids: IdRows, rows: np.ndarray, seed: int, places: np.ndarray) -> IdRows:
+    """Some pairs' ids; the seed is for those who draw."""
+    return _joined([ids[row].tolist() for row in rows[places]])
+
+
+def _joined(rows: Sequence[Sequence[int]]) -> IdRows:
+    flat = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
+    return IdRows(flat, np.cumsum([0, *map(len, rows)]))
 
 
 def _seed(*numbers: int) -> int:

@@ -91,8 +91,14 @@ class Optimization:
         )
         self._weights = self._translator.training.trainable_variables
         self._optimizer = Adam(
-            training.learning_rate, beta_2=0.98, epsilon=1e-8, global_clipnorm=training.clip_norm
+            training.learning_rate,
+            beta_2=0.98,
+            epsilon=1e-8,
+            weight_decay=training.weight_decay or None,
+            global_clipnorm=training.clip_norm,
         )
+        vectors = [weight for weight in self._weights if len(weight.shape) < 2]  # biases, gains
+        self._optimizer.exclude_from_weight_decay(var_list=vectors)
         self._optimizer.build(self._weights)
         averaged = self._weights if self._decay else []
         self._averages = [tf.Variable(weight, trainable=False) for weight in averaged]

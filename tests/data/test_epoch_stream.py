@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seq2seq.data.id_rows import IdRows
-from seq2seq.data.pipeline import drawn_batches, padded_batches, row_batches
+from seq2seq.data.pipeline import batch_by_tokens, drawn_pairs, padded_batches, row_batches
 
 FIRST = 4  # ids below are special
 COUNT = 1300  # pairs, more than two chunks; the ids of pair n are the digits of n
@@ -31,7 +31,8 @@ def held(seed, shuffle_buffer=700):
 
 def drawn(seed, shuffle_buffer=700):
     """Batches of the same pairs, and longer ones, whose ids are made when they are needed."""
-    return drawn_batches(COUNT, digits, digits, 3, shuffle_buffer, 100, seed)
+    pairs = drawn_pairs(COUNT, digits, digits, 3, shuffle_buffer, seed)
+    return pairs.apply(batch_by_tokens(100, seed))
 
 
 @pytest.fixture(params=[held, drawn])
@@ -74,5 +75,5 @@ def test_what_is_drawn_depends_on_the_pair_and_not_on_the_order():
         return digits(places)
 
     sides = [functools.partial(draw, side) for side in (0, 1)]
-    list(drawn_batches(COUNT, *sides, 3, 700, 100, 1))
+    list(drawn_pairs(COUNT, *sides, 3, 700, 1).apply(batch_by_tokens(100, 1)))
     assert seen == {(side, place): 1 for side in (0, 1) for place in range(COUNT)}

@@ -34,6 +34,13 @@ def test_steps_are_those_of_keras():
     np.testing.assert_allclose(own, trajectory(keras.optimizers.Adam(**OPTIONS), rates), atol=2e-6)
 
 
+def test_steps_that_decay_are_those_of_adamw():
+    options, rates = OPTIONS | {"weight_decay": 0.3}, [0.01 * number for number in range(1, 30)]
+    own = trajectory(Adam(**options), rates)
+    np.testing.assert_allclose(own, trajectory(keras.optimizers.AdamW(**options), rates), atol=2e-6)
+    assert np.abs(own - trajectory(Adam(**OPTIONS), rates)).max() > 1e-3  # control
+
+
 @pytest.mark.parametrize("changed", [{"beta_2": 0.999}, {"epsilon": 0.1}, {"beta_1": 0.8}])
 def test_control_other_moments_are_other_steps(changed):
     rates = [0.01 * number for number in range(1, 30)]
@@ -42,23 +49,40 @@ def test_control_other_moments_are_other_steps(changed):
     assert np.abs(own - other).max() > 1e-3
 
 
-def after_a_step(consistency, dropout):
-    """Loss, tokens and weights of a small network after one step."""
+def small_network(dropout=0.0, **training):
+    """A small network in training."""
     files = {f"{split}_{side}": side for split in ("train", "validation") for side in SIDES}
     model = {"units": 8, "embedding_size": 8, "dropout": dropout}
-    training = {"consistency": consistency, "averaging": 0.0}
-    sections = {"data": files, "model": model, "training": training}
+    sections = {"data": files, "model": model, "training": {"averaging": 0.0, **training}}
     with seeded(3):
-        optimization = Optimization(check_settings(sections, "test settings"), 270)
+        return Optimization(check_settings(sections, "test settings"), 270)
+
+
+def step(optimization):
+    """Takes one; returns loss and tokens."""
     draw = np.random.default_rng(5)
     ids = draw.integers(4, 270, (3, 4, 6)).astype("int32")
     ids[:, 2, 3:] = 0
-    loss, tokens = optimization.step(tuple(map(tf.constant, ids)), 0.1)
-    return (
-        loss,
-        tokens,
-        np.concatenate([np.ravel(each) for each in optimization.translation_weights()]),
-    )
+    return optimization.step(tuple(map(tf.constant, ids)), 0.1)
+
+
+def after_a_step(consistency, dropout):
+    """Loss, tokens and weights of a small network after one step."""
+    optimization = small_network(dropout, consistency=consistency)
+    weights = optimization.translation_weights
+    return *step(optimization), np.concatenate([np.ravel(each) for each in weights()])
+
+
+def test_a_step_takes_its_share_of_matrices_and_leaves_biases():
+    plain, decaying = small_network(), small_network(weight_decay=0.5)
+    before = decaying.translation_weights()
+    for optimization in (plain, decaying):
+        step(optimization)
+    pairs = zip(plain.translation_weights(), decaying.translation_weights(), strict=True)
+    for first, (without, with_decay) in zip(before, pairs, strict=True):
+        share = 0.1 * 0.5 if first.ndim > 1 else 0.0
+        np.testing.assert_allclose(without - with_decay, share * first, atol=1e-6)
+    assert {each.ndim for each in before} == {1, 2}
 
 
 def test_two_passes_that_drop_nothing_are_one():
