@@ -8,7 +8,8 @@ from seq2seq.config.architecture import ModelConfig
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.inspection.trace import trace
 from seq2seq.models.decoder import Decoder
-from seq2seq.models.recurrent.cells import CELLS, CellStep
+from seq2seq.models.recurrent.cells import CellStep
+from seq2seq.models.recurrent.recurrence import CELLS
 from seq2seq.models.translator import build_translator
 from seq2seq.translation.search import make_engine, make_search
 from seq2seq.translation.serving_graph import StoredNetwork

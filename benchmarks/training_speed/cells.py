@@ -3,9 +3,9 @@
     python -m benchmarks.training_speed.cells [--units 512] [--precision bfloat16] [--rounds 5]
 
 One layer over a batch of sentences, forward and back through time, with nothing before or behind
-it. A cell with other than four gates gets as many units as bring its products to the LSTM's
-multiply-adds. The cells take turns; a rate is multiply-adds a second of processor time, and its
-ratio to the LSTM's is taken round by round.
+it. A cell with other than four gates, or without recurrent products, gets as many units as bring
+its products to the LSTM's multiply-adds. The cells take turns; a rate is multiply-adds a second of
+processor time, and its ratio to the LSTM's is taken round by round.
 """
 
 import argparse
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from seq2seq.models.recurrent.recurrence import Kind
 
 SENTENCES, POSITIONS = 64, 24
-GATES = {"gru": 3, "simple_rnn": 1}  # the others have four
+GATES = {"gru": 3, "simple_rnn": 1, "ssru": 2}  # the others have four
+INPUT_GATED = ("ssru",)  # without recurrent products
 
 
 def main() -> None:
@@ -59,8 +60,13 @@ class _Layer:
         from seq2seq.models.recurrent.recurrence import make_recurrence
 
         inputs, gates = arguments.units, GATES.get(kind, 4)
-        self.units = _units(4 * 2 * arguments.units**2, inputs, gates)
-        self.multiply_adds = 3 * SENTENCES * POSITIONS * gates * self.units * (inputs + self.units)
+        products = 4 * 2 * arguments.units**2
+        if kind in INPUT_GATED:
+            self.units, read = round(products / gates / inputs), inputs
+        else:
+            self.units = _units(products, inputs, gates)
+            read = inputs + self.units
+        self.multiply_adds = 3 * SENTENCES * POSITIONS * gates * self.units * read
         layer = make_recurrence(kind, self.units, precision=arguments.precision)
         values = tf.random.stateless_normal((SENTENCES, POSITIONS, inputs), (0, 1))
         mask = tf.ones((SENTENCES, POSITIONS), tf.bool)

@@ -47,10 +47,10 @@ class ModelConfig:
     units: Annotated[int, Field(ge=2, le=2**16, multiple_of=2), NUMBER, Unit("units")] = 512
     """Width of each decoder layer's state."""
 
-    cell: Literal["lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"] = "lstm"
+    cell: Literal["lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn", "ssru"] = "lstm"
     """Recurrent cell of encoder and decoder."""
     forget_bias: Annotated[float, Field(ge=-10, le=10), NUMBER] = 1.0
-    """First value of the forget gate's bias; for the LSTM kinds."""
+    """First value of the forget gate's bias; for the LSTM kinds and ssru."""
     initial_gain: Annotated[float, Field(ge=0.001, le=10), NUMBER] | None = None
     """Spread of the recurrent layers' input kernels before training: standard deviation times the
     root of the inputs' width. Without it, Glorot's. Deep stacks without residual connections need
@@ -191,6 +191,9 @@ def refusals(config: ModelConfig) -> Iterator[str]:
 def _cell(config: ModelConfig) -> Iterator[str]:
     if config.cell in ("gru", "simple_rnn") and config.forget_bias != 1.0:
         yield f"forget_bias: cell: {config.cell} has no forget gate"
+    for name in ("recurrent_dropout", "weight_dropout"):
+        if config.cell == "ssru" and getattr(config, name):
+            yield f"{name}: cell: ssru has no recurrent weights; leave it out"
 
 
 def _encoder(config: ModelConfig) -> Iterator[str]:

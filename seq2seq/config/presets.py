@@ -122,6 +122,31 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "feed_forward": 8192,
         **_RNMT_PLUS_DECODER,
     },
+    # Kim et al. 2019, https://aclanthology.org/D19-5632: a Transformer with SSRUs where its decoder
+    # had self-attention; widths and depths of the students that browsers translate by
+    # (https://github.com/browsermt/students, base). There each of the two layers attends to the
+    # source, with layer normalisation and a feed-forward layer behind; here the first asks, the
+    # second and the readout read, and the readout stands for what is behind: Hsu et al. 2020,
+    # https://arxiv.org/abs/2010.02416, find that the decoder can do without.
+    "ssru2019": {
+        "embedding_size": 512,
+        "units": 512,
+        "cell": "ssru",
+        "forget_bias": 0.0,
+        "encoder": "transformer",
+        "encoder_layers": 6,
+        "encoder_heads": 8,
+        "feed_forward": 2048,
+        "decoder_layers": 2,
+        "residual_from": 2,
+        "bridge": "zero",
+        "attention": "multi_head",
+        "heads": 8,
+        "attention_reads": "bottom",
+        "readout": "tanh",
+        "tied_embeddings": "all",
+        "dropout": 0.1,
+    },
 }
 
 

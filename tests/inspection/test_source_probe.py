@@ -17,7 +17,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 FLOOR = 0.2  # a network below learned nothing of its source in a thousand steps of Multi30k
 NETWORKS = (
     *("multi30k_7m", "bahdanau2015", "luong2015", "sutskever2014"),
-    *("gnmt2016", "rnmt_plus2018", "hybrid2018"),
+    *("gnmt2016", "rnmt_plus2018", "hybrid2018", "ssru2019"),
 )
 VOCABULARY = 800
 

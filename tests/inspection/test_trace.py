@@ -19,6 +19,7 @@ GATES = {
     "layer_norm_lstm": LSTM_GATES,
     "gru": {"update", "reset", "candidate"},
     "simple_rnn": set(),
+    "ssru": {"forget", "candidate"},
 }
 SMALL = {"embedding_size": UNITS, "units": UNITS, "heads": 2, "encoder_heads": 2}
 WIRINGS = {
@@ -92,9 +93,20 @@ def numpy_rnn(weights, inputs):
     return found
 
 
+def numpy_ssru(weights, inputs):
+    kernel, bias = (np.asarray(each, np.float64) for each in weights)
+    k_f, k_g = np.split(kernel, 2, axis=1)
+    cell, found = np.zeros(UNITS), []
+    for row in inputs.astype(np.float64):
+        f, g = sigmoid(row @ k_f + bias), row @ k_g
+        cell = f * cell + (1 - f) * g
+        found.append({"forget": f, "candidate": g, "h": np.maximum(cell, 0), "c": cell})
+    return found
+
+
 def in_numpy(kind, weights, inputs):
-    if kind == "gru":
-        return numpy_gru(weights, inputs)
+    if kind in ("gru", "ssru"):
+        return (numpy_gru if kind == "gru" else numpy_ssru)(weights, inputs)
     return numpy_rnn(weights, inputs) if kind == "simple_rnn" else numpy_lstm(kind, weights, inputs)
 
 

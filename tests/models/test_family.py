@@ -42,7 +42,7 @@ PRODUCT = {  # of which every combination is tried by the slow test
     "bridge": ("copy", "dense", "zero"),
 }
 DRAWN = {  # beside them
-    "cell": ("lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"),
+    "cell": ("lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn", "ssru"),
     "decoder_layers": (1, 3),
     "readout": ("tanh", "maxout", "top", "both"),
     "tied_embeddings": ("none", "source", "target", "all"),

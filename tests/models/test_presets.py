@@ -121,6 +121,21 @@ def test_hybrid2018():
     assert counts["output"] == 32_000 * 2048 + 32_000
 
 
+def test_ssru2019():
+    """The base students of https://github.com/browsermt/students: 6 encoder and 2 decoder layers of
+    512 units, 2048 inner ones, one table for a shared vocabulary of 32,000. A decoder layer has two
+    matrices and a bias; the second reads what the first found in the source, too."""
+    counts = parameters("ssru2019", 32_000)
+    encoder = 4 * (512 * 512 + 512) + 2 * 512 * 2048 + 2048 + 512 + 2 * 2 * 512
+    assert counts["transformer"] == 6 * encoder + 2 * 512
+    assert counts["decoder"] == 2 * 512 * 512 + 512 + 2 * 1024 * 512 + 512
+    assert counts["attention"] == 4 * 512 * 512
+    assert counts["combine"] == 1024 * 512
+    assert counts["embedding"] == 32_000 * 512
+    assert counts["output"] == 32_000
+    assert counts["bridge"] == 0
+
+
 def test_a_network_that_was_only_counted_never_gets_its_weights():
     config = ModelConfig(embedding_size=8, units=8)
 

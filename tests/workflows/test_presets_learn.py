@@ -18,6 +18,7 @@ RECIPES = {
     "gnmt2016": (0.1, 20, 0.003),
     "rnmt_plus2018": (0.08, 16, 0.002),
     "hybrid2018": (0.1, 12, 0.002),
+    "ssru2019": (0.25, 12, 0.002),
 }
 LEAST = 90.0  # BLEU
 LEAST_WITHOUT_ATTENTION = 20.0

@@ -66,7 +66,7 @@ class Cell(keras.layers.Layer):
     Args:
         units: size of the output and of each state.
         initial_gain: see `kernel_initializer`.
-        forget_bias: first value of the forget gate's bias; for LSTM kinds.
+        forget_bias: first value of the forget gate's bias, where there is one.
     """
 
     states = 1  # state tensors: h, or h and c
@@ -300,15 +300,6 @@ class SimpleRNNCell(Cell):
     def advance(self, projected: Tensor, states: list[Tensor], operands: Operands) -> CellStep:
         """See the class."""
         return CellStep([ops.tanh(projected + operands.times("recurrent", states[0]))], {})
-
-
-CELLS: Mapping[str, type[Cell]] = {
-    "lstm": LSTMCell,
-    "peephole_lstm": PeepholeLSTMCell,
-    "layer_norm_lstm": LayerNormLSTMCell,
-    "gru": GRUCell,
-    "simple_rnn": SimpleRNNCell,
-}
 
 
 def normalized(values: Tensor) -> Tensor:

@@ -9,11 +9,28 @@ from keras import ops
 
 from seq2seq.models.products import Tensor, product, value_of
 from seq2seq.models.recurrent.backend import Tensors
-from seq2seq.models.recurrent.cells import CELLS, Cell, CellStep
+from seq2seq.models.recurrent.cells import (
+    Cell,
+    CellStep,
+    GRUCell,
+    LayerNormLSTMCell,
+    LSTMCell,
+    PeepholeLSTMCell,
+    SimpleRNNCell,
+)
+from seq2seq.models.recurrent.input_gated_cells import SSRUCell
 from seq2seq.models.recurrent.loop import Sequences, recurrent_loop
 from seq2seq.models.recurrent.operands import Operands, Weights
 
-Kind = Literal["lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn"]
+Kind = Literal["lstm", "peephole_lstm", "layer_norm_lstm", "gru", "simple_rnn", "ssru"]
+CELLS: Mapping[Kind, type[Cell]] = {
+    "lstm": LSTMCell,
+    "peephole_lstm": PeepholeLSTMCell,
+    "layer_norm_lstm": LayerNormLSTMCell,
+    "gru": GRUCell,
+    "simple_rnn": SimpleRNNCell,
+    "ssru": SSRUCell,
+}
 GATELESS = ("gru", "simple_rnn")  # without a forget gate
 
 
@@ -26,7 +43,7 @@ class Recurrence(keras.layers.Layer):
     follows it. cuDNN is never used.
 
     Args:
-        cell: see `seq2seq.models.recurrent.cells`.
+        cell: see `seq2seq.models.recurrent.cells` and `input_gated_cells`.
         backward: reads from the last step to the first; outputs stay at their steps.
         precision: of matrix products, "float32" or "bfloat16".
         recurrent_dropout: share of h_(t-1) that is zeroed in training, in [0, 1), by one mask a
@@ -228,7 +245,7 @@ def make_recurrence(
     """A recurrent layer of a kind of cell.
 
     Args:
-        kind: lstm, peephole_lstm, layer_norm_lstm, gru or simple_rnn, see `CELLS`.
+        kind: see `CELLS`.
         units: size of the output and of each state.
         backward: reads from the last step to the first; outputs stay at their steps.
         precision: of matrix products, "float32" or "bfloat16".
@@ -239,8 +256,8 @@ def make_recurrence(
         name: of the layer.
 
     Raises:
-        ValueError: the kind is none of these, a share is out of range, or a kind without a forget
-            gate was given a bias for it.
+        ValueError: the kind is none of these, a share is out of range, or a kind was given a
+            setting of something that it does not have.
     """
     if kind not in get_args(Kind):
         raise ValueError(f"kind must be one of {', '.join(get_args(Kind))} (got {kind!r})")
@@ -248,6 +265,8 @@ def make_recurrence(
     for setting, share in shares.items():
         if not 0 <= share < 1:
             raise ValueError(f"{setting} must be in [0, 1) (got {share})")
+        if share and not CELLS[kind].recurrent_products:
+            raise ValueError(f"{kind} has no recurrent product: leave {setting} at 0 (got {share})")
     if kind in GATELESS and forget_bias != 1:
         raise ValueError(f"{kind} has no forget gate: leave forget_bias at 1 (got {forget_bias})")
     cell = CELLS[kind](units, initial_gain, forget_bias)

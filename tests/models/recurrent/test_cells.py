@@ -9,8 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.models.recurrent.cells import CELLS, EPSILON, ForgetBias, LSTMCell, PeepholeLSTMCell
-from seq2seq.models.recurrent.recurrence import Recurrence, make_recurrence
+from seq2seq.models.recurrent.cells import EPSILON, ForgetBias, LSTMCell, PeepholeLSTMCell
+from seq2seq.models.recurrent.recurrence import CELLS, Recurrence, make_recurrence
 
 UNITS, SIZE = 4, 3
 
@@ -74,15 +74,25 @@ def simple_rnn(w, x, states, drops):
     return [np.tanh(x @ w["kernel"] + (h * drops[0]) @ w["recurrent_kernel"] + w["bias"])]
 
 
+def ssru(w, x, states, drops):
+    _, c = states
+    forget, candidate = np.split(w["kernel"], 2, axis=1)
+    f = sigmoid(x @ forget + w["bias"])
+    c = f * c + (1 - f) * (x @ candidate)
+    return [np.maximum(c, 0), c]
+
+
 EQUATIONS = {
     "lstm": lstm,
     "peephole_lstm": peephole_lstm,
     "layer_norm_lstm": layer_norm_lstm,
     "gru": gru,
     "simple_rnn": simple_rnn,
+    "ssru": ssru,
 }
 GATES = {"gru": 3, "simple_rnn": 1}  # masks of recurrent dropout; the others have 4
-LSTMS = [kind for kind in EQUATIONS if kind not in GATES]
+WITH_R = [kind for kind in EQUATIONS if kind != "ssru"]  # recurrent weights, which can be dropped
+LSTMS = [kind for kind in WITH_R if kind not in GATES]
 
 
 def equations(kind, weights, inputs, mask, states, backward=False, drops=None):
@@ -153,7 +163,7 @@ def test_the_check_against_the_equations_sees_other_weights_masks_and_states():
             assert np.abs(wrong - right).max() > 1e-4, (kind, name)
         wrong, _ = equations(kind, weights, inputs, np.ones_like(mask), states)
         assert np.abs((wrong - right) * mask[..., None]).max() > 1e-3
-        for number in range(len(states)):
+        for number in range(kind == "ssru", len(states)):  # it never reads its h
             moved = [state + 0.1 * (n == number) for n, state in enumerate(states)]
             wrong, _ = equations(kind, weights, inputs, mask, moved)
             assert np.abs(wrong - right).max() > 1e-4, (kind, number)
@@ -224,7 +234,7 @@ def differences(loss, array, width=1e-5):
     return gradient
 
 
-@pytest.mark.parametrize("kind", EQUATIONS)
+@pytest.mark.parametrize("kind", WITH_R)
 def test_recurrent_dropout_is_one_mask_for_all_steps_of_a_sentence(kind):
     layer, weights = layer_of(kind, seed=4, recurrent_dropout=0.5)
     inputs, mask, states = example(4, layer.states)
@@ -243,7 +253,7 @@ def test_recurrent_dropout_is_one_mask_for_all_steps_of_a_sentence(kind):
     assert np.abs(again - outputs).max() > 1e-3
 
 
-@pytest.mark.parametrize("kind", EQUATIONS)
+@pytest.mark.parametrize("kind", WITH_R)
 def test_weight_dropout_is_one_mask_of_the_recurrent_weights_for_a_whole_batch(kind):
     layer, weights = layer_of(kind, seed=4, weight_dropout=0.5)
     inputs, mask, states = example(4, layer.states)
@@ -283,6 +293,12 @@ def test_the_forget_gate_starts_as_open_as_it_is_told_to(kind, recurrent_dropout
 
     assert bias(forget_bias=-2.5) == [0, 0, -2.5, -2.5, 0, 0, 0, 0]
     assert bias() == [0, 0, 1, 1, 0, 0, 0, 0]
+
+
+def test_the_forget_gate_of_a_unit_with_no_other_starts_as_it_is_told_to():
+    layer = make_recurrence("ssru", 2, forget_bias=-2.5)
+    layer.build((None, None, SIZE))
+    assert [w.numpy().tolist() for w in layer.weights if w.name == "bias"] == [[-2.5, -2.5]]
 
 
 def test_a_fresh_peephole_cell_is_a_plain_lstm():

@@ -9,10 +9,12 @@ from seq2seq.models.recurrent import loop
 from seq2seq.models.recurrent.backend import scan
 from seq2seq.models.recurrent.recurrence import make_recurrence
 
-KINDS = {"lstm": 2, "peephole_lstm": 2, "layer_norm_lstm": 2, "gru": 1, "simple_rnn": 1}
+DROPPED = {"lstm": 2, "peephole_lstm": 2, "layer_norm_lstm": 2, "gru": 1, "simple_rnn": 1}
+KINDS = DROPPED | {"ssru": 2}  # it has no recurrent weights, nothing is dropped on the way to them
 UNITS, SIZE = 4, 3
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
+each_dropped_kind = pytest.mark.parametrize("kind", DROPPED)
 each_layer = pytest.mark.parametrize(
     ("kind", "dropout"), [*((kind, 0.0) for kind in KINDS), ("lstm", 0.5), ("gru", 0.5)]
 )
@@ -47,6 +49,8 @@ def built(kind, units=UNITS, size=SIZE, **options):
 @settings(max_examples=30, deadline=None)
 def test_a_call_equals_the_steps_of_each_sentence_alone(kind, shape, dropout, backward, seed):
     sentences, steps, size, units = shape
+    if kind == "ssru":
+        dropout = 0.0
     layer = built(kind, units, size, backward=backward, recurrent_dropout=dropout)
     inputs, _, states = example(seed, layer.states, *shape)
     mask = np.random.default_rng(seed).random((sentences, steps)) < 0.7  # padding anywhere
@@ -124,7 +128,7 @@ def test_a_step_takes_any_number_of_leading_axes(kind, dropout):
             np.testing.assert_allclose(state[place], alone[0], atol=1e-6)
 
 
-@each_kind
+@each_dropped_kind
 @pytest.mark.parametrize("dropout", ["recurrent_dropout", "weight_dropout"])
 def test_inference_neither_drops_nor_draws(kind, dropout):
     layer, sure = built(kind, **{dropout: 0.5}), built(kind)
@@ -141,7 +145,7 @@ def test_inference_neither_drops_nor_draws(kind, dropout):
     assert np.any(layer.seed_generator.state != before)
 
 
-@each_kind
+@each_dropped_kind
 def test_a_compiled_training_step_draws_new_masks_each_time_and_has_all_gradients(kind):
     layer = built(kind, recurrent_dropout=0.5, weight_dropout=0.5)
     inputs, mask, _ = example(6, layer.states)
@@ -220,8 +224,9 @@ def test_bfloat16_gradients_stay_near_float32(kind):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "rnn"}, "kind must be one of lstm, .* simple_rnn .got 'rnn'."),
+        ({"kind": "rnn"}, "kind must be one of lstm, .* ssru .got 'rnn'."),
         ({"kind": "lstm", "recurrent_dropout": 1.0}, r"recurrent_dropout must be in .* .got 1.0."),
+        ({"kind": "ssru", "weight_dropout": 0.1}, r"ssru has no recurrent product: .* .got 0.1."),
         ({"kind": "gru", "weight_dropout": -0.1}, r"weight_dropout must be in .* .got -0.1."),
         ({"kind": "gru", "forget_bias": 0.0}, "gru has no forget gate: .* .got 0.0."),
     ],
@@ -258,6 +263,23 @@ def test_with_a_gain_the_top_of_a_stack_hears_its_input():
 
     assert heard(1.83) > 0.1
     assert heard(None) < 0.02  # the control: what Glorot's initialisation leaves
+
+
+@each_kind
+def test_training_an_input_gated_cell_multiplies_matrices_before_its_loop_alone(kind):
+    layer = built(kind)
+
+    @tf.function(autograph=False)
+    def gradients(inputs, mask):
+        with tf.GradientTape() as tape:
+            outputs, _ = layer(inputs, mask, training=True)
+        return tape.gradient(outputs, [weight.value for weight in layer.trainable_weights])
+
+    specs = tf.TensorSpec((None, None, SIZE)), tf.TensorSpec((None, None), tf.bool)
+    graph = gradients.get_concrete_function(*specs).graph.as_graph_def()
+    loops = [each for each in graph.library.function if "body" in each.signature.name]
+    products = [node for each in loops for node in each.node_def if "MatMul" in node.op]
+    assert len(loops) == 2 and bool(products) == (kind != "ssru")
 
 
 @pytest.mark.parametrize("differentiable", [True, False])
