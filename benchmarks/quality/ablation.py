@@ -2,11 +2,13 @@
 
     python -m benchmarks.quality.ablation CONFIG... --vary model.attention=none,dot,general \
         [--vary model.input_feeding=false,true] [--one-at-a-time] [--set SECTION.FIELD=VALUE] \
-        [--minutes M] [--jobs 2] [--output runs/ablation]
+        [--minutes M | --steps N] [--validation] [--jobs 2] [--output runs/ablation]
 
 Every combination of settings file and varied values is trained from the file's seed, variants of
-one file on the same batches, one core each, for the settings' epochs or for M minutes; with
---one-at-a-time, each file as it is, and with each value alone instead of the combinations.
+one file on the same batches, one core each, for the settings' epochs, for M minutes or for N steps;
+with --one-at-a-time, each file as it is, and with each value alone instead of the combinations.
+What differs in settings of decoding alone translates by one training. BLEU is of the test text, or
+with --validation of that which decides, so that the test text is kept for the end.
 OUTPUT/table.md and table.csv are written anew after each; called again, it goes on where it was
 interrupted. Combinations that the settings refuse are listed with the reason.
 """
@@ -48,8 +50,11 @@ class Ablation:
     def run(self) -> None:
         """Trains what is not trained yet; tables are written after each."""
         self._arguments.output.mkdir(parents=True, exist_ok=True)
+        others = [each for each in self._variants if each.trained in self._variants]
+        decoded = [each for each in others if each != each.trained]  # by a run that is another's
         with ThreadPoolExecutor(self._arguments.jobs) as pool:
-            list(pool.map(self._measure, self._variants))
+            list(pool.map(self._measure, [e for e in self._variants if e not in decoded]))
+            list(pool.map(self._measure, decoded))
         print(self._write(), end="")
 
     def _measure(self, variant: Variant) -> None:
@@ -81,12 +86,18 @@ class Ablation:
     def _train(self, variant: Variant) -> Result:
         arguments = self._arguments
         command = [sys.executable, "-m", "benchmarks.quality.ablation_variant", str(variant.config)]
-        command += [str(arguments.output / variant.name)]
+        is_trained = variant != variant.trained and variant.trained in self._variants
+        run = variant.trained if is_trained else variant
+        command += [str(arguments.output / run.name)]
         command += [f"--set={override}" for override in self._overrides(variant)]
         if arguments.minutes:
             command += ["--minutes", str(arguments.minutes)]
+        if arguments.steps:
+            command += ["--steps", str(arguments.steps)]
+        command += ["--validation"] * arguments.validation + ["--trained"] * is_trained
         core = self._cores.get()
-        print(f"{variant.name}: training on core {core}", file=sys.stderr, flush=True)
+        doing = "translating" if is_trained else "training"
+        print(f"{variant.name}: {doing} on core {core}", file=sys.stderr, flush=True)
         command += ["--core", str(core)]
         try:
             output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -106,6 +117,8 @@ class Ablation:
         return {
             "settings": dump_run_config(load_run_config(variant.config, self._overrides(variant))),
             "minutes": self._arguments.minutes,
+            "steps": self._arguments.steps,
+            "validation": self._arguments.validation,
         }
 
     def _write(self) -> str:
@@ -128,7 +141,10 @@ def main() -> None:
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], metavar="SECTION.FIELD=VALUE"
     )
-    parser.add_argument("--minutes", type=float, help="of training, in place of the epochs")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, help="of training, in place of the epochs")
+    length.add_argument("--steps", type=int, help="of training, in place of the epochs")
+    parser.add_argument("--validation", action="store_true", help="BLEU is of the validation text")
     parser.add_argument("--jobs", type=int, default=1, help="variants at a time, a core each")
     parser.add_argument("--output", type=Path, default=Path("runs/ablation"))
     arguments = parser.parse_args()

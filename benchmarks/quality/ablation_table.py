@@ -14,7 +14,7 @@ def markdown(results: dict[Variant, Result | str]) -> str:
     settings = _settings(results)
     headings = ["settings", *settings]
     headings += ["BLEU", "perplexity", "parameters", "steps", "training tokens/s"]
-    headings += ["greedy sentences/s", "beam sentences/s", "seconds"]
+    headings += ["greedy sentences/s", "beam sentences/s", "seconds", "time a step"]
     lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
     for variant, result in results.items():
         chosen = dict(variant.choices)
@@ -31,9 +31,18 @@ def markdown(results: dict[Variant, Result | str]) -> str:
                 f"{result.greedy_sentences_per_second:,.0f}",
                 f"{result.beam_sentences_per_second:,.0f}",
                 f"{result.training_seconds:,.0f}",
+                _time_ratio(variant, results),
             ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _time_ratio(variant: Variant, results: dict[Variant, Result | str]) -> str:
+    """Of a step, validations among them, to that of the file as it is."""
+    own, plain = (results.get(each) for each in (variant, Variant(variant.config, ())))
+    if not isinstance(own, Result) or not isinstance(plain, Result):
+        return ""
+    return f"{own.training_seconds / own.steps * plain.steps / plain.training_seconds:.2f}"
 
 
 def comma_separated(results: dict[Variant, Result | str]) -> str:

@@ -2,8 +2,9 @@
 
     python -m benchmarks.quality.ablation_variant CONFIG RUN --set model.attention=dot --minutes 15
 
-A process of its own, pinned to a core, because TensorFlow's number of threads is fixed at its first
-operation. Called again, it goes on where it was interrupted.
+With --trained a run is only translated by, with the decoding settings given. A process of its own,
+pinned to a core, because TensorFlow's number of threads is fixed at its first operation. Called
+again, it goes on where it was interrupted.
 """
 
 import argparse
@@ -37,14 +38,23 @@ class Result:
     # Target tokens; validations not counted. With minutes given, of the pilot, else the median.
     training_tokens_per_second: float
     perplexity: float  # of the best weights, validation text
-    bleu: float  # test text, or validation if there is none; the settings' beam
+    bleu: float  # of the text that was asked for; the settings' decoding
     bleu_interval: float  # half width, 95 %
     greedy_sentences_per_second: float
     beam_sentences_per_second: float
 
 
-def measure(config: RunConfig, run: Path, minutes: float | None) -> Result:
-    """Trains, or goes on, to the end."""
+def measure(config: RunConfig, run: Path, asked: argparse.Namespace) -> Result:
+    """Trains, or goes on, to the end; translates and scores.
+
+    Args:
+        config: settings.
+        run: the folder.
+        asked: `minutes` or `steps` of training, whether it is `trained`, and whether the validation
+            text is scored.
+    """
+    from seq2seq.config.loading import as_settings
+    from seq2seq.run_folder import RunFolder
     from seq2seq.scoring.comparison import bleu_interval
     from seq2seq.scoring.scores import corpus_bleu
     from seq2seq.training.corpus import evaluation_files, read_parallel
@@ -52,13 +62,20 @@ def measure(config: RunConfig, run: Path, minutes: float | None) -> Result:
     from seq2seq.workflows.network_size import sizes_of
     from seq2seq.workflows.train import train
 
-    plan = _plan(config, run, minutes) if minutes else None
-    folder = train(_planned(config, plan.steps) if plan else config, run, _Quiet())
+    plan = _plan(config, run, asked.minutes) if asked.minutes and not asked.trained else None
+    if plan:
+        config = _planned(config, plan.steps)
+    elif asked.steps:
+        config = _planned(config, asked.steps)
+    folder = RunFolder.open(run) if asked.trained else train(config, run, _Quiet())
     rows = [{name: float(value) for name, value in row.items()} for row in folder.history()]
     best = next(row for row in reversed(rows) if row["best"] == 1)
     files = evaluation_files(config)
-    sources, references = read_parallel(*files.get("test", files["validation"]))
-    beam = load_translator(run)
+    text = "validation" if asked.validation else "test"
+    sources, references = read_parallel(*files.get(text, files["validation"]))
+    decoding = as_settings(config)["decoding"]
+    beam = load_translator(run, decoding)
+    greedy = load_translator(run, decoding | {"beam_width": 1, "n_best": 1, "mbr": "none"})
     translations = beam.translate(sources)
     lines = sources[:SPEED_LINES]
     return Result(
@@ -71,7 +88,7 @@ def measure(config: RunConfig, run: Path, minutes: float | None) -> Result:
         perplexity=best["validation_perplexity"],
         bleu=corpus_bleu(translations, references, beam.languages.target),
         bleu_interval=bleu_interval(translations, references, beam.languages.target),
-        greedy_sentences_per_second=_speed(load_translator(run, {"beam_width": 1}), lines),
+        greedy_sentences_per_second=_speed(greedy, lines),
         beam_sentences_per_second=_speed(beam, lines),
     )
 
@@ -166,6 +183,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     parser.add_argument("--minutes", type=float)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--validation", action="store_true")
+    parser.add_argument("--trained", action="store_true")
     parser.add_argument("--core", type=int, default=0)
     arguments = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
@@ -174,7 +194,7 @@ def main() -> None:
     config = load_run_config(arguments.config, arguments.overrides)
     load_tensorflow()
     try:
-        result = measure(config, arguments.run, arguments.minutes)
+        result = measure(config, arguments.run, arguments)
     except Seq2SeqError as error:
         sys.exit(f"error: {error}")
     print(json.dumps(asdict(result)))

@@ -23,6 +23,12 @@ class Variant:
         return ",".join([self.config.stem, *words]).replace("/", "_")
 
     @property
+    def trained(self) -> "Variant":
+        """What is trained for it: itself, but for settings of decoding."""
+        kept = [choice for choice in self.choices if not choice[0].startswith("decoding.")]
+        return Variant(self.config, tuple(kept))
+
+    @property
     def overrides(self) -> list[str]:
         """As `--set` takes them."""
         return [f"{setting}={value}" for setting, value in self.choices]

@@ -3,7 +3,7 @@ import csv
 import io
 import json
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +79,8 @@ def test_only_what_is_not_known_is_trained(tmp_path, monkeypatch):
         one_at_a_time=True,
         overrides=["model.units=64"],
         minutes=1.0,
+        steps=None,
+        validation=False,
         jobs=1,
         output=tmp_path,
     )
@@ -95,6 +97,49 @@ def test_only_what_is_not_known_is_trained(tmp_path, monkeypatch):
     arguments.minutes = 2.0
     Ablation(arguments).run()
     assert len(trained) == 4
+
+
+def test_what_is_decoded_otherwise_is_not_trained_again(tmp_path, monkeypatch):
+    commands = []
+
+    def run(command, **_):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, json.dumps(asdict(RESULT)))
+
+    monkeypatch.setattr(subprocess, "run", run)
+    arguments = argparse.Namespace(
+        configs=[Path("configs/miniature.yaml")],
+        vary=["decoding.mbr=chrf", "model.cell=gru"],
+        one_at_a_time=True,
+        overrides=["decoding.beam_width=4"],
+        minutes=None,
+        steps=90,
+        validation=True,
+        jobs=1,
+        output=tmp_path,
+    )
+    Ablation(arguments).run()
+    plain, gru, chosen = commands  # what others are translated by comes first
+    assert [each[4] for each in commands] == [str(tmp_path / "miniature")] + [
+        str(tmp_path / "miniature,cell=gru"),
+        str(tmp_path / "miniature"),
+    ]
+    assert ["--trained" in each for each in commands] == [False, False, True]
+    assert "--set=decoding.mbr=chrf" in chosen and "--set=model.cell=gru" in gru
+    assert all("--validation" in each and "90" in each for each in commands)
+
+
+def test_time_is_that_of_a_step_beside_the_file_as_it_is():
+    plain, slow, refused = variants_of([CONFIG], ["model.cell=gru", "model.units=3"], True)
+    twice = replace(RESULT, steps=45)
+    rows = markdown({slow: twice, plain: RESULT, refused: "refused"}).splitlines()
+    assert [row.split("|")[-2].strip() for row in rows] == [
+        "time a step",
+        "---",
+        "2.00",
+        "1.00",
+        "",
+    ]
 
 
 def test_every_settings_file_is_varied():
@@ -114,7 +159,9 @@ def test_the_tables_hold_what_was_measured_and_why_something_was_not():
     measured, refused = variants_of([CONFIG], ["model.attention=dot,none"])
     results = {measured: RESULT, refused: "refused: no attention"}
     heading, _, first, second = markdown(results).splitlines()
-    assert first == "| one | dot | 38.76 ± 1.23 | 5.68 | 1,234,567 | 90 | 4,321 | 600 | 202 | 61 |"
+    assert (
+        first == "| one | dot | 38.76 ± 1.23 | 5.68 | 1,234,567 | 90 | 4,321 | 600 | 202 | 61 |  |"
+    )
     assert heading.count("|") == first.count("|") == second.count("|")
     assert "| one | none | refused: no attention |" in second
     rows = list(csv.DictReader(io.StringIO(comma_separated(results))))
