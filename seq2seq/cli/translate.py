@@ -52,6 +52,9 @@ def add_parser(subparsers: Any) -> None:
         help="the lines of INPUT's Kth part of N; `cat` puts the outputs of all together",
     )
     parser.add_argument(
+        "--to", metavar="TAG", help="target language, of a run with data.language_tags, e.g. fr"
+    )
+    parser.add_argument(
         "--prefix",
         metavar="TEXT",
         default="",
@@ -152,6 +155,7 @@ def run(arguments: argparse.Namespace) -> None:
         output=arguments.output,
         settings=settings,
         ensemble=arguments.ensemble,
+        to=arguments.to,
         format=arguments.format,
         resume=arguments.resume,
         prefix=arguments.prefix,
@@ -192,7 +196,7 @@ def _run_remotely(arguments: argparse.Namespace, settings: dict[str, Any]) -> No
     """The only file is the input, so it stands where RUN does."""
     from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
 
-    names = ("ensemble", "resume", "prefix", "prefix_file", "part")
+    names = ("to", "ensemble", "resume", "prefix", "prefix_file", "part")
     if settings or any(getattr(arguments, name) for name in names) or arguments.input is not None:
         raise ServerError(
             "--server goes with [INPUT], --output, --format and --token-file alone: a server's "

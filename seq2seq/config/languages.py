@@ -4,13 +4,14 @@ BCP 47 is RFC 5646, https://www.rfc-editor.org/rfc/rfc5646; lists of languages a
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from seq2seq.config.mistakes import shown
+from seq2seq.config.mistakes import printable, shown
+from seq2seq.errors import ConfigError
 
 # Language, script, region, variants, extensions, and what is private.
 WELL_FORMED = re.compile(
@@ -56,6 +57,64 @@ class Languages:
 
 
 UNKNOWN = Languages(None, None)
+
+
+@dataclass(frozen=True)
+class LanguageTags:
+    """Tags before sources that say which language is wanted, such as `<2fr>`, each a subword.
+
+    Johnson et al. 2017, https://aclanthology.org/Q17-1024.
+
+    Attributes:
+        known: the target languages of the training text.
+        default: the one that a text without a tag is translated into.
+    """
+
+    known: tuple[str, ...]
+    default: str
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The tag of each language.
+
+        >>> LanguageTags(("fr", "pt-BR"), "fr").symbols
+        ('<2fr>', '<2pt-BR>')
+        """
+        return tuple(f"<2{language}>" for language in self.known)
+
+    def into(self, language: str) -> "LanguageTags":
+        """The same with another default.
+
+        Raises:
+            ConfigError: the training text has no such language.
+        """
+        if language not in self.known:
+            raise ConfigError(
+                f"the run was not trained to write {printable(language)}; it writes "
+                f"{', '.join(self.known)}"
+            )
+        return replace(self, default=language)
+
+    def part(self, text: str) -> tuple[str, str]:
+        """The tag of a text, with a space, and what follows it.
+
+        >>> tags = LanguageTags(("fr", "de"), "fr")
+        >>> tags.part("A dog."), tags.part("<2de> A dog.")
+        (('<2fr> ', 'A dog.'), ('<2de> ', 'A dog.'))
+        """
+        first, _, rest = text.lstrip().partition(" ")
+        if first in self.symbols:
+            return f"{first} ", rest
+        return f"<2{self.default}> ", text
+
+    def before(self, text: str) -> str:
+        """A text behind its tag; a blank text stays blank.
+
+        >>> LanguageTags(("fr", "de"), "fr").before("A dog.")
+        '<2fr> A dog.'
+        """
+        tag, rest = self.part(text)
+        return tag + rest if rest.strip() else ""
 
 
 def language_of_file(path: Path) -> str | None:

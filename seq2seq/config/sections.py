@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from seq2seq.config.architecture import NUMBER, STRICT, ModelConfig, Share, Unit
-from seq2seq.config.languages import Languages, LanguageTag, language_of_file
+from seq2seq.config.languages import Languages, LanguageTag, LanguageTags, language_of_file
 
 Steps = Annotated[int, Field(gt=0, le=10**9), NUMBER, Unit("steps")]
 BatchTokens = Annotated[int, Field(ge=16, le=10**6), NUMBER, Unit("subwords")]
@@ -34,6 +34,9 @@ class TrainingCorpus:
     share: Annotated[float, Field(ge=1e-6, le=1e6), NUMBER] | None = None
     """How much of an epoch is drawn from this corpus, relative to the shares of the others; of all
     corpora or of none. Without shares each pair of each corpus comes once."""
+    target_language: LanguageTag | None = None
+    """Language of this corpus's target; without it, the one that the target file's name ends in, if
+    any. For `language_tags`."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -60,6 +63,10 @@ class DataConfig:
     target_language: LanguageTag | None = None
     """Language of the target. BLEU finds words as this language has them: Japanese needs the extra
     ja, Korean ko."""
+    language_tags: bool = False
+    """Whether each source begins with a tag of the language that is wanted, such as `<2fr>`, one
+    subword each: for training text with several target languages, among which `translate --to`
+    chooses."""
     longest: Annotated[int, Field(ge=2, le=1000), NUMBER, Unit("subwords")] = 100
     """Longest side of a training pair; longer pairs are left out."""
     shuffle_buffer: Annotated[int, Field(gt=0, le=10**7), NUMBER, Unit("pairs")] = 100_000
@@ -83,6 +90,12 @@ class DataConfig:
         if any(given) and not all(given):
             raise ValueError(
                 f"train.{given.index(False)}.share: Missing; give every corpus a share, or none"
+            )
+        unknown = [corpus.target for corpus in self.corpora if not self.language_of(corpus)]
+        if self.language_tags and unknown:
+            raise ValueError(
+                f"language_tags: which language is {unknown[0]}? Give train[].target_language, "
+                "target_language, or a file whose name ends in one"
             )
 
     @property
@@ -111,13 +124,38 @@ class DataConfig:
             "validation_target": self.validation_target,
         }
 
+    def language_of(self, corpus: TrainingCorpus) -> str | None:
+        """The target language of a training corpus."""
+        return corpus.target_language or self.language_of_target(corpus.target)
+
+    def language_of_target(self, path: Path) -> str | None:
+        """The language of a target text: of several languages, as its name ends."""
+        named = language_of_file(path) if self.train else None
+        return named or self.languages.target
+
+    @property
+    def tags(self) -> LanguageTags | None:
+        """The tags of `language_tags`; the first corpus's language is the default."""
+        if not self.language_tags:
+            return None
+        languages = [str(self.language_of(corpus)) for corpus in self.corpora]
+        return LanguageTags(tuple(dict.fromkeys(languages)), languages[0])
+
+    def tags_for(self, path: Path) -> LanguageTags | None:
+        """The tags whose default is the language of a target text.
+
+        Raises:
+            ConfigError: training has no such language.
+        """
+        return self.tags and self.tags.into(str(self.language_of_target(path)))
+
     @property
     def languages(self) -> Languages:
         """The languages of the run: as set, or as the first training files' names end."""
         first = self.corpora[0]
         return Languages(
             self.source_language or language_of_file(first.source),
-            self.target_language or language_of_file(first.target),
+            self.target_language or first.target_language or language_of_file(first.target),
         )
 
 

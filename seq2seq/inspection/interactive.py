@@ -126,7 +126,8 @@ class SentenceInspector:
         return self._translator
 
     def _source_ids(self, text: str) -> list[int]:
-        ids, most = self._loaded.subwords.encode(text), self._loaded.config.decoding.longest_source
+        ids = self._loaded.subwords.encode(self._prepared().read(text))
+        most = self._loaded.config.decoding.longest_source
         if not 0 < len(ids) <= most:
             raise DataError(f"the sentence has {len(ids)} subwords; give one of 1 to {most}")
         return [*ids, EOS]

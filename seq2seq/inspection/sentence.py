@@ -75,7 +75,7 @@ def inspect(translator: TextTranslator, text: str, target: str | None = None) ->
         DataError: the sentence is blank, or longer than the translator takes in one piece.
     """
     subwords, network = translator.subwords, translator.network
-    source_ids = [*subwords.encode(text), EOS]
+    source_ids = [*subwords.encode(translator.read(text)), EOS]
     _check_length(source_ids, translator.decoding.longest_source)
     engines, config = translator.engines[:1], translator.decoding
     history = search_history(engines, config, source_ids, translator.shortlist)

@@ -1,9 +1,11 @@
 """The files of a training: that they are there, the vocabulary of the text, the evaluation sets."""
 
 import itertools
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from seq2seq.config.sections import RunConfig
+from seq2seq.config.sections import DataConfig, RunConfig
 from seq2seq.data.lines import read_pairs
 from seq2seq.data.subwords import Subwords, train_subwords
 from seq2seq.errors import DataError
@@ -17,7 +19,8 @@ def check_files(config: RunConfig) -> None:
 
     Raises:
         DataError: naming the setting of each missing file.
-        ConfigError: BLEU of the target language cannot be counted here.
+        ConfigError: BLEU of the target language cannot be counted here, or validation and test
+            text are of a language that training has not.
     """
     data = config.data
     paths = {**data.fixed_files, "test_source": data.test_source, "test_target": data.test_target}
@@ -29,6 +32,8 @@ def check_files(config: RunConfig) -> None:
             f"no such file: {'; '.join(missing)}; prepare the corpus first "
             "(`python -m data_prep --help`) or change the path"
         )
+    for _, target in evaluation_files(config).values():
+        data.tags_for(target)
     bleu(data.languages.target)
 
 
@@ -36,7 +41,11 @@ def learn_subwords(config: RunConfig) -> Subwords:
     """The vocabulary of both sides of the training text, of all corpora."""
     texts = (read_pairs(corpus.source, corpus.target) for corpus in config.data.corpora)
     pairs = itertools.chain.from_iterable(texts)
-    return train_subwords(itertools.chain.from_iterable(pairs), config.subwords)
+    symbols = config.data.tags.symbols if config.data.tags else ()
+    settings = replace(
+        config.subwords, symbols=tuple(dict.fromkeys([*config.subwords.symbols, *symbols]))
+    )
+    return train_subwords(itertools.chain.from_iterable(pairs), settings)
 
 
 def evaluation_files(config: RunConfig) -> dict[str, tuple[Path, Path]]:
@@ -46,6 +55,12 @@ def evaluation_files(config: RunConfig) -> dict[str, tuple[Path, Path]]:
     if data.test_source and data.test_target:
         files["test"] = (data.test_source, data.test_target)
     return files
+
+
+def tagged_sources(data: DataConfig, sources: Iterable[str], target_path: Path) -> list[str]:
+    """Sources of a validation or test set as the network reads them: behind tags, if it has any."""
+    tags = data.tags_for(target_path)
+    return [tags.before(source) if tags else source for source in sources]
 
 
 def read_parallel(source_path: Path, target_path: Path) -> tuple[list[str], list[str]]:

@@ -98,7 +98,7 @@ def encode_corpus(
     ):
         sides = _RowWriter(first, subwords.size), _RowWriter(other, subwords.size)
         for corpus in data.corpora:
-            counts, both = _encode_into(sides, corpus, encoder, data.longest)
+            counts, both = _encode_into(sides, corpus, encoder, data)
             parts.append(counts)
             digests += both
         sources, targets = (side.rows() for side in sides)
@@ -108,13 +108,16 @@ def encode_corpus(
 
 
 def _encode_into(
-    sides: Sequence["_RowWriter"], corpus: TrainingCorpus, encoder: GraphSubwords, longest: int
+    sides: Sequence["_RowWriter"], corpus: TrainingCorpus, encoder: GraphSubwords, data: DataConfig
 ) -> tuple[CorpusCounts, list[str]]:
     """Writes the ids of a corpus; returns its counts and the hashes of both its files."""
-    counter = _Counter(longest)
+    counter = _Counter(data.longest)
+    tags = data.tags.into(str(data.language_of(corpus))) if data.tags else None
     digests = hashlib.sha256(), hashlib.sha256()
     pairs = read_pairs(corpus.source, corpus.target, (digests[0].update, digests[1].update))
     while chunk := list(itertools.islice(pairs, CHUNK)):
+        if tags:
+            chunk = [(tags.before(source), target) for source, target in chunk]
         encoded = [encoder.encode_rows(texts) for texts in zip(*chunk, strict=True)]
         short = counter.count(*(rows.lengths() for rows in encoded))
         for side, rows in zip(sides, encoded, strict=True):
@@ -124,7 +127,7 @@ def _encode_into(
         raise DataError(
             f"{corpus.source} and {corpus.target} hold no usable pair: "
             f"{counts.pairs} lines, {counts.empty} with an empty side, "
-            f"{counts.too_long} above data.longest = {longest} subwords"
+            f"{counts.too_long} above data.longest = {data.longest} subwords"
         )
     return counts, [digest.hexdigest() for digest in digests]
 

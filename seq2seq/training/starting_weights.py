@@ -16,7 +16,7 @@ import numpy as np
 from seq2seq.config.loading import as_settings, check_settings
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.subwords import PAD, UNKNOWN, WORD_START, Subwords
-from seq2seq.errors import RunError
+from seq2seq.errors import ConfigError, RunError
 from seq2seq.manifest import SUBWORDS
 from seq2seq.models.translator import Translator, build_translator
 from seq2seq.models.weight_files import write_weights
@@ -91,7 +91,18 @@ def begin(config: RunConfig) -> Beginning:
     if config.training.start_vocabulary == "learnt":
         return Beginning(config, learn_subwords(config), other)
     logger.info("the vocabulary is that of %s: %d subwords", path, other.subwords.size)
+    _check_tags(config, other.subwords)
     return Beginning(with_vocabulary_of(other.config, config), other.subwords, other)
+
+
+def _check_tags(config: RunConfig, subwords: Subwords) -> None:
+    pieces = set(subwords.pieces(range(subwords.size)))
+    for symbol in config.data.tags.symbols if config.data.tags else ():
+        if symbol not in pieces and WORD_START + symbol not in pieces:
+            raise ConfigError(
+                f"data.language_tags: the vocabulary of {config.training.start_from} has no "
+                f"{symbol}; learn another with training.start_vocabulary: learnt"
+            )
 
 
 def with_vocabulary_of(other: RunConfig, config: RunConfig) -> RunConfig:

@@ -12,7 +12,7 @@ from seq2seq.data.id_rows import batches_in_order
 from seq2seq.data.subwords import PAD, Subwords
 from seq2seq.models.translator import Translator
 from seq2seq.scoring.scores import corpus_bleu, corpus_score
-from seq2seq.training.corpus import read_parallel
+from seq2seq.training.corpus import read_parallel, tagged_sources
 from seq2seq.translation.search import network
 from seq2seq.translation.text_translator import Parts, TextTranslator
 
@@ -44,9 +44,8 @@ class Validator:
         data = config.data
         self._language = data.languages.target
         self._metric = config.training.keep_best_by
-        self._sources, self._references = read_parallel(
-            data.validation_source, data.validation_target
-        )
+        sources, self._references = read_parallel(data.validation_source, data.validation_target)
+        self._sources = tagged_sources(data, sources, data.validation_target)
         self.translator: Translator = network(config, subwords.size)
         greedy = replace(
             config.decoding, beam_width=1, n_best=1, sampling=False, mbr="none", shortlist=False

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from seq2seq.config.languages import LanguageTags
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.output_formats import LineOutput, LineReport, PartReport
 from seq2seq.data.source_words import SourceWords
@@ -89,6 +90,7 @@ class LineTranslator:
         search: of encoded sentences.
         longest: subwords; a longer line is split at sentence ends.
         prefixes: the places (B, P, 3) of texts, for a search that takes them: see `PrefixPlaces`.
+        tags: what each piece begins with, if the network reads tags.
     """
 
     def __init__(
@@ -97,11 +99,13 @@ class LineTranslator:
         search: BatchSearch,
         longest: int,
         prefixes: Callable[[Sequence[str]], np.ndarray] | None = None,
+        tags: LanguageTags | None = None,
     ) -> None:
         self._subwords = subwords
         self._search = search
         self._longest = longest
         self._prefixes = prefixes
+        self._tags = tags
         self.split_lines = 0  # so far
 
     def __call__(
@@ -162,12 +166,14 @@ class LineTranslator:
     def _pieces(self, lines: Sequence[str]) -> list[list[tuple[str, list[int]]]]:
         """Each line's pieces: what stands before one when it is joined again, and its ids."""
         pieces = []
-        for line, ids in zip(lines, self._subwords.encode_all(lines), strict=True):
+        marked = [self._tags.before(line) for line in lines] if self._tags else lines
+        for line, ids in zip(lines, self._subwords.encode_all(marked), strict=True):
             if len(ids) <= self._longest:
                 pieces.append([("", ids)])
                 continue
-            parts = split_line(line, self._longest, self._count)
-            encoded = self._subwords.encode_all([part.text for part in parts])
+            tag, text = self._tags.part(line) if self._tags else ("", line)
+            parts = split_line(text, self._longest - len(self._subwords.encode(tag)), self._count)
+            encoded = self._subwords.encode_all([tag + part.text for part in parts])
             pieces.append(list(zip([part.joint for part in parts], encoded, strict=True)))
         return pieces
 

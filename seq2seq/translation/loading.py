@@ -48,7 +48,8 @@ class LoadedRun:
         languages = self.config.data.languages
         origin = Origin(self.config, self.folder.manifest["trained_on"])
         words = self.folder.source_words()
-        parts = Parts(self.subwords, networks, self.shortlist, languages, words, origin)
+        tags = self.config.data.tags
+        parts = Parts(self.subwords, networks, self.shortlist, languages, words, origin, tags)
         return TextTranslator(parts, self.config.decoding, threads)
 
 

@@ -47,7 +47,8 @@ def load_served_run(
     loaded = load_run(run, partial(graph_settings, settings))
     config, subwords = loaded.config, loaded.subwords
     network, encoder = StoredNetwork(loaded.network, "float32"), GraphSubwords(subwords)
-    graph = make_graph(network, subwords, encoder, config.decoding, loaded.shortlist)
+    tags = config.data.tags
+    graph = make_graph(network, subwords, encoder, config.decoding, loaded.shortlist, tags)
     functions = signature_functions(graph) | parts_function(graph)
     outputs = output_types(graph) | {PARTS_SIGNATURE: OUTPUTS}
     signatures = {

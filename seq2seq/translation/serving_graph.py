@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from seq2seq.config.languages import LanguageTags
 from seq2seq.config.sections import DecodingConfig, RunConfig
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.shortlist import Shortlist
@@ -30,6 +31,7 @@ from seq2seq.serving.saved_model.translator_graph import (
     CuttingPlaces,
     Fields,
     Searches,
+    SourceTags,
     TranslatorGraph,
     Vocabulary,
 )
@@ -181,6 +183,7 @@ def make_graph(
     encoder: GraphSubwords,
     config: DecodingConfig,
     shortlist: Shortlist | None,
+    tags: LanguageTags | None,
 ) -> TranslatorGraph:
     """All parts together.
 
@@ -190,6 +193,7 @@ def make_graph(
         encoder: the same, in the graph; made after any seeding.
         config: how to search; without sampling.
         shortlist: if the search keeps to one.
+        tags: before sources, if the network reads them.
     """
     pieces = subwords.pieces(range(subwords.size))
     prefixes = PrefixPlaces(subwords)
@@ -203,7 +207,18 @@ def make_graph(
         eos=EOS,
     )
     searches = network.searches(config, shortlist, prefixes.ranks)
-    return TranslatorGraph(vocabulary, searches, config.longest_source, config.batch_tokens)
+    return TranslatorGraph(
+        vocabulary,
+        searches,
+        config.longest_source,
+        config.batch_tokens,
+        _source_tags(tags, subwords) if tags else None,
+    )
+
+
+def _source_tags(tags: LanguageTags, subwords: Subwords) -> SourceTags:
+    ids = np.array(subwords.encode_all(tags.symbols), np.int32)
+    return SourceTags(ids, tags.known.index(tags.default))
 
 
 def readable(texts: tf.Tensor) -> tf.Tensor:

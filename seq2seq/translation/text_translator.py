@@ -1,5 +1,6 @@
 """A trained translator in memory: text in, text out."""
 
+import copy
 import functools
 import hashlib
 from collections.abc import Sequence
@@ -10,11 +11,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seq2seq.config.languages import UNKNOWN, Languages
+from seq2seq.config.languages import UNKNOWN, Languages, LanguageTags
+from seq2seq.config.mistakes import printable
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.source_words import SourceWords, UnseenTally
 from seq2seq.data.subwords import EOS, Subwords
+from seq2seq.errors import ConfigError
 from seq2seq.models.translator import Translator
 from seq2seq.translation.batch_search import BatchSearch, Translation, batches_of, padded, unpack
 from seq2seq.translation.line_translator import WINDOW, LineTranslator, joined
@@ -45,6 +48,7 @@ class Parts:
     languages: Languages = UNKNOWN
     source_words: SourceWords | None = None  # of the training
     origin: Origin | None = None  # what a run folder needs beside them
+    tags: LanguageTags | None = None  # before each source, if training had them
 
 
 class TextTranslator:
@@ -64,6 +68,7 @@ class TextTranslator:
         self.languages = parts.languages
         self.source_words = parts.source_words
         self._parts = parts
+        self.tags = parts.tags
         self._seen: bytes | None = None  # a digest of the weights, once others can change them
         self.decoding = decoding
         self._threads = threads
@@ -86,6 +91,36 @@ class TextTranslator:
         """
         self._seen = self._seen or self._digest()
         return self._parts.networks[0]
+
+    @property
+    def target_languages(self) -> tuple[str, ...]:
+        """Those that `into` takes."""
+        return self.tags.known if self.tags else ()
+
+    def into(self, language: str) -> "TextTranslator":
+        """This translator with another target language, of a run with `data.language_tags`.
+
+        A text that begins with a tag, such as `<2fr>`, is translated into that language anyway.
+
+        Args:
+            language: as the training names it, e.g. "fr".
+
+        Raises:
+            ConfigError: the run does not write that language.
+        """
+        if self.tags is None:
+            raise ConfigError(
+                f"the run writes one language alone (got {printable(language)}); for several, "
+                "train with data.language_tags"
+            )
+        other = copy.copy(self)  # of the same networks and searches
+        other.tags = self.tags.into(language)
+        other.languages = Languages(self.languages.source, language)
+        return other
+
+    def read(self, text: str) -> str:
+        """A source as the network reads it: behind the tag of a language, if it reads tags."""
+        return self.tags.before(text) if self.tags else text
 
     def save(self, run: str | Path) -> None:
         """Writes the weights, as they are now, into a run folder, as its best ones.
@@ -176,7 +211,7 @@ class TextTranslator:
             texts: what to translate.
             prefix: as in `translate`, and so are the errors.
         """
-        encoded = self.subwords.encode_all(texts)
+        encoded = self.subwords.encode_all([self.read(text) for text in texts])
         prefixes = _one_each(prefix, len(texts))
         forced = self.prefixes.of_texts(prefixes) if prefixes else None
         search = self.batch_search(prefixed=forced is not None)
@@ -188,9 +223,8 @@ class TextTranslator:
         Raises:
             ValueError: not as many targets as sources.
         """
-        pairs = zip(
-            self.subwords.encode_all(sources), self.subwords.encode_all(targets), strict=True
-        )
+        read = [self.read(source) for source in sources]
+        pairs = zip(self.subwords.encode_all(read), self.subwords.encode_all(targets), strict=True)
         return self.score_ids([([*source, EOS], [*target, EOS]) for source, target in pairs])
 
     def score_ids(
@@ -221,7 +255,7 @@ class TextTranslator:
             ValueError: the text has no words.
         """
         search = self.batch_search(keep_attention=True)
-        outputs = search([self.subwords.encode(text)], [(0, 0)])[0]
+        outputs = search([self.subwords.encode(self.read(text))], [(0, 0)])[0]
         if not outputs:
             raise ValueError("there is nothing to translate in a blank text")
         best = outputs[0]
@@ -257,7 +291,8 @@ class TextTranslator:
         """A translator of windows of lines, which counts what it splits; see `batch_search`."""
         search = self.batch_search(keep_attention, prefixed)
         prefixes = self.prefixes.of_texts if prefixed else None
-        return LineTranslator(self.subwords, search, self.decoding.longest_source, prefixes)
+        longest = self.decoding.longest_source
+        return LineTranslator(self.subwords, search, longest, prefixes, self.tags)
 
 
 def _one_each(prefix: str | Sequence[str] | None, count: int) -> list[str] | None:

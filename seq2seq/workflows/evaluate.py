@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq.config.languages import UNKNOWN, Languages
+from seq2seq.config.languages import UNKNOWN, Languages, language_of_file
 from seq2seq.config.loading import as_settings
 from seq2seq.config.mistakes import printable
 from seq2seq.errors import ConfigError
@@ -140,6 +140,7 @@ def evaluate_with(
         DataError: files are missing, or their numbers of lines differ.
     """
     sources, references = read_parallel(source, reference)
+    translator = _writing(translator, language_of_file(reference))
     system = System(name, translator.translate(sources))
     languages = translator.languages
     measured: list[Measured] = (
@@ -165,9 +166,17 @@ def score_run(folder: RunFolder) -> None:
     translator = load_translator(folder.path)
     scores: dict = {"of": scored}
     for name, (source, reference) in splits.items():
-        texts = read_parallel(source, reference)
-        scores[name] = _score(translator, *texts, config.data.languages.target).as_dict()
+        texts, language = read_parallel(source, reference), config.data.languages.target
+        into = _writing(translator, config.data.language_of_target(reference))
+        scores[name] = _score(into, *texts, language).as_dict()
     folder.write_record(SCORES, json.dumps(scores, indent=2) + "\n")
+
+
+def _writing(translator: TextTranslator, language: str | None) -> TextTranslator:
+    """A translator of several target languages with this one, if it has it."""
+    if language is None or language not in translator.target_languages:
+        return translator
+    return translator.into(language)
 
 
 def _score(

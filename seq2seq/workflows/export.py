@@ -141,7 +141,8 @@ def _save_graph(
     """Writes the SavedModel; returns the bytes of its parameters."""
     network = StoredNetwork(translator.network, dtype)
     encoder = GraphSubwords(translator.subwords)
-    graph = make_graph(network, translator.subwords, encoder, translator.decoding, shortlist)
+    subwords, decoding = translator.subwords, translator.decoding
+    graph = make_graph(network, subwords, encoder, decoding, shortlist, translator.tags)
     save_signatures(graph, [encoder.tokenizer], directory)
     return network.parameter_bytes
 

@@ -35,7 +35,7 @@ def record_answers(translator: TextTranslator, texts: Sequence[str]) -> list[Ans
         answers.append(_answer("serving_default", some, translation))
     outputs = translator.search(few)
     answers.append(_answer("translate_nbest", few, _ranked(translator, outputs)))
-    encoded = translator.subwords.encode_all(few)
+    encoded = translator.subwords.encode_all([translator.read(text) for text in few])
     aligned = translator.batch_search(keep_attention=True)(
         encoded, [(number, 0) for number in range(len(few))]
     )

@@ -147,7 +147,8 @@ def find_examples(translator: TextTranslator, texts: Sequence[str]) -> list[Exam
     One subword, and as many as a source may have, join them: shapes that text may lack.
     """
     subwords, longest = translator.subwords, translator.decoding.longest_source
-    sources = subwords.encode_all(texts[:: -(-len(texts) // EXAMPLES)])
+    some = texts[:: -(-len(texts) // EXAMPLES)]
+    sources = subwords.encode_all([translator.read(text) for text in some])
     joined = [piece for ids in sources for piece in ids]
     sources += [joined[:1], joined[:longest]]
     search = translator.batch_search(keep_attention=True)

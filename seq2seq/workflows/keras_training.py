@@ -11,7 +11,12 @@ from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.id_rows import batches_in_order
 from seq2seq.data.subwords import Subwords
 from seq2seq.files import file_sha256
-from seq2seq.training.corpus import check_files, evaluation_files, read_parallel
+from seq2seq.training.corpus import (
+    check_files,
+    evaluation_files,
+    read_parallel,
+    tagged_sources,
+)
 from seq2seq.training.encoded_corpus import encode_corpus
 from seq2seq.training.epochs import Epochs
 from seq2seq.training.starting_weights import begin
@@ -60,10 +65,11 @@ def dataset(config: RunConfig, subwords: Subwords | None, split: Split) -> Any:
     if files is None:
         raise ValueError(f"no text of split {split!r}; there are train, validation, perhaps test")
     encode = GraphSubwords(subwords).encode_rows
-    sources, targets = (encode(texts) for texts in read_parallel(*files))
+    sources, targets = read_parallel(*files)
+    encoded = encode(tagged_sources(config.data, sources, files[1])), encode(targets)
     batches = [
         ((source, target_in), target_out)
-        for source, target_in, target_out in batches_in_order(sources, targets, SENTENCES)
+        for source, target_in, target_out in batches_in_order(*encoded, SENTENCES)
     ]
     return _counted(lambda: batches, len(batches))
 

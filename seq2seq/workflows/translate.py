@@ -47,6 +47,7 @@ class FileJob:
     resume: bool = False
     prefix: str = ""  # what every translation begins with; "": nothing is forced
     prefix_file: Path | None = None  # one for each line, in place of `prefix`
+    to: str | None = None  # target language, of a run that has several; None: its first
     part: Part | None = None  # which lines of the source; None: all
 
 
@@ -105,12 +106,15 @@ def answers(job: FileJob, output_stream: BinaryIO) -> Callable[[bytes], None]:
 def _load(job: FileJob) -> TextEngine:
     """The translator that a job names; an exported one needs no TensorFlow."""
     if is_portable(job.run):
+        if job.to:
+            raise ExportError(f"--to goes with run folders; {job.run} is an exported model")
         if job.ensemble:
             raise ExportError(f"--ensemble goes with run folders; {job.run} is an exported model")
         return load_exported(job.run, job.settings or {})
     from seq2seq.translation.loading import load_translator
 
-    return load_translator(job.run, job.settings, job.ensemble)
+    translator = load_translator(job.run, job.settings, job.ensemble)
+    return translator.into(job.to) if job.to else translator
 
 
 class _Deaf:
@@ -188,6 +192,8 @@ def _identity(job: FileJob, translator: TextEngine) -> dict[str, Any]:
     }
     if job.prefix or job.prefix_file:
         found["prefix"] = [job.prefix, job.prefix_file and file_sha256(job.prefix_file)]
+    if job.to:
+        found["to"] = job.to
     if job.part:
         found["part"] = [job.part.number, job.part.of]
     if job.source:

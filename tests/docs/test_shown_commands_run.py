@@ -17,7 +17,11 @@ from seq2seq.config.loading import as_settings
 
 SENTENCE = "Next week my brother will read the old book."
 # Nothing need be learnt, and a pilot has tests of its own.
-SHORTER = {"train": ["--set", "training.steps=2"], "init": ["--no-pilot"]}
+SHORTER = {
+    "train": ["--set", "training.steps=2"],
+    "init": ["--no-pilot"],
+    "augment": ["--sample"],  # what is untrained finds the empty text likeliest
+}
 NOT_RUN = {  # a pattern, and who runs it if not this
     r"make .*": "CI",
     r"data_prep multi30k .*": "it downloads",
@@ -62,9 +66,9 @@ def folder(tmp_path, trained_run, monkeypatch):
 def run(folder, monkeypatch, name, arguments):
     """One of the commands; those that read standard input get a sentence."""
     if arguments[0] == "init":  # pages show several ways to the same file
-        name = arguments[arguments.index("-o") + 1]
-        (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / "data" / Path(name).stem, ignore_errors=True)
+        config = arguments[arguments.index("-o") + 1]
+        (folder / config).unlink(missing_ok=True)
+        shutil.rmtree(folder / "data" / Path(config).stem, ignore_errors=True)
     stdin = SimpleNamespace(buffer=io.BytesIO(SENTENCE.encode()), isatty=lambda: False)
     monkeypatch.setattr("sys.stdin", stdin)
     called = {"seq2seq": seq2seq, "data_prep": data_prep}[name]

@@ -68,6 +68,40 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
+class SourceTags:
+    """What stands before each source, and says which language is wanted.
+
+    Shape suffixes: G tags, T ids of a tag, B texts.
+    """
+
+    ids_GT: np.ndarray
+    default: int  # number of the tag of a text that begins with none
+
+    @property
+    def length(self) -> int:
+        """T."""
+        return self.ids_GT.shape[1]
+
+    def part(self, ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
+        """The number (B,) of each text's tag, and its ids (B, None) without one."""
+        first_BT = ids[:, : self.length].to_tensor(-1, shape=(None, self.length))
+        same_BG = tf.reduce_all(tf.equal(first_BT[:, None], self.ids_GT), axis=2)
+        tagged_B = tf.reduce_any(same_BG, axis=1)
+        numbers_B = tf.where(tagged_B, tf.argmax(same_BG, 1, tf.int32), self.default)
+        lengths_B = ids.row_lengths()
+        places = tf.ragged.range(lengths_B)
+        left_P = (places.values >= self.length) | tf.repeat(~tagged_B, lengths_B)
+        return numbers_B, tf.ragged.boolean_mask(ids, places.with_values(left_P))
+
+    def join(self, numbers_B: tf.Tensor, ids: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Ids (B, None) behind their tags; those of a blank text stay none."""
+        lengths_B = tf.where(ids.row_lengths() > 0, self.length, 0)
+        tags_BT = tf.gather(tf.constant(self.ids_GT), numbers_B)
+        tags = tf.RaggedTensor.from_tensor(tags_BT, lengths=lengths_B)
+        return tf.concat([tags.with_row_splits_dtype(ids.row_splits.dtype), ids], axis=1)
+
+
+@dataclass(frozen=True)
 class Searches:
     """Searches over ids.
 
@@ -96,13 +130,22 @@ class TranslatorGraph:
     searches: Searches
     longest: int  # subwords of a text's chunk
     tokens: int  # of rows searched at once, padding counted
+    tags: SourceTags | None = None
 
     def chunks(self, text: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
         """Chunks of texts (B,), and the number of the text each is from; see `cut`."""
-        return cut(self.encoded(text, LONGEST_TEXT), self.longest, self.vocabulary.places)
+        if self.tags is None:
+            return cut(self.encoded(text, LONGEST_TEXT), self.longest, self.vocabulary.places)
+        numbers_B, ids = self.tags.part(self._ids(text, LONGEST_TEXT))
+        chunks, texts_N = cut(ids, self.longest - self.tags.length, self.vocabulary.places)
+        return self.tags.join(tf.gather(numbers_B, texts_N), chunks), texts_N
 
     def encoded(self, text: tf.Tensor, most: int) -> tf.RaggedTensor:
-        """Ids (B, None) of each text's first `MOST_BYTES`, at most `most` of them."""
+        """Ids (B, None) of each text's first `MOST_BYTES`, at most `most` of them, tags apart."""
+        ids = self._ids(text, most)
+        return self.tags.join(*self.tags.part(ids)) if self.tags else ids
+
+    def _ids(self, text: tf.Tensor, most: int) -> tf.RaggedTensor:
         return self.vocabulary.encode(tf.strings.substr(text, 0, MOST_BYTES))[:, :most]
 
 
