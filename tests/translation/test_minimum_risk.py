@@ -9,6 +9,7 @@ from loaded import loaded
 from sacrebleu.metrics import BLEU, CHRF
 
 import seq2seq
+from seq2seq.cli.main import main
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.translation.minimum_risk import expected_utilities, utility
 
@@ -122,6 +123,15 @@ def test_samples_are_chosen_among_by_the_seed_alone(trained_run):
         assert expected[texts.index(text)] == pytest.approx(max(expected))
     # Control: another seed draws others.
     assert seq2seq.load(trained_run, **drawn, seed=7).translate(LINES) != found
+
+
+def test_the_command_chooses_as_python_does(trained_run, tmp_path):
+    (tmp_path / "in").write_text("".join(f"{line}\n" for line in LINES))
+    options = ["--beam", 4, "--mbr", "bleu", "--candidates", 3]
+    paths = [trained_run, tmp_path / "in", "-o", tmp_path / "out"]
+    main([str(each) for each in ("translate", *paths, *options)])
+    translator = loaded(trained_run, beam_width=4, mbr="bleu", mbr_candidates=3)
+    assert (tmp_path / "out").read_text().splitlines() == translator.translate(LINES)
 
 
 @settings(max_examples=20)

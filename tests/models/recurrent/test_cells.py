@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mingru_keras import MinGRU
 
 from seq2seq.models.recurrent.cells import EPSILON, ForgetBias, LSTMCell, PeepholeLSTMCell
 from seq2seq.models.recurrent.recurrence import CELLS, Recurrence, make_recurrence
@@ -299,6 +300,26 @@ def test_the_forget_gate_of_a_unit_with_no_other_starts_as_it_is_told_to():
     layer = make_recurrence("ssru", 2, forget_bias=-2.5)
     layer.build((None, None, SIZE))
     assert [w.numpy().tolist() for w in layer.weights if w.name == "bias"] == [[-2.5, -2.5]]
+
+
+def test_an_input_gated_cell_is_the_mingru_of_its_own_package_below_a_rectifier():
+    """Feng et al. 2024, summed by a parallel scan where the cell here goes step by step."""
+    layer, weights = layer_of("ssru", seed=7)
+    inputs, _, _ = example(7, layer.states, steps=9)
+    forget, candidate = np.split(weights["kernel"], 2, axis=1)
+    with float64():
+        peer = MinGRU(UNITS)
+        peer.build(inputs.shape)
+    # Its gate is 1 - f, and sigmoid(-x) is 1 - sigmoid(x).
+    peer.gate.set_weights([-forget, -weights["bias"]])
+    peer.candidate.set_weights([candidate, np.zeros(UNITS)])
+    found = np.array(peer(inputs))
+    outputs, (_, last) = layer(inputs, np.ones(inputs.shape[:2], bool))
+    np.testing.assert_allclose(outputs, np.maximum(found, 0), atol=1e-6)
+    np.testing.assert_allclose(last, found[:, -1], atol=1e-6)
+    # Control: a gate the other way round is another unit.
+    peer.gate.set_weights([forget, weights["bias"]])
+    assert np.abs(np.maximum(peer(inputs), 0) - outputs).max() > 1e-2
 
 
 def test_a_fresh_peephole_cell_is_a_plain_lstm():
