@@ -97,6 +97,11 @@ class DataConfig:
                 f"language_tags: which language is {unknown[0]}? Give train[].target_language, "
                 "target_language, or a file whose name ends in one"
             )
+        if self.language_tags and self.concatenation:
+            raise ValueError(
+                f"concatenation would put a tag into the middle of a source, and two languages "
+                f"into a target (language_tags: true, concatenation: {self.concatenation})"
+            )
 
     @property
     def corpora(self) -> tuple[TrainingCorpus, ...]:

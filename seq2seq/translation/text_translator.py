@@ -116,6 +116,8 @@ class TextTranslator:
         other = copy.copy(self)  # of the same networks and searches
         other.tags = self.tags.into(language)
         other.languages = Languages(self.languages.source, language)
+        if self.decoding.mbr != "none":
+            other._searches = {}  # those here choose by the words of another language
         return other
 
     def read(self, text: str) -> str:

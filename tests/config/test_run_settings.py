@@ -100,6 +100,14 @@ def test_a_mistake_in_the_corpora_is_one_line(data, complaint):
         run_config(data={**VALIDATION, **data})
 
 
+def test_pairs_of_several_languages_are_not_joined():
+    tagged = {**PATHS, "language_tags": True, "target_language": "de"}
+    assert run_config(data=tagged).data.language_tags
+    assert run_config(data={**PATHS, "concatenation": 0.2}).data.concatenation == 0.2
+    with pytest.raises(ConfigError, match="concatenation would put a tag into the middle"):
+        run_config(data={**tagged, "concatenation": 0.2})
+
+
 @pytest.mark.parametrize("kind", ["word", "character"])
 def test_sampling_is_for_kinds_that_cut_a_word_in_several_ways(kind):
     with pytest.raises(ConfigError, match=f"sampling needs kind: unigram or bpe .*kind: {kind}"):

@@ -202,3 +202,10 @@ def test_languages_have_to_be_known_and_trained(config, folder, trained_run, tmp
     kept["training"] |= {"start_from": str(trained_run)}
     with pytest.raises(ConfigError, match="the vocabulary of .* has no <2de>; learn another"):
         train(check_settings(kept, ""), tmp_path / "run", Silent())
+
+
+def test_what_minimum_risk_chooses_by_is_of_the_language_asked_for(run):
+    plain = load_translator(run, {"beam_width": 2})
+    assert plain.into("nl").batch_search() is plain.batch_search()
+    choosing = load_translator(run, {"beam_width": 2, "mbr": "bleu"})
+    assert choosing.into("nl").batch_search() is not choosing.batch_search()
