@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from seq2seq.config.sections import DataConfig, RunConfig
+from seq2seq.config.corpora import DataConfig
+from seq2seq.config.sections import RunConfig
 from seq2seq.data.lines import read_pairs
 from seq2seq.data.subwords import Subwords, train_subwords
 from seq2seq.errors import DataError

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from seq2seq.config.sections import DataConfig, TrainingCorpus
+from seq2seq.config.corpora import DataConfig, TrainingCorpus
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.id_rows import IdRows
 from seq2seq.data.lines import read_pairs

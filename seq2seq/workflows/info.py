@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seq2seq.config.corpora import TrainingCorpus
 from seq2seq.config.loading import load_run_config
-from seq2seq.config.sections import RunConfig, TrainingCorpus
+from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError
 from seq2seq.manifest import SUBWORDS
 from seq2seq.run_folder import RunFolder

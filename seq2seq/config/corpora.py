@@ -1,0 +1,153 @@
+"""Settings of the text: the corpora of training, validation and test, and their languages."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from seq2seq.config.architecture import NUMBER, STRICT, Share, Unit
+from seq2seq.config.languages import Languages, LanguageTag, LanguageTags, language_of_file
+
+BatchTokens = Annotated[int, Field(ge=16, le=10**6), NUMBER, Unit("subwords")]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TrainingCorpus:
+    """One of the parallel texts that a run is trained on."""
+
+    source: Path
+    """Text in the source language."""
+    target: Path
+    """Its translation, line by line."""
+    share: Annotated[float, Field(ge=1e-6, le=1e6), NUMBER] | None = None
+    """How much of an epoch is drawn from this corpus, relative to the shares of the others; of all
+    corpora or of none. Without shares each pair of each corpus comes once."""
+    target_language: LanguageTag | None = None
+    """Language of this corpus's target; without it, the one that the target file's name ends in, if
+    any. For `language_tags`."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class DataConfig:
+    """The parallel text: a sentence a line, plain or .gz; paths from the working directory."""
+
+    train_source: Path | None = None
+    """Training text in the source language; of several corpora, `train` has the files."""
+    train_target: Path | None = None
+    """Its translation, line by line."""
+    train: tuple[TrainingCorpus, ...] = ()
+    """Several training corpora, in place of `train_source` and `train_target`."""
+    validation_source: Path
+    """Text that the best weights are chosen by."""
+    validation_target: Path
+    """Its translation."""
+    test_source: Path | None = None
+    """Text that is scored once, after training."""
+    test_target: Path | None = None
+    """Its translation."""
+    source_language: LanguageTag | None = None
+    """Language of the source, a BCP 47 tag such as en or pt-BR; without it, the one that the
+    training file's name ends in, if any."""
+    target_language: LanguageTag | None = None
+    """Language of the target. BLEU finds words as this language has them: Japanese needs the extra
+    ja, Korean ko."""
+    language_tags: bool = False
+    """Whether each source begins with a tag of the language that is wanted, such as `<2fr>`, one
+    subword each: for training text with several target languages, among which `translate --to`
+    chooses."""
+    longest: Annotated[int, Field(ge=2, le=1000), NUMBER, Unit("subwords")] = 100
+    """Longest side of a training pair; longer pairs are left out."""
+    shuffle_buffer: Annotated[int, Field(gt=0, le=10**7), NUMBER, Unit("pairs")] = 100_000
+    """Pairs held in memory while shuffling."""
+    concatenation: Share = 0.0
+    """Probability that a training pair is joined with the next one of an epoch's random order into
+    a single pair, of at most `longest` a side (Nguyen et al. 2021)."""
+    batch_tokens: BatchTokens = 1024
+    """Target side of a batch, padding counted."""
+
+    def __post_init__(self) -> None:
+        """Rejects half of a set, two sets of training files, and shares of some corpora alone."""
+        if (self.test_source is None) != (self.test_target is None):
+            raise ValueError("test_source and test_target are given together or not at all")
+        for side in ("source", "target"):
+            if not self.train and getattr(self, f"train_{side}") is None:
+                raise ValueError(f"train_{side}: Missing; add it to the file, or `train`")
+            if self.train and getattr(self, f"train_{side}") is not None:
+                raise ValueError(f"train is in place of train_{side}; leave one of them out (null)")
+        given = [corpus.share is not None for corpus in self.train]
+        if any(given) and not all(given):
+            raise ValueError(
+                f"train.{given.index(False)}.share: Missing; give every corpus a share, or none"
+            )
+        unknown = [corpus.target for corpus in self.corpora if not self.language_of(corpus)]
+        if self.language_tags and unknown:
+            raise ValueError(
+                f"language_tags: which language is {unknown[0]}? Give train[].target_language, "
+                "target_language, or a file whose name ends in one"
+            )
+        if self.language_tags and self.concatenation:
+            raise ValueError(
+                f"concatenation would put a tag into the middle of a source, and two languages "
+                f"into a target (language_tags: true, concatenation: {self.concatenation})"
+            )
+
+    @property
+    def corpora(self) -> tuple[TrainingCorpus, ...]:
+        """The training corpora; one, if there is no list of them."""
+        if self.train_source is None or self.train_target is None:
+            return self.train
+        return (TrainingCorpus(source=self.train_source, target=self.train_target),)
+
+    @property
+    def training_files(self) -> dict[str, Path]:
+        """Source and target of each training corpus, by the settings that name them."""
+        between = "train_" if not self.train else "train.{}."
+        return {
+            f"{between.format(number)}{side}": getattr(corpus, side)
+            for number, corpus in enumerate(self.corpora)
+            for side in ("source", "target")
+        }
+
+    @property
+    def fixed_files(self) -> dict[str, Path]:
+        """The files that a run is made from, by the settings that name them."""
+        return {
+            **self.training_files,
+            "validation_source": self.validation_source,
+            "validation_target": self.validation_target,
+        }
+
+    def language_of(self, corpus: TrainingCorpus) -> str | None:
+        """The target language of a training corpus."""
+        return corpus.target_language or self.language_of_target(corpus.target)
+
+    def language_of_target(self, path: Path) -> str | None:
+        """The language of a target text: of several languages, as its name ends."""
+        named = language_of_file(path) if self.train else None
+        return named or self.languages.target
+
+    @property
+    def tags(self) -> LanguageTags | None:
+        """The tags of `language_tags`; the first corpus's language is the default."""
+        if not self.language_tags:
+            return None
+        languages = [str(self.language_of(corpus)) for corpus in self.corpora]
+        return LanguageTags(tuple(dict.fromkeys(languages)), languages[0])
+
+    def tags_for(self, path: Path) -> LanguageTags | None:
+        """The tags whose default is the language of a target text.
+
+        Raises:
+            ConfigError: training has no such language.
+        """
+        return self.tags and self.tags.into(str(self.language_of_target(path)))
+
+    @property
+    def languages(self) -> Languages:
+        """The languages of the run: as set, or as the first training files' names end."""
+        first = self.corpora[0]
+        return Languages(
+            self.source_language or language_of_file(first.source),
+            self.target_language or first.target_language or language_of_file(first.target),
+        )
