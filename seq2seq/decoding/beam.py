@@ -26,6 +26,7 @@ from seq2seq.decoding.step import (
     State,
     StepFunction,
     Tensor,
+    log_sums_of,
     longest_of,
     regroup,
     regroup_all,
@@ -77,7 +78,7 @@ def beam_search(
         step: Tensor, backpointers: Backpointers, live: LiveBeam
     ) -> tuple[Backpointers, LiveBeam]:
         logits, state, weights = step_function(live.previous_ids, live.state, live.context)
-        log_sums = ops.logsumexp(logits, axis=-1)
+        log_sums = log_sums_of(logits, inputs)
         eos_log_probs = logits[:, :, rules.eos] - log_sums
         if rules.coverage_penalty:
             live = live._replace(coverage=live.coverage + weights)
@@ -168,13 +169,12 @@ def _extend(
         totals, the new token's log-probabilities, ids, and parents, each (B, K).
     """
     _, beam_width, count = log_probs_BKC.shape
-    flat_log_probs = ops.reshape(log_probs_BKC, (-1, beam_width * count))
     candidates = ops.reshape(totals_BK[:, :, None] + log_probs_BKC, (-1, beam_width * count))
     totals, places = ops.top_k(candidates, beam_width)
     places = ops.cast(places, "int32")
-    flat_ids = ops.reshape(ids_BKC, (-1, beam_width * count))
-    token_log_probs = ops.take_along_axis(flat_log_probs, places, axis=1)
-    return totals, token_log_probs, ops.take_along_axis(flat_ids, places, axis=1), places // count
+    flat = [ops.reshape(each, (-1, beam_width * count)) for each in (log_probs_BKC, ids_BKC)]
+    token_log_probs, ids = regroup_all(flat, places)
+    return totals, token_log_probs, ids, places // count
 
 
 def _next_beam(

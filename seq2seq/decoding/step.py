@@ -59,6 +59,7 @@ class SearchInputs:
     # not kept, and that must be known while tracing.
     source_mask: Tensor
     compacting: bool = True  # sentences that are done leave the batch: see `compacting_loop`
+    normalized: bool = False  # whether the step's logits are log-probabilities already
     prefixes: Prefixes | None = None  # a sentence whose prefix leaves no room for EOS has no output
 
 
@@ -77,6 +78,13 @@ class Hypotheses:
 def longest_of(max_lengths_B: Tensor) -> Tensor:
     """T, the largest of the lengths; 1 for a batch of none."""
     return ops.max(ops.concatenate([max_lengths_B, ops.ones((1,), dtype="int32")]))
+
+
+def log_sums_of(logits_BKV: Tensor, inputs: SearchInputs) -> Tensor:
+    """What logits (B, K, V) are to be lessened by, (B, K), to be log-probabilities."""
+    if inputs.normalized:
+        return ops.zeros_like(logits_BKV[:, :, 0])
+    return ops.logsumexp(logits_BKV, axis=-1)
 
 
 def repeat_state(state: State, beam_width: int) -> State:
@@ -103,6 +111,14 @@ def write(buffers: Sequence[Tensor], step: Tensor, values: Sequence[Tensor]) -> 
     return written
 
 
+def to_be_found(size: Tensor) -> Tensor:
+    """A size for `reshape`: -1 where it is not known while tracing, which spares its arithmetic.
+
+    For tensors none of whose other sizes is 0.
+    """
+    return size if isinstance(size, int) else -1
+
+
 def regroup(values: Tensor, places_BN: Tensor) -> Tensor:
     """Rows (B, N, ...) of each sentence, taken at `places` from values (B, K, ...)."""
     return regroup_all([values], places_BN)[0]
@@ -115,7 +131,10 @@ def regroup_all(values: Sequence[Tensor], places_BN: Tensor) -> list[Tensor]:
     rows = ops.reshape(firsts + places_BN, (-1,))
     regrouped = []
     for each in values:
-        rest = ops.shape(each)[2:]  # all sizes spelled out: some may be 0
-        taken = ops.take(ops.reshape(each, (batch * width, *rest)), rows, axis=0)
-        regrouped.append(ops.reshape(taken, (batch, places_BN.shape[1], *rest)))
+        rest = ops.shape(each)[2:]
+        before, after = batch * width, batch
+        if 0 not in each.shape[2:]:
+            before, after = to_be_found(before), to_be_found(after)
+        taken = ops.take(ops.reshape(each, (before, *rest)), rows, axis=0)
+        regrouped.append(ops.reshape(taken, (after, places_BN.shape[1], *rest)))
     return regrouped

@@ -22,6 +22,7 @@ from seq2seq.decoding.step import (
     SearchInputs,
     StepFunction,
     Tensor,
+    log_sums_of,
     repeat_state,
     write,
 )
@@ -78,7 +79,7 @@ def decode_stepwise(
         logits_BKV, state, weights_BKS = step_function(previous_BK, state, context)
         chosen_BK = choose(step, logits_BKV, output.ids, per_sentence_inputs)
         logits_BK = ops.take_along_axis(logits_BKV, chosen_BK[:, :, None], axis=-1)[:, :, 0]
-        log_probs_BK = logits_BK - ops.logsumexp(logits_BKV, axis=-1)
+        log_probs_BK = logits_BK - log_sums_of(logits_BKV, inputs)
         done = output.done
         ids, log_probs, weights = write(
             [output.ids, output.log_probs, output.weights],

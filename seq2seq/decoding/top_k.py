@@ -5,7 +5,7 @@ Shape suffixes: B sentences, K hypotheses, C candidates, V vocabulary, W a block
 
 from keras import ops
 
-from seq2seq.decoding.step import LOG_ZERO, SUPPRESSED_BELOW, Tensor
+from seq2seq.decoding.step import LOG_ZERO, SUPPRESSED_BELOW, Tensor, regroup, to_be_found
 
 BLOCK = 64  # ids; the maximum of each block says which few blocks hold the best
 
@@ -51,5 +51,6 @@ def top_ids(logits_BKV: Tensor, count: int) -> tuple[Tensor, Tensor]:
     some = ops.reshape(some_BKCW, (batch, width, count * BLOCK))
     logits_BKC, places = ops.top_k(some, count)
     places = ops.cast(places, "int32")
-    ids_BKC = ops.take_along_axis(chosen_BKC, places // BLOCK, axis=-1) * BLOCK + places % BLOCK
-    return logits_BKC, ids_BKC
+    rows = [ops.reshape(each, (-1, count)) for each in (chosen_BKC, places // BLOCK)]
+    blocks_BKC = ops.reshape(regroup(*rows), (to_be_found(batch), width, count))
+    return logits_BKC, blocks_BKC * BLOCK + places % BLOCK

@@ -4,7 +4,7 @@ A directory of `seq2seq export --format onnx` has all that this needs; ONNX Runt
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -90,19 +90,26 @@ class ExportedTranslator:
                 f"{self._directory} gives no attention, which --format jsonl has; {AGAIN}, or give "
                 "--format tsv or text"
             )
-        search = BatchSearch(self._search, self.decoding)
+        search = batch_search(self._run, self.decoding)
         return LineTranslator(self.subwords, search, self.decoding.longest_source)
 
-    def _search(self, source_ids: np.ndarray) -> Mapping[str, np.ndarray]:
+
+def batch_search(
+    run: Callable[[np.ndarray], Mapping[str, np.ndarray]], decoding: DecodingConfig
+) -> BatchSearch:
+    """The search of encoded sentences by a portable model, of whose outputs `n_best` are taken."""
+
+    def search(source_ids: np.ndarray) -> Mapping[str, np.ndarray]:
         """The fields of `Hypotheses`; those that a model of before does not give are empty."""
-        fields = self._run(source_ids)
-        fields = {name: each[:, : self.decoding.n_best] for name, each in fields.items()}
+        fields = {name: each[:, : decoding.n_best] for name, each in run(source_ids).items()}
         shape = fields["lengths"].shape
         return {
             "token_log_probabilities": np.zeros((*shape, 0), np.float32),
             "weights": fields.get(ATTENTION, np.zeros((*shape, 0, 0), np.float32)),
             **fields,
         }
+
+    return BatchSearch(search, decoding)
 
 
 def is_portable(directory: Path) -> bool:

@@ -17,6 +17,8 @@ import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig, RunConfig
 from seq2seq.data.subwords import EOS, PAD, SpecialIds
+from seq2seq.decoding.step import Context, State, StepFunction, Tensor
+from seq2seq.errors import ExportError
 from seq2seq.files import file_errors_of_libraries, file_sha256
 from seq2seq.manifest import MANIFEST, SUBWORDS
 from seq2seq.models.recurrent.plain_recurrence import with_plain_loops
@@ -38,6 +40,7 @@ from seq2seq.translation.loading import load_run, with_decoding
 from seq2seq.translation.search import NEVER_WRITTEN, run_search
 from seq2seq.translation.text_translator import TextTranslator
 from seq2seq.workflows.export_examples import example_texts
+from seq2seq.workflows.export_rounding import cost_of_rounding
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +57,14 @@ class PortableJob:
         format: of the model.
         settings: decoding settings in place of the run's. `sampling`, `mbr` and `shortlist` are off
             and `precision` is float32 whatever the run says.
+        weights: how they are stored, of those that the format can.
     """
 
     run: Path
     directory: Path
     format: Literal["onnx", "litert"]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = "float32"
 
 
 def export_portable(job: PortableJob) -> Path:
@@ -81,7 +86,13 @@ def export_portable(job: PortableJob) -> Path:
     def say(message: str) -> None:
         logger.info("%.0f s: %s", time.monotonic() - started, message)
 
-    FORMATS[job.format].require_packages()
+    portable = FORMATS[job.format]
+    if job.weights not in portable.weights:
+        raise ExportError(
+            f"--weights {job.weights} is not for --format {job.format}; give "
+            f"{' or '.join(portable.weights)}"
+        )
+    portable.require_packages()
     with new_directory(job.directory) as directory:
         _write(job, directory, say)
     say("exported")
@@ -106,13 +117,20 @@ def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> Non
         found = portable.convert(search, variables, directory)
         say(f"comparing {len(examples)} sentences")
         parity = compare(found, examples, decoding.n_best, portable.batches)
-    _log(parity, portable)
+        _log(parity, portable)
+        cost = None
+        if job.weights != "float32":
+            say(f"rounding the weights to {job.weights}")
+            rounded = portable.round_weights(directory, job.weights)
+            cost = cost_of_rounding(found, rounded, config, translator.subwords)
     (directory / SUBWORDS).write_bytes(translator.subwords.model)
     if translator.source_words:
         (directory / SOURCE_WORDS).write_bytes(translator.source_words.to_bytes())
     about = {
         "decoding": asdict(decoding),
         "vocabulary_size": translator.subwords.size,
+        "weights": job.weights,
+        "rounding": asdict(cost) if cost else None,
         "compared": {**asdict(parity), "score_bound": SCORE_BOUND, "tie_bound": TIE_BOUND},
     }
     (directory / MANIFEST).write_bytes(_manifest(job, directory, about))
@@ -127,7 +145,8 @@ def portable_search(
     def search(source_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         engine = Engine(network, PAD, NEVER_WRITTEN, "float32", cache_weights=False)
         step, inputs = begin([engine], source_ids, decoding, True, None)
-        found = run_search(step, replace(inputs, compacting=False), decoding, None)
+        inputs = replace(inputs, compacting=batch is None, normalized=True)
+        found = run_search(_normalizing(step), inputs, decoding, None)
         return {
             "ids": found.ids,
             "lengths": found.lengths,
@@ -139,6 +158,16 @@ def portable_search(
 
     signature = [tf.TensorSpec((batch, None), tf.int32, name="source_ids")]
     return tf.function(search, input_signature=signature, autograph=False)
+
+
+def _normalizing(step: StepFunction) -> StepFunction:
+    """A step that gives log-probabilities: other runtimes have one fast operation for them."""
+
+    def normalized(previous_ids: Tensor, state: State, context: Context) -> tuple:
+        logits, state, weights = step(previous_ids, state, context)
+        return tf.nn.log_softmax(logits), state, weights
+
+    return normalized
 
 
 def find_examples(translator: TextTranslator, texts: Sequence[str]) -> list[Example]:

@@ -17,6 +17,7 @@ from seq2seq.errors import ExportError
 from seq2seq.run_folder import RunFolder
 from seq2seq.serving.portable import formats
 from seq2seq.serving.portable.formats import FORMATS
+from seq2seq.translation.exported_translator import load_exported
 from seq2seq.workflows import export_portable as exporting
 from seq2seq.workflows.export_portable import PortableJob, export_portable
 
@@ -104,6 +105,18 @@ def test_litert_and_sentencepiece_translate_as_the_run_does(with_litert, trained
 
 
 @pytest.mark.long
+def test_weights_of_an_onnx_model_can_be_rounded(trained_run, tmp_path, monkeypatch, with_onnx):
+    monkeypatch.setattr(exporting, "EXAMPLES", 10)
+    arguments = ("--format", "onnx", "--weights", "int8", "--beam", "2")
+    run_command("export", trained_run, tmp_path / "model", *arguments)
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    assert manifest["weights"] == "int8" and manifest["rounding"]["lines"] == 130
+    small, large = (each / "model.onnx" for each in (tmp_path / "model", with_onnx))
+    assert small.stat().st_size < large.stat().st_size * 0.4
+    assert load_exported(tmp_path / "model", {}).decoding.beam_width == 2
+
+
+@pytest.mark.long
 def test_litert_has_the_operations_of_every_rule(trained_run, tmp_path, monkeypatch, with_litert):
     monkeypatch.setattr(exporting, "EXAMPLES", 10)
     export_portable(PortableJob(trained_run, tmp_path / "model", "litert", RULES))
@@ -147,6 +160,7 @@ def test_the_manifest_tells_how_the_model_was_made(name, request, trained_run):
     assert manifest["special_ids"]["eos"] == EOS
     assert manifest["decoding"]["beam_width"] == 4
     assert manifest["decoding"]["n_best"] == {"onnx": 2, "litert": 1}[name]
+    assert (manifest["weights"], manifest["rounding"]) == ("float32", None)
     assert manifest["versions"].keys() >= {"tensorflow", *FORMATS[name].packages}
     assert 50 < manifest["compared"]["sentences"] <= exporting.EXAMPLES + 2
     assert manifest["compared"]["largest_score_difference"] < 1e-4
@@ -155,11 +169,13 @@ def test_the_manifest_tells_how_the_model_was_made(name, request, trained_run):
 def test_onnx_loops_carry_only_what_their_steps_change(with_onnx):
     import onnx
 
-    loops = [
-        node for node in onnx.load(with_onnx / "model.onnx").graph.node if node.op_type == "Loop"
-    ]
-    assert len(loops) == 4  # two directions of the encoder, the search, and reading outputs back
-    for loop in loops:
+    graph = onnx.load(with_onnx / "model.onnx").graph
+    outer = [node for node in graph.node if node.op_type == "Loop"]
+    inner = [node for loop in outer for node in loop.attribute[0].g.node if node.op_type == "Loop"]
+    # Two directions of the encoder, the search until sentences leave its batch within the search,
+    # and reading outputs back.
+    assert (len(outer), len(inner)) == (4, 1)
+    for loop in [*outer, *inner]:
         (body,) = [each.g for each in loop.attribute]
         copies = {node.output[0]: node.input[0] for node in body.node if node.op_type == "Identity"}
         assert len(body.input) > 3
@@ -257,7 +273,8 @@ def test_a_missing_package_names_the_extra(name, trained_run, tmp_path, monkeypa
     "arguments, message",
     [
         (("--version", "1"), "--version is for --format savedmodel"),
-        (("--weights", "bfloat16"), "--weights is for --format savedmodel"),
+        (("--weights", "bfloat16"), "--weights bfloat16 is not for --format litert; give float32"),
+        (("--weights", "int8"), "--weights int8 is not for --format litert; give float32"),
         (("--beam", "2", "--n-best", "5"), "n_best needs a beam at least as wide"),
     ],
 )

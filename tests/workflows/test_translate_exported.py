@@ -19,7 +19,12 @@ from loaded import loaded
 from seq2seq.data.parts import Part
 from seq2seq.errors import ConfigError, DataError, ExportError
 from seq2seq.files import file_sha256
+from seq2seq.run_folder import RunFolder
+from seq2seq.serving.portable.onnx_search import OnnxSearch
+from seq2seq.serving.portable.rounded_weights import rewrite
 from seq2seq.translation.exported_translator import is_portable, load_exported
+from seq2seq.translation.loading import with_decoding
+from seq2seq.workflows.export_rounding import MOST_BLEU_LOST, cost_of_rounding
 from seq2seq.workflows.translate import FileJob, _translated, translate, translate_with
 
 LINES = b"The dog sleeps.\n\nToday she reads the book.\r\n \t \n\xef\xbb\xbfMax is \xff tired"
@@ -109,13 +114,77 @@ def test_a_model_of_before_gives_text_and_rows_alone(exported, model, tmp_path):
         if output.name in ("attention", "token_log_probabilities"):
             graph.graph.output.remove(output)
     onnx.save(graph, copy / "model.onnx")
-    manifest = json.loads((copy / "manifest.json").read_text())
-    hashes = {name: file_sha256(copy / name) for name in ("model.onnx", "subwords.model")}
-    (copy / "manifest.json").write_text(json.dumps(manifest | {"format": 1, "files": hashes}))
+    as_exported(copy, format=1, files=("model.onnx", "subwords.model"))
     former = load_exported(copy, {})
     assert written(former, FileJob(copy), LINES) == written(exported, FileJob(model), LINES)
     with pytest.raises(ExportError, match="gives no attention, which --format jsonl has"):
         written(former, FileJob(copy, format="jsonl"), LINES)
+
+
+@pytest.fixture(scope="module")
+def in_int8(model, tmp_path_factory):
+    """The same model with int8 weights."""
+    copy = tmp_path_factory.mktemp("rounded") / "model"
+    shutil.copytree(model, copy)
+    rewrite(copy / "model.onnx", "int8")
+    as_exported(copy)
+    return copy
+
+
+def as_exported(directory, **changes):
+    """Makes a manifest say what is there, and something else."""
+    manifest = json.loads((directory / "manifest.json").read_text())
+    names = manifest["files"] if "files" not in changes else changes.pop("files")
+    manifest["files"] = {name: file_sha256(directory / name) for name in names}
+    (directory / "manifest.json").write_text(json.dumps(manifest | changes))
+
+
+def test_int8_weights_are_a_third_and_translate_alike_alone_and_in_a_batch(
+    exported, model, in_int8, trained_run
+):
+    assert (in_int8 / "model.onnx").stat().st_size < (model / "model.onnx").stat().st_size * 0.4
+    rounded, job = load_exported(in_int8, {}), FileJob(in_int8, format="tsv")
+    lines = (trained_run.parent / "corpus" / "test.en").read_bytes().splitlines()[:60]
+    together = written(rounded, job, b"\n".join(lines)).splitlines()
+    alone = [written(rounded, job, line).splitlines() for line in lines]
+    rows = [
+        b"%d\t%s" % (number, row.partition(b"\t")[2])
+        for number, some in enumerate(alone, 1)
+        for row in some
+    ]
+    assert together == rows
+    # The control: the weights are others, and so are some scores.
+    assert written(exported, job, b"\n".join(lines)).splitlines() != rows
+
+
+def test_what_rounding_costs_is_measured_on_the_validation_text(
+    model, in_int8, trained_run, caplog, tmp_path
+):
+    onnx = pytest.importorskip("onnx")
+    folder = RunFolder.open(trained_run)
+    config = with_decoding(folder.config(), RULES)
+    searches = [OnnxSearch(each / "model.onnx") for each in (model, in_int8)]
+    with caplog.at_level("INFO"):
+        cost = cost_of_rounding(*searches, config, folder.subwords())
+    assert cost.lines == 130 and 0 <= cost.changed_lines < 30
+    assert cost.bleu > cost.float32_bleu - MOST_BLEU_LOST > 5
+    assert f"rounded weights change {cost.changed_lines} of 130 translations" in caplog.text
+    # The control: weights that are far too coarse are refused.
+    coarse = onnx.load(model / "model.onnx")
+    for tensor in coarse.graph.initializer:
+        if len(tensor.dims) == 2:
+            values = onnx.numpy_helper.to_array(tensor)
+            values = np.sign(values) * np.abs(values).mean()
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float32), tensor.name))
+    onnx.save(coarse, tmp_path / "coarse.onnx")
+    with pytest.raises(ExportError, match="rounded weights score .* BLEU on the validation text"):
+        cost_of_rounding(
+            searches[0], OnnxSearch(tmp_path / "coarse.onnx"), config, folder.subwords()
+        )
+    # A run that was moved alone has no validation text.
+    data = replace(config.data, validation_source=tmp_path / "gone")
+    assert cost_of_rounding(*searches, replace(config, data=data), folder.subwords()) is None
+    assert "what rounding costs is not known" in caplog.text
 
 
 def test_long_lines_are_cut_as_the_run_cuts_them(exported, model, trained_run, caplog):

@@ -28,6 +28,7 @@ class PortableFormat:
         packages: that the extra installs.
         batch: sentences a call; any number if None.
         batches: numbers of sentences a call that a model is checked with.
+        weights: types that they can be stored in.
     """
 
     name: str
@@ -35,6 +36,7 @@ class PortableFormat:
     packages: tuple[str, ...]
     batch: int | None
     batches: tuple[int, ...]
+    weights: tuple[str, ...]
 
     def require_packages(self) -> None:
         """Checks that the packages are installed.
@@ -76,6 +78,14 @@ class PortableFormat:
         write_litert(search, variables, path)
         return LitertSearch(path)
 
+    def round_weights(self, directory: Path, weights: str) -> PortableSearch:
+        """Stores the weights of a written model in another type, and opens what was written."""
+        from seq2seq.serving.portable.onnx_search import OnnxSearch
+        from seq2seq.serving.portable.rounded_weights import rewrite
+
+        rewrite(directory / self.file, weights)
+        return OnnxSearch(directory / self.file)
+
     @contextmanager
     def named_failures(self) -> Iterator[None]:
         """Makes an `ExportError` of whatever converters and runtimes raise in the block."""
@@ -95,8 +105,20 @@ FORMATS = {
     each.name: each
     for each in (
         PortableFormat(
-            "onnx", "model.onnx", ("tf2onnx", "onnx", "onnxruntime"), None, (1, SEVERAL)
+            name="onnx",
+            file="model.onnx",
+            packages=("tf2onnx", "onnx", "onnxruntime"),
+            batch=None,
+            batches=(1, SEVERAL),
+            weights=("float32", "float16", "int8"),
         ),
-        PortableFormat("litert", "model.tflite", ("ai-edge-litert",), 1, (1,)),
+        PortableFormat(
+            name="litert",
+            file="model.tflite",
+            packages=("ai-edge-litert",),
+            batch=1,
+            batches=(1,),
+            weights=("float32",),
+        ),
     )
 }

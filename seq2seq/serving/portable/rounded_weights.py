@@ -1,0 +1,200 @@
+"""Weights of an ONNX model in 8 or 16 bits.
+
+In int8, each column of a matrix has a scale of its own, and so has each row that it is multiplied
+by, found as it comes: a row's products are the same whatever rows stand beside it, which one scale
+for all of them would not give. Products are summed as integers, exactly, and scaled then. Rows of
+an embedding have a scale each. Biases, norms and all that is added or compared stay float32.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from seq2seq.serving.portable.onnx_graph import (
+    bodies,
+    drop_unused,
+    makers_of,
+    readers_of,
+    rename_values,
+)
+
+SMALLEST = 4096  # numbers; smaller weights gain nothing
+LARGEST = 127  # of int8, both ways
+ZERO = 128  # what stands for 0 among the numbers 0 to 255 of a rounded row
+TINY = 1e-20  # scale of a row of zeros
+CONTRIBUTED = "com.microsoft"  # ONNX Runtime's own operations
+Graph = Any  # onnx.GraphProto
+Node = Any  # onnx.NodeProto
+
+
+def rewrite(path: Path, weights: str) -> None:
+    """Stores the weights of the model in a file as "float16" or "int8"."""
+    model = onnx.load(str(path))
+    {"float16": round_to_float16, "int8": round_to_int8}[weights](model)
+    onnx.save(model, str(path))
+    onnx.checker.check_model(str(path))
+
+
+def round_to_int8(model: onnx.ModelProto) -> None:
+    """Stores each large weight that is multiplied or looked up as int8, and multiplies in int8."""
+    _Rounding(model.graph).graph(model.graph)
+    drop_unused(model.graph)
+    if CONTRIBUTED not in {each.domain for each in model.opset_import}:
+        model.opset_import.append(helper.make_opsetid(CONTRIBUTED, 1))
+
+
+def round_to_float16(model: onnx.ModelProto) -> None:
+    """Stores each large weight as float16; ONNX Runtime computes in float32 all the same."""
+    casts = []
+    for tensor in model.graph.initializer:
+        values = _weight(tensor)
+        if values is None:
+            continue
+        name, stored = tensor.name, f"{tensor.name}_float16"
+        largest = np.finfo(np.float16).max
+        rounded = values.clip(-largest, largest).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(rounded, stored))
+        casts.append(helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+class _Rounding:
+    """The weights of a model, which graphs at any depth read, and their rounded forms."""
+
+    def __init__(self, outermost: Graph) -> None:
+        self._outermost = outermost
+        self._weights = {
+            tensor.name: values
+            for tensor in outermost.initializer
+            if (values := _weight(tensor)) is not None and values.ndim == 2
+        }
+        self._vectors = {each.name for each in outermost.initializer if len(each.dims) == 1}
+        self._constants: set[str] = set()
+
+    def graph(self, graph: Graph) -> None:
+        """Rounds what a graph, and the graphs in it, multiply and look up."""
+        nodes: list[Node] = []
+        rounded_rows: dict[str, tuple[str, str]] = {}
+        makers, readers = makers_of(graph), readers_of(graph)
+        for node in graph.node:
+            for body in bodies(node):
+                self.graph(body)
+            if node.op_type == "MatMul" and node.input[1] in self._weights:
+                if _is_tanh(node.input[0], makers):
+                    nodes += self._bounded_product(node, self._take_bias(graph, node, readers))
+                else:
+                    nodes += self._product(node, rounded_rows)
+            elif node.op_type == "Gather" and node.input[0] in self._weights and not _axis(node):
+                nodes += self._rows(node)
+            else:
+                nodes.append(node)
+        del graph.node[:]
+        graph.node.extend(nodes)
+
+    def _product(self, node: Node, rounded_rows: dict[str, tuple[str, str]]) -> Iterator[Node]:
+        left, weight = node.input
+        (result,) = node.output
+        if left not in rounded_rows:
+            rounded_rows[left] = f"{result}_rounded", f"{result}_scales"
+            yield from self._round_rows(left, *rounded_rows[left])
+        rows, row_scales = rounded_rows[left]
+        matrix, column_scales = self._rounded(weight, axis=0)
+        zero_of_rows = self._constant("uint8_zero", np.uint8(ZERO))
+        one = self._constant("float_one", np.float32(1))
+        inputs = [rows, matrix, one, column_scales, zero_of_rows]
+        product = f"{result}_unscaled"
+        yield helper.make_node("MatMulIntegerToFloat", inputs, [product], domain=CONTRIBUTED)
+        yield helper.make_node("Mul", [product, row_scales], [result])
+
+    def _take_bias(self, graph: Graph, node: Node, readers: Mapping[str, list[Node]]) -> str:
+        """The vector that is added to a product and nothing else is done with it; "" if none.
+
+        The sum, which only the product then makes, goes from the graph.
+        """
+        (result,) = node.output
+        while len(found := readers.get(result, [])) == 1 and found[0].op_type == "Reshape":
+            (result,) = found[0].output
+        if len(found) != 1 or found[0].op_type != "Add":
+            return ""
+        biases = self._vectors.intersection(found[0].input)
+        if len(biases) != 1:
+            return ""
+        rename_values(graph, {found[0].output[0]: result})
+        return biases.pop()
+
+    def _bounded_product(self, node: Node, bias: str) -> Iterator[Node]:
+        """The product of numbers between -1 and 1, for which one scale does, plus a vector."""
+        left, weight = node.input
+        (result,) = node.output
+        matrix, column_scales = self._rounded(weight, axis=0)
+        share = self._constant("float_share", np.float32(1 / LARGEST))
+        zero = self._constant("uint8_zero", np.uint8(ZERO))
+        rows = f"{result}_rounded"
+        yield helper.make_node("QuantizeLinear", [left, share, zero], [rows])
+        inputs = [rows, matrix, share, column_scales, zero, *(["", bias] if bias else [])]
+        yield helper.make_node("MatMulIntegerToFloat", inputs, [result], domain=CONTRIBUTED)
+
+    def _round_rows(self, values: str, rounded: str, scales: str) -> Iterator[Node]:
+        """Each row over its scale, which makes its largest number `LARGEST`, as uint8."""
+        last = self._constant("last_axis", np.array([-1], np.int64))
+        share = self._constant("float_share", np.float32(1 / LARGEST))
+        tiny = self._constant("float_tiny", np.float32(TINY))
+        one = self._constant("float_one", np.float32(1))
+        zero = self._constant("uint8_zero", np.uint8(ZERO))
+        sizes, largest, share_of_it = (f"{rounded}_{each}" for each in ("size", "most", "share"))
+        yield helper.make_node("Abs", [values], [sizes])
+        yield helper.make_node("ReduceMax", [sizes, last], [largest], keepdims=1)
+        yield helper.make_node("Mul", [largest, share], [share_of_it])
+        yield helper.make_node("Max", [share_of_it, tiny], [scales])
+        yield helper.make_node("Div", [values, scales], [f"{rounded}_scaled"])
+        yield helper.make_node("QuantizeLinear", [f"{rounded}_scaled", one, zero], [rounded])
+
+    def _rows(self, node: Node) -> Iterator[Node]:
+        table, ids = node.input
+        (result,) = node.output
+        rows, scales = self._rounded(table, axis=1)
+        yield helper.make_node("Gather", [rows, ids], [f"{result}_int8"])
+        yield helper.make_node(
+            "Cast", [f"{result}_int8"], [f"{result}_float"], to=onnx.TensorProto.FLOAT
+        )
+        yield helper.make_node("Gather", [scales, ids], [f"{result}_scales"])
+        yield helper.make_node("Mul", [f"{result}_float", f"{result}_scales"], [result])
+
+    def _rounded(self, name: str, axis: int) -> tuple[str, str]:
+        """The names of a weight as int8 and of its scales, each over an axis."""
+        rounded, scales = f"{name}_int8_{axis}", f"{name}_scales_{axis}"
+        if rounded not in self._constants:
+            values = self._weights[name]
+            found = np.maximum(np.abs(values).max(axis=axis, keepdims=axis == 1) / LARGEST, TINY)
+            found = found.astype(np.float32)
+            self._constant(rounded, np.rint(values / found).astype(np.int8))
+            self._constant(scales, found)
+        return rounded, scales
+
+    def _constant(self, name: str, value: Any) -> str:
+        if name not in self._constants:
+            self._constants.add(name)
+            self._outermost.initializer.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+
+def _weight(tensor: Any) -> np.ndarray | None:
+    if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < SMALLEST:
+        return None
+    return numpy_helper.to_array(tensor)
+
+
+def _is_tanh(name: str, makers: Mapping[str, Node]) -> bool:
+    while name in makers and makers[name].op_type in ("Reshape", "Identity"):
+        name = makers[name].input[0]
+    return name in makers and makers[name].op_type == "Tanh"
+
+
+def _axis(node: Node) -> int:
+    return next((each.i for each in node.attribute if each.name == "axis"), 0)
