@@ -27,6 +27,10 @@ class ExportError(Seq2SeqError):
     """An exported model that cannot be written, or that a model server could not serve."""
 
 
+class RestartNeeded(Seq2SeqError):
+    """Training on several workers that ended early; all are started again. The exit code is 75."""
+
+
 def install_extra(extra: str) -> str:
     """The command that adds an extra's packages, whether this came from an index or a checkout.
 

@@ -1,6 +1,7 @@
 """Files of deploy/: what their own linters say, and that they name what the server has."""
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seq2seq.cli import serve
+from seq2seq.cli import serve, train
 from seq2seq.config.serving import ServerConfig
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -83,11 +84,87 @@ def test_linters_do_complain(tmp_path):
             run(*command, tmp_path / name)
 
 
+def jobs_of_a_jobset():
+    """The Jobs that JobSet would make, as manifests of their own."""
+    (jobset,) = documents("training/jobset.yaml")
+    for each in jobset["spec"]["replicatedJobs"]:
+        metadata, spec = {"name": each["name"]}, each["template"]["spec"]
+        yield {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+def test_manifests_of_a_training_fit_their_schemas(tmp_path):
+    jobs = tmp_path / "jobs.yaml"
+    jobs.write_text(yaml.safe_dump_all(jobs_of_a_jobset()))
+    said = run(
+        *(tool("kubernetes-validate"), "--strict"), DEPLOY / "training" / "kubernetes.yaml", jobs
+    )
+    assert said.count(" passed for resource job/") == 3
+
+
+def test_pods_of_a_training_are_as_many_as_addresses_and_start_anew_after_75():
+    _, job = documents("training/kubernetes.yaml")
+    one, others = jobs_of_a_jobset()
+    for pods, jobs in ((4, [job]), (1 + 3, [one, others])):
+        assert sum(each["spec"]["completions"] for each in jobs) == pods
+        for each in jobs:
+            (container,) = each["spec"]["template"]["spec"]["containers"]
+            words = [*container["command"], *container["args"]]
+            (workers,) = [word for word in words if word.startswith("--workers=")]
+            assert workers.count(":8888") == pods
+            rules = each["spec"]["podFailurePolicy"]["rules"]
+            failing = [rule for rule in rules if rule["action"] == "FailJob"]
+            assert [rule["onExitCodes"]["values"] for rule in failing] == [[1, 2]]
+
+
+def test_shellcheck_has_no_complaint(tmp_path):
+    run(tool("shellcheck"), DEPLOY / "training" / "slurm.sh")
+    (tmp_path / "wrong.sh").write_text(text("training/slurm.sh").replace('"$status"', "$statos"))
+    with pytest.raises(AssertionError):  # the control
+        run(tool("shellcheck"), tmp_path / "wrong.sh")
+
+
+@pytest.mark.parametrize(("status", "requeued"), [(0, False), (1, False), (75, True), (137, True)])
+def test_slurm_starts_each_worker_and_requeues_what_was_lost(tmp_path, status, requeued):
+    stand_ins = {
+        "scontrol": '[ "$1" = show ] && printf "node9\\nnode10\\n" || echo "$@" >> told',
+        "srun": 'for n in 0 1; do SLURM_PROCID=$n "${@:2}"; done',
+        "seq2seq": f'echo "$@" >> told; exit {status}',
+    }
+    for name, script in stand_ins.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SLURM_JOB_NODELIST": "node[9-10]",
+        "SLURM_JOB_ID": "7",
+    }
+    done = subprocess.run(
+        [DEPLOY / "training" / "slurm.sh", "a.yaml", "runs/a"], cwd=tmp_path, env=environment
+    )
+    assert done.returncode == (0 if requeued else status)
+    first, second, *rest = (tmp_path / "told").read_text().splitlines()
+    command = "train a.yaml --run runs/a --workers node9:8888,node10:8888 --worker"
+    assert (first, second) == (f"{command} 0", f"{command} 1")
+    assert rest == (["requeue 7"] if requeued else [])
+
+
+def test_options_of_a_training_are_those_of_the_command():
+    parser = argparse.ArgumentParser()
+    train.add_parser(parser.add_subparsers())
+    known = (
+        parser.format_help() + parser._subparsers._group_actions[0].choices["train"].format_help()
+    )
+    for name in ("kubernetes.yaml", "jobset.yaml", "slurm.sh", "ray_train.py"):
+        lines = [line for line in text(f"training/{name}").splitlines() if "SBATCH" not in line]
+        words = re.findall(r"--(?:run|workers?)\b", "\n".join(lines))
+        assert words and all(word in known for word in words), name
+
+
 def test_every_variable_is_an_option():
     parser = argparse.ArgumentParser()
     serve.add_parser(parser.add_subparsers())
     known = {serve.variable_of(each) for each in parser.parse_args(["serve", "x"]).options}
-    for path in DEPLOY.iterdir():
+    for path in filter(Path.is_file, DEPLOY.rglob("*")):
         named = set(re.findall(r"SEQ2SEQ_SERVE_\w+", path.read_text()))
         assert named <= known, path.name
     assert "SEQ2SEQ_SERVE_TOKEN_FILE" in text("compose.yaml")

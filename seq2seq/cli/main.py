@@ -21,7 +21,7 @@ from seq2seq.cli import (
     translate,
     verify,
 )
-from seq2seq.errors import DISTRIBUTION, Seq2SeqError
+from seq2seq.errors import DISTRIBUTION, RestartNeeded, Seq2SeqError
 
 VERBS = (
     *(
@@ -58,13 +58,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Exits with 0: done; 1: the user's mistake; 2: wrong usage; 130: interrupted."""
+    """Exits with 0: done; 1: the user's mistake; 2: wrong usage; 75: start anew; 130: Ctrl-C."""
     parsed = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO)
     try:
         parsed.run_verb(parsed)
         sys.stdout.flush()
+    except RestartNeeded as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        os._exit(os.EX_TEMPFAIL)  # threads of TensorFlow may wait for the other workers for ever
     except Seq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -5,8 +5,12 @@ import sys
 import tempfile
 
 
-def load_tensorflow() -> None:
-    """Imports TensorFlow and tensorflow-text; if that fails, what they wrote is shown after all."""
+def load_tensorflow(start: bool = True) -> None:
+    """Imports TensorFlow and tensorflow-text; if that fails, what they wrote is shown after all.
+
+    Args:
+        start: whether to start its runtime too, which has to wait where workers are to be joined.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     terminal = os.dup(2)
@@ -16,7 +20,8 @@ def load_tensorflow() -> None:
             import tensorflow
             import tensorflow_text  # noqa: F401
 
-            tensorflow.constant(0)  # the last notes come with the first operation
+            if start:
+                tensorflow.constant(0)  # the last notes come with the first operation
         except BaseException:
             notes.seek(0)
             os.write(terminal, notes.read())

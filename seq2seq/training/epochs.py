@@ -42,13 +42,24 @@ class Epochs:
         self._sampler = make_sampler(subwords, config.subwords)
         self._mixture = Mixture(sizes, shares or None, config.training.seed)
 
-    def batches(self, epoch: int, used: int = 0) -> Dataset:
-        """Those after the first `used`, made while the step before still runs."""
+    def batches(self, epoch: int, used: int = 0, share: tuple[int, int] | None = None) -> Dataset:
+        """Those of an epoch, made while the step before still runs.
+
+        Args:
+            epoch: from 0.
+            used: the first so many are left out.
+            share: (worker, workers), of which each gets every so many-th of the others.
+        """
+
+        def own(every: Dataset) -> Dataset:
+            rest = every.skip(used)
+            return rest.shard(share[1], share[0]) if share else rest
+
         if self._are_drawn():
-            batches = self._drawn(epoch).skip(used)
+            batches = own(self._drawn(epoch))
         else:
             sides = self._corpus.sources, self._corpus.targets
-            batches = padded_batches(self._rows(epoch).skip(used), *sides)
+            batches = padded_batches(own(self._rows(epoch)), *sides)
         return batches.prefetch(PREFETCHED)
 
     def count(self) -> int:

@@ -17,6 +17,7 @@ from seq2seq.models.translator import build_translator
 from seq2seq.models.weight_files import load_weights, write_weights
 
 BATCH = [tf.TensorSpec((None, None), tf.int32)] * 3
+SEED = "seed/"  # begins the names of random states
 AVERAGED_EVERY = 8  # steps, by the decay to that power: a tenth of a step's time saved
 AVERAGING_WARMUP = 10  # early on, the average keeps at most n / (this + n) of itself in round n
 
@@ -68,6 +69,7 @@ class Step(NamedTuple):
     loss: float  # mean, in nats a target token
     tokens: int  # target tokens
     batches: int
+    stop: int = 0  # the signal that asks all workers to stop, if one does
 
 
 class Optimization:
@@ -156,7 +158,7 @@ class Optimization:
         weights = {id(weight) for weight in self._translator.training.weights}
         seeds = [v for v in self._translator.training.variables if id(v) not in weights]
         named = [(f"optimizer/{n}", v) for n, v in enumerate(self._optimizer.variables)]
-        named += [(f"seed/{n}", v) for n, v in enumerate(seeds)]
+        named += [(f"{SEED}{n}", v) for n, v in enumerate(seeds)]
         return named + [(f"average/{n}", v) for n, v in enumerate(self._averages)]
 
     def _step(

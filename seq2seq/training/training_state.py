@@ -30,7 +30,8 @@ class TrainingState:
     batch: int = 0  # batches of this epoch already used
     step: int = 0  # optimizer steps in all
     seconds: float = 0.0  # spent, validation included, restarts added up
-    batches_a_step: int = 1
+    workers: int = 1
+    batches_a_step: int = 1  # of all workers together
     steps_apart: int = 0  # more than all batches so far would take at the present `batches_a_step`
     total_steps: int = 0  # planned, for schedules and the time left
     schedule_start: int = 0  # step that the schedule begins at
@@ -48,6 +49,10 @@ class TrainingState:
         if training.steps is not None:
             return self.stopped or self.step >= training.steps
         return self.stopped or self.epoch >= training.epochs
+
+    def is_done(self, training: TrainingConfig) -> bool:
+        """Whether nothing is left to train or to validate."""
+        return self.is_finished(training) and self.is_validated()
 
     def is_validated(self) -> bool:
         """Whether the last step was followed by a validation."""
@@ -77,8 +82,8 @@ def save_state(stream: BinaryIO, state: TrainingState, arrays: dict[str, np.ndar
     np.savez(stream, allow_pickle=False, progress=text, **arrays)  # type: ignore[arg-type]
 
 
-def load_state(path: Path) -> tuple[TrainingState, dict[str, np.ndarray]]:
-    """Reads what `save_state` wrote.
+def load_state(path: Path | BinaryIO) -> tuple[TrainingState, dict[str, np.ndarray]]:
+    """Reads what `save_state` wrote, from a file or a stream.
 
     Raises:
         RunError: the file holds something else.
@@ -100,12 +105,20 @@ def saved_state(folder: RunFolder, training: TrainingConfig) -> TrainingState:
     return state
 
 
+def diverged(what: str, state: TrainingState, training: TrainingConfig) -> RunError:
+    """That a number of the next step is none, and what to do."""
+    return RunError(
+        f"{what} became infinite or not a number at step {state.step + 1}; resume "
+        f"with a lower training.learning_rate (it is {training.learning_rate})"
+    )
+
+
 LONGEST_REASON = 200  # characters of what a library says
 _STATE = TypeAdapter(TrainingState)
 
 
 @contextmanager
-def _stored(path: Path) -> Iterator[Any]:
+def _stored(path: Path | BinaryIO) -> Iterator[Any]:
     try:
         with np.load(path, allow_pickle=False) as stored:
             yield stored

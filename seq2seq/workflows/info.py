@@ -106,6 +106,7 @@ def _run(folder: RunFolder) -> list[Row]:
         rows.append(
             ("began from", f"{began['run']}, best weights {began['weights'][:8]}, {vocabulary}")
         )
+    rows += _training(folder)
     rows += [("versions", "")]
     rows += [(name, number) for name, number in manifest["versions"].items()]
     rows += [("scores", "")]
@@ -118,4 +119,17 @@ def _run(folder: RunFolder) -> list[Row]:
             rows.append((f"{split} BLEU", f"{scores['bleu']:.2f}  {scores['bleu_signature']}"))
             rows.append((f"{split} chrF", f"{scores['chrf']:.2f}  {scores['chrf_signature']}"))
             rows.append((f"{split} TER", f"{scores['ter']:.2f}  {scores['ter_signature']}"))
+    return rows
+
+
+def _training(folder: RunFolder) -> list[Row]:
+    """How fast it was, and over how much a step is."""
+    history = folder.history()
+    if not history or not history[-1].get("target_tokens_per_second"):
+        return []
+    last = history[-1]
+    rate = float(last["target_tokens_per_second"])
+    rows = [("training", ""), ("steps", last["step"]), ("target tokens a second", f"{rate:,.0f}")]
+    if batches := last.get("batches_a_step"):
+        rows.append(("batches a step", f"{batches}, on {last['workers']} workers"))
     return rows

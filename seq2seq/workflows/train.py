@@ -8,6 +8,7 @@ from seq2seq.config.sections import RunConfig
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.corpus import check_files
 from seq2seq.training.encoded_corpus import EncodedCorpus, count_run_words, learn_run_shortlist
+from seq2seq.training.keeper import Keeper
 from seq2seq.training.loop import Training
 from seq2seq.training.run_lifecycle import (
     create_if_missing,
@@ -32,12 +33,17 @@ def train(config: RunConfig, run: Path, reporter: Reporter) -> RunFolder:
         KeyboardInterrupt: after Ctrl-C, with everything so far saved.
     """
     with _trained(config, run, reporter) as (folder, corpus):
-        if not folder.shortlist():
-            folder.save_shortlist(learn_run_shortlist(corpus, folder.subwords().size))
-        if not folder.source_words():
-            folder.save_source_words(count_run_words(corpus, folder.subwords()))
-        score_run(folder)
+        complete(folder, corpus)
     return folder
+
+
+def complete(folder: RunFolder, corpus: EncodedCorpus) -> None:
+    """Adds what a run has beside its weights: shortlist, words seen, and scores."""
+    if not folder.shortlist():
+        folder.save_shortlist(learn_run_shortlist(corpus, folder.subwords().size))
+    if not folder.source_words():
+        folder.save_source_words(count_run_words(corpus, folder.subwords()))
+    score_run(folder)
 
 
 def fit(config: RunConfig, run: Path, reporter: Reporter) -> RunFolder:
@@ -68,22 +74,29 @@ def _trained(
     with only_trainer(run):
         folder, corpus = open_to_go_on(config, run, made)
         config = folder.config()
-        state = saved_state(folder, config.training)
-        if state.is_finished(config.training) and state.is_validated():
-            reporter.started(f"nothing left to train: {_why_finished(config, run, state)}")
+        if done := nothing_left(config, run, saved_state(folder, config.training)):
+            reporter.started(done)
         else:
-            training = Training(config, folder, corpus, reporter)
+            subwords = folder.subwords()
+            keeper = Keeper(config, folder, subwords, reporter)
+            training = Training(config, subwords, corpus, reporter, keeper)
             with interrupts_between_steps() as interrupted:
                 training.run_epochs(interrupted)
         yield folder, corpus
 
 
-def _why_finished(config: RunConfig, run: Path, state: TrainingState) -> str:
+def nothing_left(config: RunConfig, run: Path, state: TrainingState) -> str:
+    """That a run is done, and why; empty if it is not."""
     training = config.training
+    if not state.is_done(training):
+        return ""
     if state.stopped:
         reason = f"stopped by training.patience: {training.patience}"
     elif training.steps is None:
         reason = f"training.epochs: {training.epochs}"
     else:
         reason = f"training.steps: {training.steps}"
-    return f"{run} is finished after {state.step} steps ({reason}); a larger number goes on"
+    return (
+        f"nothing left to train: {run} is finished after {state.step} steps ({reason}); "
+        "a larger number goes on"
+    )

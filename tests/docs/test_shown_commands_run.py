@@ -26,6 +26,7 @@ NOT_RUN = {  # a pattern, and who runs it if not this
     r"make .*": "CI",
     r"data_prep multi30k .*": "it downloads",
     r"seq2seq (train|evaluate) .*multi30k.*": "it takes hours, on text that is downloaded",
+    r"seq2seq train .* --workers .*": "tests/workflows, with a process for each worker",
     r"benchmarks\..*": "it takes hours",
     r"seq2seq (serve|translate --server) .*": "tests/workflows, with a server",
     r"seq2seq translate portable .*": "tests/workflows, with a model made once",

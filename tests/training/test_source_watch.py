@@ -7,7 +7,7 @@ import pytest
 from conftest import Silent, miniature_settings
 
 from seq2seq.run_folder import RunFolder
-from seq2seq.training import loop
+from seq2seq.training import keeper
 from seq2seq.training.training_state import TrainingState
 from seq2seq.training.validation import Validator
 from seq2seq.translation.loading import load_translator
@@ -48,8 +48,8 @@ def test_a_network_whose_source_says_nothing_has_one_perplexity(validator, netwo
 def test_training_says_once_that_the_source_is_ignored(
     least_gap, said, small_corpus, tmp_path, monkeypatch, caplog
 ):
-    monkeypatch.setattr(loop, "SOURCE_READ_BY", 2)
-    monkeypatch.setattr(loop, "LEAST_GAP", least_gap)
+    monkeypatch.setattr(keeper, "SOURCE_READ_BY", 2)
+    monkeypatch.setattr(keeper, "LEAST_GAP", least_gap)
     config = miniature_settings(small_corpus, training={"steps": 4, "validate_every": 1})
     with caplog.at_level(logging.WARNING, "seq2seq"):
         folder = fit(config, tmp_path / "run", Silent())

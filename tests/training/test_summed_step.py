@@ -1,34 +1,17 @@
-"""Steps over several batches: what one larger batch would do."""
+"""Steps over several batches: what one larger batch would do, on one process and on two."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import toy_steps
+from free_ports import free_addresses
+from toy_steps import LENGTHS, RATE, drawn, optimization, values_of
 
-from seq2seq.config.loading import check_settings
 from seq2seq.training.summed_step import SummedOptimization
-from seq2seq.training.train_step import Optimization, seeded
-
-SIDES = ("source", "target")
-VOCABULARY = 270
-LENGTHS = (6, 2, 9)  # of three batches, so that a mean of their means is no mean over tokens
-
-
-def optimization(kind, **training):
-    """A network of its own seed; clipping acts in its steps."""
-    sections = {
-        "data": {f"{split}_{side}": side for split in ("train", "validation") for side in SIDES},
-        "model": {"units": 8, "embedding_size": 8, "dropout": 0.0},
-        "training": {"clip_norm": 0.3, "averaging": 0.9} | training,
-    }
-    with seeded(3):
-        return kind(check_settings(sections, "test settings"), VOCABULARY)
-
-
-def drawn_batches(draw):
-    for length in LENGTHS:
-        ids = draw.integers(4, VOCABULARY, (3, 5, length)).astype("int32")
-        ids[:, 2, 1:] = 0
-        yield tuple(map(tf.constant, ids))
+from seq2seq.training.train_step import Optimization
 
 
 def joined(batches):
@@ -41,15 +24,12 @@ def joined(batches):
 
 
 def after_steps(network, together):
-    """Losses, and weights and averages, after some steps over the same text."""
+    """Losses, and weights, averages and moments, after some steps over the same text."""
     draw, losses = np.random.default_rng(5), []
     for _ in range(9):  # averages move at the eighth
-        batches = list(drawn_batches(draw))
-        step = network.step_over([joined(batches)] if together else batches, 0.01)
-        losses.append(step.loss)
-    values = [*network.translation_weights(), *network.arrays().values()]
-    weights = [np.array(each) for each in network._weights]
-    return losses, np.concatenate([np.ravel(each) for each in (*values, *weights)])
+        batches = list(drawn(draw))
+        losses.append(network.step_over([joined(batches)] if together else batches, RATE).loss)
+    return losses, values_of(network)
 
 
 @pytest.mark.parametrize("consistency", [0.0, 2.0])
@@ -72,8 +52,26 @@ def test_control_a_mean_of_means_is_another_step():
 
 
 def test_a_step_says_what_it_was_over():
-    batches = list(drawn_batches(np.random.default_rng(5)))
+    batches = list(drawn(np.random.default_rng(5)))
     network = optimization(SummedOptimization)
     tokens = sum(int(np.count_nonzero(batch[2])) for batch in batches)
-    assert network.step_over(batches, 0.0)[1:] == (tokens, 3)
+    assert network.step_over(batches, 0.0)[1:] == (tokens, 3, 0)
     assert network.step_over(batches[:1], 0.0).batches == 1  # sums begin anew
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("workers", [2, 4])
+def test_workers_with_shares_of_a_batch_are_one_process_with_whole_batches(workers, tmp_path):
+    addresses = ",".join(free_addresses(workers))
+    files = [tmp_path / f"{index}.npz" for index in range(workers)]
+    processes = [
+        subprocess.Popen([sys.executable, toy_steps.__file__, addresses, str(index), str(file)])
+        for index, file in enumerate(files)
+    ]
+    assert [process.wait(timeout=240) for process in processes] == [0] * workers
+    network, draw = optimization(Optimization), np.random.default_rng(5)
+    losses = [network.step_over(list(drawn(draw, (7,))), RATE).loss for _ in range(20)]
+    first, *others = map(np.load, files)
+    np.testing.assert_allclose(first["values"], values_of(network), atol=1e-5)
+    np.testing.assert_allclose(first["losses"], losses, atol=1e-5)
+    assert all(np.array_equal(first["values"], each["values"]) for each in others)

@@ -1,0 +1,29 @@
+#!/bin/bash
+# sbatch deploy/training/slurm.sh settings.yaml runs/mine
+# A worker on each of four nodes. Settings, text and run folder lie on a disk that all nodes have.
+#SBATCH --job-name=seq2seq
+#SBATCH --nodes=4
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=16
+#SBATCH --time=24:00:00
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --signal=TERM@300  # five minutes before the time is over, all save and end with 75
+set -uo pipefail
+
+export SETTINGS=$1 RUN=$2
+WORKERS=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed 's/$/:8888/' | paste -sd,)
+export WORKERS
+
+# SLURM_PROCID is each task's own, so a shell of each task reads it.
+# shellcheck disable=SC2016
+srun --kill-on-bad-exit=1 bash -c \
+    'exec seq2seq train "$SETTINGS" --run "$RUN" --workers "$WORKERS" --worker "$SLURM_PROCID"'
+status=$?
+
+# 1 and 2 are mistakes, which the log explains. All else is a worker that was lost or was told to stop:
+# the same command goes on from the last save.
+case $status in
+    0 | 1 | 2) exit "$status" ;;
+    *) scontrol requeue "$SLURM_JOB_ID" ;;
+esac

@@ -1,0 +1,174 @@
+"""Two processes on loopback train one run: by equal steps, through kills, and to the end."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from conftest import Silent, miniature_settings
+from free_ports import free_addresses
+from test_train import equal, everything
+
+from seq2seq.config.loading import as_settings, load_run_config
+from seq2seq.run_folder import RunFolder
+from seq2seq.training.training_state import load_state
+from seq2seq.workflows.train import fit
+
+pytestmark = pytest.mark.long
+
+CHILD = Path(__file__).parents[1] / "helpers" / "worker_child.py"
+LONGEST = 240  # seconds for which a test waits; machines of tests may be busy
+NOISY = {"embedding_size": 8, "units": 8, "dropout": 0.3}
+TRAINING = {"epochs": 2, "averaging": 0.99, "save_every": 3}
+
+
+def settings_file(path, corpus, training=(), model=(), batch_tokens=320):
+    config = miniature_settings(
+        corpus,
+        model=NOISY | dict(model),
+        training=TRAINING | dict(training),
+        data={"batch_tokens": batch_tokens},
+    )
+    path.write_text(yaml.safe_dump(as_settings(config)))
+    return path
+
+
+class Workers:
+    """Processes that train one run, each from a folder of its own."""
+
+    def __init__(self, folder, config, number=2, wait=120):
+        self.folder, self.config, self.wait = folder, config, wait
+        self.addresses = free_addresses(number)
+        self.run = folder / "chief" / "run"
+
+    def start(self, index, sent=0, at=0, options=()):
+        place = self.folder / ("chief" if index == 0 else f"worker{index}")
+        place.mkdir(parents=True, exist_ok=True)
+        arguments = ["train", str(self.config), "--run", "run", *options]
+        arguments += ["--workers", ",".join(self.addresses), "--worker", str(index)]
+        arguments += ["--wait", str(self.wait)]
+        return subprocess.Popen(
+            [sys.executable, CHILD, str(sent), str(at), *arguments],
+            cwd=place,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def ended(processes):
+    """Exit codes, and what each wrote to standard error."""
+    said = [process.communicate(timeout=LONGEST)[1] for process in processes]
+    return [process.returncode for process in processes], said
+
+
+def trained(workers, **of_last):
+    """Lets both workers train; `of_last` goes to the second one."""
+    return ended([workers.start(0), workers.start(1, **of_last)])
+
+
+def last_weights(run):
+    return {name: value for name, value in everything(run).items() if name.startswith("last/")}
+
+
+def distance(left, right):
+    """Largest difference of any weight."""
+    assert left.keys() == right.keys()
+    return max(float(np.abs(left[name] - right[name]).max()) for name in left)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small_corpus, tmp_path_factory):
+    """A run of two workers that draw random numbers, and its settings."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    workers = Workers(folder, settings_file(folder / "config.yaml", small_corpus))
+    codes, said = trained(workers)
+    assert codes == [0, 0], said
+    return workers
+
+
+def test_two_workers_take_the_steps_of_one_process_that_accumulates(small_corpus, tmp_path):
+    still = {"dropout": 0.0}
+    config = settings_file(tmp_path / "config.yaml", small_corpus, model=still)
+    workers = Workers(tmp_path, config)
+    codes, said = trained(workers)
+    assert codes == [0, 0], said
+    assert list((tmp_path / "worker1").iterdir()) == []
+    assert {"validation", "test"} <= set(RunFolder.open(workers.run).scores())
+    row = RunFolder.open(workers.run).history()[-1]
+    assert (row["workers"], row["batches_a_step"]) == ("2", "2")
+
+    found = last_weights(workers.run)
+    for accumulate, low, high in ((2, 0.0, 1e-4), (1, 1e-3, 1e9)):  # the second is the control
+        alone = load_run_config(config, [f"training.accumulate={accumulate}"])
+        run = fit(alone, tmp_path / f"alone{accumulate}", Silent()).path
+        assert low <= distance(found, last_weights(run)) <= high
+
+
+@pytest.mark.parametrize(("index", "step"), [(0, 4), (1, 11), (0, 9)])
+def test_a_killed_worker_ends_the_other_and_both_go_on_bit_for_bit(
+    undisturbed, tmp_path, index, step
+):
+    workers = Workers(tmp_path, undisturbed.config)
+    killed = workers.start(index, signal.SIGKILL, step)
+    codes, said = ended([killed, workers.start(1 - index)])
+    assert codes == [-signal.SIGKILL, 75], said
+    line = said[1].strip().splitlines()[-1]
+    assert line.startswith(f"error: lost worker {index} ({workers.addresses[index]}); start all")
+    assert "Traceback" not in said[1]
+    codes, said = trained(workers)
+    assert codes == [0, 0], said
+    assert "resuming run at step" in said[0]
+    assert equal(everything(workers.run), everything(undisturbed.run))
+
+
+def test_sigterm_saves_and_ends_all_after_the_same_step(undisturbed, tmp_path):
+    workers = Workers(tmp_path, undisturbed.config)
+    codes, said = trained(workers, sent=signal.SIGTERM, at=5)  # rides with the next step
+    assert codes == [75, 75], said
+    for each in said:
+        assert "error: stopped by SIGTERM after step 6; start all workers again" in each
+    assert load_state(RunFolder.open(workers.run).weights("state"))[0].step == 6
+    codes, said = trained(workers)
+    assert codes == [0, 0], said
+    assert equal(everything(workers.run), everything(undisturbed.run))
+
+
+def test_a_silent_worker_is_lost(undisturbed, tmp_path):
+    workers = Workers(tmp_path, undisturbed.config)
+    chief, other = workers.start(0), workers.start(1, signal.SIGSTOP, 5)
+    try:
+        codes, said = ended([chief])
+    finally:
+        other.kill()
+        other.communicate()
+    assert codes == [75]
+    assert f"error: lost worker 1 ({workers.addresses[1]})" in said[0]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_worker_that_never_comes_is_named(undisturbed, tmp_path, index):
+    workers, began = Workers(tmp_path, undisturbed.config, wait=5), time.monotonic()
+    codes, said = ended([workers.start(index)])
+    assert codes == [75], said
+    missing = f"worker {1 - index} ({workers.addresses[1 - index]})"
+    assert f"error: {missing} did not come within 5 s; start all workers again" in said[0]
+    assert time.monotonic() - began < 90  # TensorFlow's own start included
+
+
+def test_a_worker_with_other_settings_or_text_ends_all(undisturbed, tmp_path):
+    other = tmp_path / "other.en"
+    other.write_text("A dog.\n" * 400)
+    for option, complaint in (
+        ("training.learning_rate=0.5", "other settings than the chief: training.learning_rate: "),
+        (f"data.train_source={other}", f"{other} is not the data.train_source that the chief has"),
+    ):
+        workers = Workers(tmp_path / complaint[:5], undisturbed.config)
+        codes, said = trained(workers, options=("--set", option))
+        assert codes == [1, 1], said
+        assert complaint in said[1]
+        assert f"worker 1 ({workers.addresses[1]}) cannot train with the others" in said[0]
