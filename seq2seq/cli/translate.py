@@ -67,6 +67,12 @@ def add_parser(subparsers: Any) -> None:
         help="a text file with such a prefix for each line, empty where there is none",
     )
     parser.add_argument(
+        "--glossary",
+        metavar="FILE",
+        type=Path,
+        help="terms whose translations have to be used: a term, a tab, its translation a line",
+    )
+    parser.add_argument(
         "--ensemble",
         metavar="RUN",
         type=Path,
@@ -156,6 +162,7 @@ def run(arguments: argparse.Namespace) -> None:
         settings=settings,
         ensemble=arguments.ensemble,
         to=arguments.to,
+        glossary=arguments.glossary,
         format=arguments.format,
         resume=arguments.resume,
         prefix=arguments.prefix,
@@ -196,7 +203,7 @@ def _run_remotely(arguments: argparse.Namespace, settings: dict[str, Any]) -> No
     """The only file is the input, so it stands where RUN does."""
     from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
 
-    names = ("to", "ensemble", "resume", "prefix", "prefix_file", "part")
+    names = ("to", "glossary", "ensemble", "resume", "prefix", "prefix_file", "part")
     if settings or any(getattr(arguments, name) for name in names) or arguments.input is not None:
         raise ServerError(
             "--server goes with [INPUT], --output, --format and --token-file alone: a server's "

@@ -26,6 +26,7 @@ from seq2seq.decoding.step import (
     State,
     StepFunction,
     Tensor,
+    Terms,
     log_sums_of,
     longest_of,
     regroup,
@@ -33,6 +34,7 @@ from seq2seq.decoding.step import (
     repeat_state,
     write,
 )
+from seq2seq.decoding.terms import add_wanted, are_met, deal_out, say
 from seq2seq.decoding.top_k import best_continuations
 
 
@@ -45,6 +47,8 @@ class LiveBeam(NamedTuple):
     mask: Tensor  # (B, S)
     prefixes: Tensor  # (B, P, 3) see `Prefixes`; without prefixes no columns, as the next
     on_path: Tensor  # (B, K) bool, see `follow`
+    terms: Terms  # without terms no P, as the next
+    said: Tensor  # (B, K, P) tokens of each term, see `say`
     coverage: Tensor  # (B, K, S) attention so far; no columns without coverage penalty
     history: Tensor  # (B, K, T) ids so far; no columns unless repeats are blocked
     state: State
@@ -91,10 +95,13 @@ def beam_search(
             forced = is_forced(place, live.on_path)
             eos_log_probs = ops.where(forced, LOG_ZERO, eos_log_probs)
         logits, ids = best_continuations(choices, rules.eos, beam_width)
+        if inputs.terms:
+            logits, ids = add_wanted(live.terms, live.said, choices, logits, ids)
+            eos_log_probs = ops.where(are_met(live.terms, live.said), eos_log_probs, LOG_ZERO)
         stuck = ops.all(ops.equal(logits, LOG_ZERO), axis=-1)
         scores = _output_scores(step, live, eos_log_probs, stuck, rules)
         log_probs = logits - log_sums[:, :, None]
-        totals, token_log_probs, ids, parents = _extend(live.totals, log_probs, ids)
+        totals, token_log_probs, ids, parents = _extend(live, log_probs, ids)
         best = ops.top_k(ops.concatenate([backpointers.best, scores], axis=1), n_best)[0]
         chosen, values, weights = write(
             [backpointers.chosen, backpointers.values, backpointers.weights],
@@ -129,6 +136,9 @@ def _first_beam(inputs: SearchInputs, longest: Tensor, beam_width: int, rules: R
     if inputs.prefixes:
         prefixes = inputs.prefixes.places
         max_lengths = ops.where(leave_no_room(prefixes, max_lengths), 0, max_lengths)
+    terms = inputs.terms or Terms(
+        ops.zeros((batch, 0, 1), dtype="int32"), ops.zeros((batch, 0, 1, 1), dtype="int32")
+    )
     return LiveBeam(
         previous_ids=ops.full(shape, rules.bos, dtype="int32"),
         totals=ops.where(first, 0.0, LOG_ZERO) + ops.zeros(shape),
@@ -136,6 +146,8 @@ def _first_beam(inputs: SearchInputs, longest: Tensor, beam_width: int, rules: R
         mask=inputs.source_mask,
         prefixes=prefixes,
         on_path=ops.ones((batch, beam_width if inputs.prefixes else 0), dtype="bool"),
+        terms=terms,
+        said=ops.zeros((*shape, ops.shape(terms.ids)[1]), dtype="int32"),
         coverage=ops.zeros((*shape, source if rules.coverage_penalty else 0)),
         history=ops.zeros((*shape, longest if rules.blocked_ngram else 0), dtype="int32"),
         state=repeat_state(inputs.state, beam_width),
@@ -161,18 +173,23 @@ def _output_scores(
 
 
 def _extend(
-    totals_BK: Tensor, log_probs_BKC: Tensor, ids_BKC: Tensor
+    live: LiveBeam, log_probs_BKC: Tensor, ids_BKC: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The best K continuations by another token than EOS.
 
     Returns:
         totals, the new token's log-probabilities, ids, and parents, each (B, K).
     """
-    _, beam_width, count = log_probs_BKC.shape
-    candidates = ops.reshape(totals_BK[:, :, None] + log_probs_BKC, (-1, beam_width * count))
-    totals, places = ops.top_k(candidates, beam_width)
-    places = ops.cast(places, "int32")
+    _, beam_width, count = ops.shape(log_probs_BKC)
+    candidates = ops.reshape(live.totals[:, :, None] + log_probs_BKC, (-1, beam_width * count))
     flat = [ops.reshape(each, (-1, beam_width * count)) for each in (log_probs_BKC, ids_BKC)]
+    if live.said.shape[2] == 0:
+        totals, places = ops.top_k(candidates, beam_width)
+        places = ops.cast(places, "int32")
+    else:
+        said = say(live.terms, ops.repeat(live.said, count, axis=1), flat[1])
+        places = deal_out(live.terms, said, candidates, beam_width)
+        totals = regroup(candidates, places)
     token_log_probs, ids = regroup_all(flat, places)
     return totals, token_log_probs, ids, places // count
 
@@ -188,6 +205,8 @@ def _next_beam(
 ) -> LiveBeam:
     """The live hypotheses after the step."""
     live = live._replace(previous_ids=ids, totals=totals, state=regroup_all(state, parents))
+    if live.said.shape[2] != 0:
+        live = live._replace(said=say(live.terms, regroup(live.said, parents), ids))
     if live.on_path.shape[1]:
         said = ops.equal(ids, place_at(live.prefixes, step)[:, :1])
         live = live._replace(on_path=regroup(live.on_path, parents) & said)

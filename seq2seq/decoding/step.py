@@ -6,7 +6,7 @@ positions, S source positions.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from keras import ops
 
@@ -48,6 +48,15 @@ class Prefixes:
     ranks: Tensor  # (V,) int32: places of tokens in the order of their text; -1: in no range
 
 
+class Terms(NamedTuple):
+    """Sequences of tokens that each sentence's outputs contain; see `terms.term_arrays`."""
+
+    ids: Tensor  # (B, P, L) int32: the tokens of each term; FREE after its end
+    # (B, P, L, L) int32: of a term of which s tokens were said last, how many are after the first
+    # of its tokens that equals its j-th one
+    moves: Tensor
+
+
 @dataclass(frozen=True)
 class SearchInputs:
     """The sentences to search outputs for, as a network encoded them."""
@@ -60,6 +69,7 @@ class SearchInputs:
     source_mask: Tensor
     compacting: bool = True  # sentences that are done leave the batch: see `compacting_loop`
     normalized: bool = False  # whether the step's logits are log-probabilities already
+    terms: Terms | None = None  # of beam search; a sentence without room for them has no output
     prefixes: Prefixes | None = None  # a sentence whose prefix leaves no room for EOS has no output
 
 

@@ -10,7 +10,7 @@ from seq2seq.config.sections import DecodingConfig
 from seq2seq.decoding.step import Prefixes
 from seq2seq.inspection.beam_history import beam_history, forced_log_probs
 from seq2seq.inspection.beam_tree import History
-from seq2seq.translation.engine import Engine, begin
+from seq2seq.translation.engine import Engine, Forced, begin
 from seq2seq.translation.search import search_rules
 from seq2seq.translation.shortlist_mask import GraphShortlist
 
@@ -37,7 +37,7 @@ def search_history(
     Raises:
         ValueError: the source is empty.
     """
-    step, start = begin(engines, _batch(source_ids), config, True, shortlist, prefixes)
+    step, start = begin(engines, _batch(source_ids), config, True, shortlist, Forced(prefixes))
     width = config.beam_width
     found = beam_history(step, start, search_rules(config), width, min(config.n_best, width))
     if not shortlist:

@@ -12,6 +12,7 @@ from seq2seq.data.subwords import EOS, PAD
 from seq2seq.errors import DataError
 
 MULTIPLE = 8  # sentences a batch, where so many fit: matrix libraries keep something for every size
+TermIds = Sequence[list[int]]  # of a sentence
 Number = tuple[int, int]  # line and piece of a line: whose sentence it is
 # source_ids (B, S), and what else the settings ask for, to the fields of `Hypotheses`: arrays, or
 # TensorFlow's tensors.
@@ -57,6 +58,7 @@ class BatchSearch:
         sources: Sequence[list[int]],
         numbers: Sequence[Number],
         prefixes: np.ndarray | None = None,
+        terms: Sequence[TermIds] | None = None,
     ) -> list[list[Translation]]:
         """The outputs for each source, best first; none for an empty one.
 
@@ -64,20 +66,23 @@ class BatchSearch:
             sources: ids without EOS.
             numbers: which sentence each is; with the seed it decides what is drawn in sampling.
             prefixes: the places (B, P, 3) of `Prefixes`, for a search that takes them.
+            terms: what the outputs of each sentence contain, for a search that takes them.
 
         Raises:
-            DataError: a prefix is longer than the output may be.
+            DataError: prefix and terms are longer than the output may be.
         """
-        if prefixes is not None:
-            self._check_room(sources, numbers, prefixes)
+        if prefixes is not None or terms is not None:
+            self._check_room(sources, numbers, prefixes, terms)
         found: list[list[Translation]] = [[] for _ in sources]
         batches = list(batches_of([len(ids) for ids in sources], self._config.batch_tokens))
 
         def run(rows: list[int]) -> None:
             source_ids = padded([[*sources[row], EOS] for row in rows])
-            inputs = [source_ids]
+            inputs: list[Any] = [source_ids]
             if prefixes is not None:
                 inputs.append(prefixes[rows])
+            if terms is not None:
+                inputs.append([terms[row] for row in rows])
             if self._config.sampling:
                 inputs.append(self._uniforms(source_ids, [numbers[row] for row in rows]))
             fields = {name: np.asarray(each) for name, each in self._search(*inputs).items()}
@@ -94,14 +99,26 @@ class BatchSearch:
         return found
 
     def _check_room(
-        self, sources: Sequence[list[int]], numbers: Sequence[Number], prefixes: np.ndarray
+        self,
+        sources: Sequence[list[int]],
+        numbers: Sequence[Number],
+        prefixes: np.ndarray | None,
+        terms: Sequence[TermIds] | None,
     ) -> None:
-        lengths = (prefixes[:, :, 0] >= 0).sum(axis=1)
+        lengths = np.zeros(len(sources), int)
+        if prefixes is not None:
+            lengths += (prefixes[:, :, 0] >= 0).sum(axis=1)
+        if terms is not None:
+            lengths += [sum(map(len, each)) for each in terms]
+        has = "has" if terms is None else "have"
+        what = " and ".join(
+            name for name, each in (("prefix", prefixes), ("terms", terms)) if each is not None
+        )
         for source, (line, _), length in zip(sources, numbers, lengths, strict=True):
             room = output_limit(len(source) + 1, self._config) - 1
             if source and length > room:
                 raise DataError(
-                    f"the prefix of text {line + 1} has {length} subwords, but a translation of "
+                    f"the {what} of text {line + 1} {has} {length} subwords, but a translation of "
                     f"this text has {room} at most; shorten it, or raise decoding.longest_extra"
                 )
 

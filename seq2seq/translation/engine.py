@@ -4,12 +4,13 @@ Shape suffixes: B sentences, K hypotheses, S source positions, V vocabulary.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig
-from seq2seq.decoding.step import Context, Prefixes, SearchInputs, State, Tensor
+from seq2seq.decoding.step import Context, Prefixes, SearchInputs, State, Tensor, Terms
 from seq2seq.models.fast_decoder import FastDecoderStep
 from seq2seq.models.table_encoder import TableEncoder, supports_table
 from seq2seq.models.translator import Translator
@@ -109,18 +110,58 @@ class EngineStep:
         return ids if self._ids_V is None else tf.gather(self._ids_V, ids)
 
 
+@dataclass(frozen=True)
+class Forced:
+    """What outputs have to say, whatever the network would."""
+
+    prefixes: Prefixes | None = None
+    terms: Terms | None = None
+
+    def ids(self, pad_id: int) -> tf.Tensor | None:
+        """(B, N) the tokens that are named, `pad_id` in place of none."""
+        named = []
+        if self.prefixes:
+            named.append(self.prefixes.places[:, :, 0])
+        if self.terms:
+            batch = tf.shape(self.terms.ids)[0]
+            named.append(tf.reshape(self.terms.ids, (batch, -1)))
+        return tf.maximum(tf.concat(named, axis=1), pad_id) if named else None
+
+    def as_places(self, ids_V: tf.Tensor, size: int) -> "Forced":
+        """The same with places in a shortlist instead of the ids that stand there.
+
+        Args:
+            ids_V: the shortlist.
+            size: of the vocabulary.
+        """
+        listed_at = tf.scatter_nd(ids_V[:, None], tf.range(tf.size(ids_V)), (size,))
+
+        def places(ids: tf.Tensor) -> tf.Tensor:
+            return tf.where(ids >= 0, tf.gather(listed_at, tf.maximum(ids, 0)), ids)
+
+        prefixes, terms = self.prefixes, self.terms
+        if prefixes:
+            ids_BP1, ranges_BP2 = places(prefixes.places[:, :, :1]), prefixes.places[:, :, 1:]
+            ranks = tf.gather(prefixes.ranks, ids_V)
+            prefixes = Prefixes(tf.concat([ids_BP1, ranges_BP2], axis=2), ranks)
+        return Forced(prefixes, terms._replace(ids=places(terms.ids)) if terms else None)
+
+
+NOTHING_FORCED = Forced()
+
+
 def begin(
     engines: Sequence[Engine],
     source_ids: tf.Tensor,
     config: DecodingConfig,
     keep_attention: bool,
     shortlist: GraphShortlist | None,
-    prefixes: Prefixes | None = None,
+    forced: Forced = NOTHING_FORCED,
 ) -> tuple[EngineStep, SearchInputs]:
     """Encodes sentences (B, S), rows ending in EOS; to be traced.
 
-    With a shortlist the search sees places in the batch's list instead of vocabulary ids. What a
-    prefix says joins its sentence's list.
+    With a shortlist the search sees places in the batch's list instead of vocabulary ids. What is
+    forced joins its sentence's list.
     """
     mask = tf.not_equal(source_ids, engines[0].pad_id)
     state: State = []
@@ -132,11 +173,11 @@ def begin(
         widths.append((len(own_state), len(own_context)))
     ids_V = None
     if shortlist:
-        forced_ids = tf.maximum(prefixes.places[:, :, 0], engines[0].pad_id) if prefixes else None
+        forced_ids = forced.ids(engines[0].pad_id)
         ids_V, unlisted_BV = shortlist.of_batch(source_ids, forced_ids)
         context.append(unlisted_BV)
-        if prefixes:
-            prefixes = _as_places(prefixes, ids_V)
+        if forced_ids is not None:
+            forced = forced.as_places(ids_V, engines[0].translator.output.vocabulary_size)
     step = EngineStep(engines, ids_V, widths, keep_attention)
     lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
     return step, SearchInputs(
@@ -144,7 +185,8 @@ def begin(
         context=context,
         max_lengths=output_limits(lengths, config),
         source_mask=mask if keep_attention else tf.ensure_shape(mask[:, :0], (None, 0)),
-        prefixes=prefixes,
+        terms=forced.terms,
+        prefixes=forced.prefixes,
     )
 
 
@@ -155,15 +197,6 @@ def output_limits(source_lengths: Any, config: DecodingConfig) -> Any:
     """
     scaled = tf.cast(source_lengths, tf.float32) * config.longest_factor
     return tf.cast(scaled, tf.int32) + config.longest_extra
-
-
-def _as_places(prefixes: Prefixes, ids_V: tf.Tensor) -> Prefixes:
-    """Prefixes with places in a shortlist instead of the ids that stand there."""
-    ids_BP, range_BP2 = prefixes.places[:, :, 0], prefixes.places[:, :, 1:]
-    listed_at = tf.scatter_nd(ids_V[:, None], tf.range(tf.size(ids_V)), tf.shape(prefixes.ranks))
-    ids_BP = tf.where(ids_BP >= 0, tf.gather(listed_at, tf.maximum(ids_BP, 0)), ids_BP)
-    places_BP3 = tf.concat([ids_BP[:, :, None], range_BP2], axis=2)
-    return Prefixes(places_BP3, tf.gather(prefixes.ranks, ids_V))
 
 
 def _vote(each_logits: list[Tensor]) -> Tensor:

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from seq2seq.data.splitting import split_line
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import DataError
 from seq2seq.scoring.quality_flags import flags
-from seq2seq.translation.batch_search import BatchSearch, Translation, output_limit
+from seq2seq.translation.batch_search import BatchSearch, TermIds, Translation, output_limit
 
 WINDOW = 2048  # lines sorted by length before they are cut into batches
 
@@ -33,6 +33,12 @@ class LineTranslation:
     """The translation of a line: no part if it is blank."""
 
     parts: list[Part]
+
+
+class _Piece(NamedTuple):
+    joint: str  # what stands before it when the line is joined again
+    text: str
+    ids: list[int]
 
 
 def joined(line: LineTranslation, subwords: Subwords) -> list[LineOutput]:
@@ -91,6 +97,7 @@ class LineTranslator:
         longest: subwords; a longer line is split at sentence ends.
         prefixes: the places (B, P, 3) of texts, for a search that takes them: see `PrefixPlaces`.
         tags: what each piece begins with, if the network reads tags.
+        terms: what the translation of a piece contains, for a search that takes terms.
     """
 
     def __init__(
@@ -100,12 +107,14 @@ class LineTranslator:
         longest: int,
         prefixes: Callable[[Sequence[str]], np.ndarray] | None = None,
         tags: LanguageTags | None = None,
+        terms: Callable[[str], TermIds] | None = None,
     ) -> None:
         self._subwords = subwords
         self._search = search
         self._longest = longest
         self._prefixes = prefixes
         self._tags = tags
+        self._terms = terms
         self.split_lines = 0  # so far
 
     def __call__(
@@ -133,12 +142,15 @@ class LineTranslator:
                 for line, each in enumerate(pieces)
                 for part in range(len(each))
             ]
-            sources = [ids for each in pieces for _, ids in each]
+            sources = [piece.ids for each in pieces for piece in each]
+            terms = None
+            if self._terms:
+                terms = [self._terms(piece.text) for each in pieces for piece in each]
             forced = self._forced(prefixes, pieces, first_line) if prefixes else None
-            outputs = iter(self._search(sources, numbers, forced))
+            outputs = iter(self._search(sources, numbers, forced, terms))
             yield [
                 LineTranslation(
-                    [Part(joint, found) for joint, _ in each if (found := next(outputs))]
+                    [Part(piece.joint, found) for piece in each if (found := next(outputs))]
                 )
                 for each in pieces
             ]
@@ -163,18 +175,23 @@ class LineTranslator:
         ]
         return self._prefixes(some)
 
-    def _pieces(self, lines: Sequence[str]) -> list[list[tuple[str, list[int]]]]:
-        """Each line's pieces: what stands before one when it is joined again, and its ids."""
+    def _pieces(self, lines: Sequence[str]) -> list[list["_Piece"]]:
+        """Each line's pieces."""
         pieces = []
         marked = [self._tags.before(line) for line in lines] if self._tags else lines
         for line, ids in zip(lines, self._subwords.encode_all(marked), strict=True):
             if len(ids) <= self._longest:
-                pieces.append([("", ids)])
+                pieces.append([_Piece("", line, ids)])
                 continue
             tag, text = self._tags.part(line) if self._tags else ("", line)
             parts = split_line(text, self._longest - len(self._subwords.encode(tag)), self._count)
             encoded = self._subwords.encode_all([tag + part.text for part in parts])
-            pieces.append(list(zip([part.joint for part in parts], encoded, strict=True)))
+            pieces.append(
+                [
+                    _Piece(part.joint, part.text, ids)
+                    for part, ids in zip(parts, encoded, strict=True)
+                ]
+            )
         return pieces
 
     def _count(self, texts: list[str]) -> list[int]:

@@ -1,5 +1,6 @@
 """Where the parts meet: networks become a step function, a search becomes one compiled graph."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,9 +14,10 @@ from seq2seq.decoding.forcing import force
 from seq2seq.decoding.greedy import greedy_search
 from seq2seq.decoding.rules import Rules
 from seq2seq.decoding.sampling import sample
-from seq2seq.decoding.step import Hypotheses, Prefixes, SearchInputs, StepFunction
+from seq2seq.decoding.step import Hypotheses, Prefixes, SearchInputs, StepFunction, Terms
+from seq2seq.decoding.terms import term_arrays
 from seq2seq.models.translator import Translator, build_translator
-from seq2seq.translation.engine import Engine, begin
+from seq2seq.translation.engine import Engine, Forced, begin
 from seq2seq.translation.shortlist_mask import GraphShortlist
 
 NEVER_WRITTEN = (PAD, UNKNOWN, BOS, *LINE_BREAKS)
@@ -40,6 +42,7 @@ def make_search(
     keep_attention: bool = False,
     shortlist: GraphShortlist | None = None,
     ranks: np.ndarray | None = None,
+    with_terms: bool = False,
 ) -> Search:
     """A compiled function from source_ids (B, S), rows ending in EOS, to `Hypotheses`' fields.
 
@@ -51,6 +54,7 @@ def make_search(
         keep_attention: without it the attention weights come back with no source positions.
         shortlist: the search sees no other ids than it allows.
         ranks: of `Prefixes`; with them the function takes places (B, P, 3) after the sources.
+        with_terms: whether it takes terms, a list of lists of ids for each sentence, after these.
     """
     with_attention = keep_attention or config.coverage_penalty > 0
 
@@ -58,7 +62,11 @@ def make_search(
         prefixes = None
         if ranks is not None:
             prefixes, others = Prefixes(others[0], tf.constant(ranks)), others[1:]
-        step, inputs = begin(engines, source_ids, config, with_attention, shortlist, prefixes)
+        terms = None
+        if with_terms:
+            terms, others = Terms(*others[:2]), others[2:]
+        forced = Forced(prefixes, terms)
+        step, inputs = begin(engines, source_ids, config, with_attention, shortlist, forced)
         uniforms = others[0] if config.sampling else None
         found = run_search(step, inputs, config, uniforms)
         fields = dict(vars(found))
@@ -69,9 +77,18 @@ def make_search(
     signature = [tf.TensorSpec((None, None), tf.int32)]
     if ranks is not None:
         signature.append(tf.TensorSpec((None, None, 3), tf.int32))
+    if with_terms:
+        signature += [tf.TensorSpec((None,) * rank, tf.int32) for rank in (3, 4)]
     if config.sampling:
         signature.append(tf.TensorSpec((None, config.n_best, None), tf.float32))
-    return tf.function(search, input_signature=signature, autograph=False)
+    traced = tf.function(search, input_signature=signature, autograph=False)
+    return functools.partial(_with_term_arrays, traced) if with_terms else traced
+
+
+def _with_term_arrays(search: Search, *inputs: Any) -> dict[str, tf.Tensor]:
+    """A search whose last input is terms as lists."""
+    *others, terms = inputs
+    return search(*others, *term_arrays(terms))
 
 
 def make_scorer(engines: Sequence[Engine], config: DecodingConfig, keep_attention: bool) -> Search:

@@ -35,7 +35,7 @@ from seq2seq.serving.saved_model.translator_graph import (
     TranslatorGraph,
     Vocabulary,
 )
-from seq2seq.translation.engine import Engine, begin, output_limits
+from seq2seq.translation.engine import Engine, Forced, begin, output_limits
 from seq2seq.translation.prefixes import PrefixPlaces
 from seq2seq.translation.search import NEVER_WRITTEN, run_search, search_rules
 from seq2seq.translation.shortlist_mask import GraphShortlist
@@ -109,10 +109,10 @@ class StoredNetwork:
         self, config: DecodingConfig, shortlist: GraphShortlist | None, ranks: np.ndarray
     ) -> tf.types.experimental.GenericFunction:
         def search(source_ids: tf.Tensor, places: tf.Tensor) -> Fields:
-            prefixes = Prefixes(places, tf.constant(ranks))
+            forced = Forced(Prefixes(places, tf.constant(ranks)))
             with self._weights():
                 engines = [self._engine()]
-                step, start = begin(engines, source_ids, config, True, shortlist, prefixes)
+                step, start = begin(engines, source_ids, config, True, shortlist, forced)
                 found = run_search(step, start, config, None)
             return vars(found) | {"ids": step.real_ids(found.ids)}
 
@@ -127,11 +127,12 @@ class StoredNetwork:
             known = (written_ids >= 0) & (written_ids < len(ranks))
             ids = tf.where(known, written_ids, FREE)  # a client may write anything
             ids = tf.pad(ids, [[0, 0], [0, 1]], constant_values=FREE)
-            prefixes = Prefixes(tf.stack([ids, *[tf.zeros_like(ids)] * 2], 2), tf.constant(ranks))
+            places = tf.stack([ids, *[tf.zeros_like(ids)] * 2], 2)
+            forced = Forced(Prefixes(places, tf.constant(ranks)))
             most = tf.shape(written_ids)[1] + PART + 1
             with self._weights():
                 engines = [self._engine()]
-                step, start = begin(engines, source_ids, greedy, False, shortlist, prefixes)
+                step, start = begin(engines, source_ids, greedy, False, shortlist, forced)
                 limits = tf.minimum(start.max_lengths, most)
                 found = run_search(step, replace(start, max_lengths=limits), greedy, None)
             # At the limit EOS was not the network's choice.

@@ -3,7 +3,7 @@
 import copy
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from seq2seq.data.subwords import EOS, Subwords
 from seq2seq.errors import ConfigError
 from seq2seq.models.translator import Translator
 from seq2seq.translation.batch_search import BatchSearch, Translation, batches_of, padded, unpack
+from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line_translator import WINDOW, LineTranslator, joined
 from seq2seq.translation.minimum_risk import MinimumRisk
 from seq2seq.translation.prefixes import PrefixPlaces
@@ -69,12 +70,13 @@ class TextTranslator:
         self.source_words = parts.source_words
         self._parts = parts
         self.tags = parts.tags
+        self.glossary: Glossary | None = None
         self._seen: bytes | None = None  # a digest of the weights, once others can change them
         self.decoding = decoding
         self._threads = threads
         self.engines = [make_engine(network, decoding) for network in parts.networks]
         self.shortlist = GraphShortlist(parts.shortlist) if parts.shortlist else None
-        self._searches: dict[tuple[bool, bool], BatchSearch] = {}
+        self._searches: dict[tuple[bool, bool, bool], BatchSearch] = {}
         self._scorers: dict[bool, Search] = {}
 
     @functools.cached_property
@@ -119,6 +121,34 @@ class TextTranslator:
         if self.decoding.mbr != "none":
             other._searches = {}  # those here choose by the words of another language
         return other
+
+    def with_glossary(self, glossary: Glossary | Mapping[str, str]) -> "TextTranslator":
+        """This translator with terms whose translations have to be used.
+
+        Wherever a text has a term as whole words, its translation contains the other one, subword
+        for subword; endings may follow it. The beam finds a place for it (lexically constrained
+        search), at some cost in time.
+
+        Args:
+            glossary: target terms by source terms.
+
+        Raises:
+            DataError: a term is blank, or there is none.
+            ConfigError: the translator searches greedily or samples.
+        """
+        if self.decoding.sampling or self.decoding.beam_width == 1:
+            raise ConfigError(
+                "a glossary needs beam search; set beam_width to 2 or more (better 5 or more), "
+                "without sampling"
+            )
+        other = copy.copy(self)  # of the same networks and searches
+        other.glossary = glossary if isinstance(glossary, Glossary) else Glossary(glossary)
+        return other
+
+    def _terms(self, text: str) -> list[list[int]]:
+        """What the translation of a text has to contain."""
+        targets = self.glossary.targets(text) if self.glossary else []
+        return self.subwords.encode_all(targets)
 
     def read(self, text: str) -> str:
         """A source as the network reads it: behind the tag of a language, if it reads tags."""
@@ -216,8 +246,9 @@ class TextTranslator:
         encoded = self.subwords.encode_all([self.read(text) for text in texts])
         prefixes = _one_each(prefix, len(texts))
         forced = self.prefixes.of_texts(prefixes) if prefixes else None
+        terms = [self._terms(text) for text in texts] if self.glossary else None
         search = self.batch_search(prefixed=forced is not None)
-        return search(encoded, [(number, 0) for number in range(len(texts))], forced)
+        return search(encoded, [(number, 0) for number in range(len(texts))], forced, terms)
 
     def score(self, sources: Sequence[str], targets: Sequence[str]) -> list[Translation]:
         """What the network gives to targets that are there already, in order.
@@ -257,7 +288,8 @@ class TextTranslator:
             ValueError: the text has no words.
         """
         search = self.batch_search(keep_attention=True)
-        outputs = search([self.subwords.encode(self.read(text))], [(0, 0)])[0]
+        terms = [self._terms(text)] if self.glossary else None
+        outputs = search([self.subwords.encode(self.read(text))], [(0, 0)], terms=terms)[0]
         if not outputs:
             raise ValueError("there is nothing to translate in a blank text")
         best = outputs[0]
@@ -271,16 +303,20 @@ class TextTranslator:
     def batch_search(self, keep_attention: bool = False, prefixed: bool = False) -> BatchSearch:
         """The search of encoded sentences, which is traced at its first use.
 
+        With a glossary it has to be given terms.
+
         Args:
             keep_attention: whether its outputs have attention weights.
             prefixed: whether it takes prefixes; it has to be given some then.
         """
         self._take_changes_over()
-        kind = (keep_attention, prefixed)
+        kind = (keep_attention, prefixed, self.glossary is not None)
         if kind not in self._searches:
             ranks = self.prefixes.ranks if prefixed else None
             config = self.decoding.searched
-            search = make_search(self.engines, config, keep_attention, self.shortlist, ranks)
+            search = make_search(
+                self.engines, config, keep_attention, self.shortlist, ranks, kind[2]
+            )
             choose = None
             if self.decoding.mbr != "none":
                 choose = MinimumRisk(self.decoding, self.subwords, self.languages.target)
@@ -294,7 +330,8 @@ class TextTranslator:
         search = self.batch_search(keep_attention, prefixed)
         prefixes = self.prefixes.of_texts if prefixed else None
         longest = self.decoding.longest_source
-        return LineTranslator(self.subwords, search, longest, prefixes, self.tags)
+        terms = self._terms if self.glossary else None
+        return LineTranslator(self.subwords, search, longest, prefixes, self.tags, terms)
 
 
 def _one_each(prefix: str | Sequence[str] | None, count: int) -> list[str] | None:

@@ -48,6 +48,7 @@ class FileJob:
     prefix: str = ""  # what every translation begins with; "": nothing is forced
     prefix_file: Path | None = None  # one for each line, in place of `prefix`
     to: str | None = None  # target language, of a run that has several; None: its first
+    glossary: Path | None = None  # terms and the translations that have to be used
     part: Part | None = None  # which lines of the source; None: all
 
 
@@ -106,15 +107,18 @@ def answers(job: FileJob, output_stream: BinaryIO) -> Callable[[bytes], None]:
 def _load(job: FileJob) -> TextEngine:
     """The translator that a job names; an exported one needs no TensorFlow."""
     if is_portable(job.run):
-        if job.to:
-            raise ExportError(f"--to goes with run folders; {job.run} is an exported model")
-        if job.ensemble:
-            raise ExportError(f"--ensemble goes with run folders; {job.run} is an exported model")
+        for name in ("to", "ensemble", "glossary"):
+            if getattr(job, name):
+                raise ExportError(f"--{name} goes with run folders; {job.run} is an exported model")
         return load_exported(job.run, job.settings or {})
+    from seq2seq.translation.glossary import Glossary
     from seq2seq.translation.loading import load_translator
 
+    glossary = Glossary.read(job.glossary) if job.glossary else None
     translator = load_translator(job.run, job.settings, job.ensemble)
-    return translator.into(job.to) if job.to else translator
+    if job.to:
+        translator = translator.into(job.to)
+    return translator.with_glossary(glossary) if glossary else translator
 
 
 class _Deaf:
@@ -192,6 +196,8 @@ def _identity(job: FileJob, translator: TextEngine) -> dict[str, Any]:
     }
     if job.prefix or job.prefix_file:
         found["prefix"] = [job.prefix, job.prefix_file and file_sha256(job.prefix_file)]
+    if job.glossary:
+        found["glossary"] = file_sha256(job.glossary)
     if job.to:
         found["to"] = job.to
     if job.part:

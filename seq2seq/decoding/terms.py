@@ -1,0 +1,140 @@
+"""Terms: sequences of tokens that the outputs of a sentence have to contain, each somewhere.
+
+A beam of hypotheses that compete by their log-probability alone would drop those that have said a
+term, since the network did not want it. So hypotheses compete with those that have met as much as
+they, and places in the beam are dealt out among such banks: the best of each, then the second of
+each, and so on (Post and Vilar 2018, https://aclanthology.org/N18-1119, section 4, whose banks have
+fixed sizes and pass on what they do not fill). What a hypothesis lacks is always among its
+continuations, so that the fullest bank gains a token a step until all is met.
+
+A term that was begun and not ended is not lost with the first other token if a shorter beginning of
+it still stands (Knuth, Morris and Pratt 1977).
+
+Shape suffixes: B sentences, K hypotheses, N continuations of a sentence, C of a hypothesis, P
+terms, L tokens of the longest, V vocabulary.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from keras import ops
+
+from seq2seq.decoding.step import FREE, LOG_ZERO, SUPPRESSED_BELOW, Tensor, Terms
+
+
+def term_arrays(terms: Sequence[Sequence[Sequence[int]]]) -> tuple[np.ndarray, np.ndarray]:
+    """Both arrays of `Terms` for the terms of each sentence.
+
+    >>> ids, moves = term_arrays([[[7, 7, 8]], []])
+    >>> ids.tolist()
+    [[[7, 7, 8]], [[-1, -1, -1]]]
+    >>> moves[0, 0].tolist()  # after 7, 7 another 7 leaves two of them
+    [[1, 1, 0], [2, 2, 0], [2, 2, 3]]
+    """
+    count = max([1, *map(len, terms)])
+    longest = max([1, *(len(term) for some in terms for term in some)])
+    ids = np.full((len(terms), count, longest), FREE, np.int32)
+    moves = np.zeros((len(terms), count, longest, longest), np.int32)
+    for sentence, some in enumerate(terms):
+        for place, term in enumerate(some):
+            ids[sentence, place, : len(term)] = term
+            for said in range(len(term)):
+                for number, token in enumerate(term):
+                    moves[sentence, place, said, number] = _border([*term[:said], token], term)
+    return ids, moves
+
+
+def _border(said: Sequence[int], term: Sequence[int]) -> int:
+    """Tokens at the beginning of a term that are the last ones said."""
+    lengths = range(min(len(said), len(term)), 0, -1)
+    return next((n for n in lengths if list(said[-n:]) == list(term[:n])), 0)
+
+
+def lengths_of(ids_BPL: Tensor) -> Tensor:
+    """(B, P) tokens of each term; 0 where there is none."""
+    return ops.sum(ops.cast(ids_BPL >= 0, "int32"), axis=-1)
+
+
+def are_met(terms: Terms, said_BKP: Tensor) -> Tensor:
+    """(B, K) whether hypotheses contain all terms."""
+    return ops.all(said_BKP >= lengths_of(terms.ids)[:, None], axis=-1)
+
+
+def say(terms: Terms, said_BNP: Tensor, ids_BN: Tensor) -> Tensor:
+    """Tokens (B, N, P) of each term that were said last, after one more.
+
+    Args:
+        terms: of the sentences.
+        said_BNP: before it; a term that was said whole stays so.
+        ids_BN: the token.
+    """
+    numbers_L = ops.arange(ops.shape(terms.ids)[2], dtype="int32")
+    same_BNPL = ops.cast(ops.equal(terms.ids[:, None], ids_BN[:, :, None, None]), "int32")
+    first_BNPL = same_BNPL * ops.cast(ops.equal(ops.cumsum(same_BNPL, axis=-1), 1), "int32")
+    state_BNPL = ops.cast(ops.equal(said_BNP[..., None], numbers_L), "int32")
+    moves_BNPL = ops.sum(terms.moves[:, None] * first_BNPL[..., None, :], axis=-1)
+    moved_BNP = ops.sum(moves_BNPL * state_BNPL, axis=-1)
+    whole_BNP = said_BNP >= lengths_of(terms.ids)[:, None]
+    return ops.where(whole_BNP, said_BNP, moved_BNP)
+
+
+def add_wanted(
+    terms: Terms, said_BKP: Tensor, choices_BKV: Tensor, logits_BKC: Tensor, ids_BKC: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Continuations with what each term wants next beside them, logits and ids (B, K, C + P).
+
+    Args:
+        terms: of the sentences.
+        said_BKP: see `say`.
+        choices_BKV: logits of every token, low where it is no choice.
+        logits_BKC: of the best continuations; -inf for what is none.
+        ids_BKC: their tokens.
+    """
+    ids_BKP = _wanted(terms, said_BKP)
+    logits_BKP = ops.take_along_axis(choices_BKV, ops.maximum(ids_BKP, 0), axis=-1)
+    among_BKP = ops.any(
+        ops.equal(ids_BKP[..., None], ids_BKC[:, :, None]) & (logits_BKC > LOG_ZERO)[:, :, None],
+        axis=-1,
+    )
+    places_P = ops.arange(ops.shape(ids_BKP)[2], dtype="int32")
+    earlier_PP = places_P[:, None] > places_P
+    again_BKP = ops.any(ops.equal(ids_BKP[..., None], ids_BKP[:, :, None]) & earlier_PP, axis=-1)
+    is_new_BKP = (ids_BKP >= 0) & ~among_BKP & ~again_BKP & (logits_BKP > SUPPRESSED_BELOW)
+    logits_BKP = ops.where(is_new_BKP, logits_BKP, LOG_ZERO)
+    return (
+        ops.concatenate([logits_BKC, logits_BKP], axis=-1),
+        ops.concatenate([ids_BKC, ops.maximum(ids_BKP, 0)], axis=-1),
+    )
+
+
+def _wanted(terms: Terms, said_BKP: Tensor) -> Tensor:
+    """(B, K, P) the next token of each term, FREE of one that was said whole."""
+    numbers_L = ops.arange(ops.shape(terms.ids)[2], dtype="int32")
+    is_next_BKPL = ops.equal(said_BKP[..., None], numbers_L)
+    return ops.max(ops.where(is_next_BKPL, terms.ids[:, None], FREE), axis=-1)
+
+
+def deal_out(terms: Terms, said_BNP: Tensor, totals_BN: Tensor, beam_width: int) -> Tensor:
+    """Places (B, K) of the continuations that stay: the best of each bank, then the second, ...
+
+    Args:
+        terms: of the sentences.
+        said_BNP: of each continuation, after it.
+        totals_BN: its log-probability; -inf: it is none.
+        beam_width: K.
+    """
+    lengths_B1P = lengths_of(terms.ids)[:, None]
+    whole_BNP = said_BNP >= lengths_B1P
+    met_BN = ops.sum(ops.where(whole_BNP, lengths_B1P, 0), axis=-1)
+    begun_BN = ops.max(ops.where(whole_BNP, 0, said_BNP), axis=-1)
+    banks_BN = met_BN + begun_BN
+    places_N = ops.arange(ops.shape(totals_BN)[1], dtype="int32")
+    better_BNN = (totals_BN[:, None] > totals_BN[:, :, None]) | (
+        ops.equal(totals_BN[:, None], totals_BN[:, :, None]) & (places_N < places_N[:, None])
+    )
+    same_bank_BNN = ops.equal(banks_BN[:, None], banks_BN[:, :, None])
+    ranks_BN = ops.sum(ops.cast(better_BNN & same_bank_BNN, "int32"), axis=-1)
+    banks = ops.max(banks_BN, axis=-1, keepdims=True) + 1
+    turns_BN = ranks_BN * banks + (banks - 1 - banks_BN)  # the fuller bank first
+    turns_BN = ops.where(totals_BN > LOG_ZERO, ops.cast(turns_BN, "float32"), float("inf"))
+    return ops.cast(ops.top_k(-turns_BN, beam_width)[1], "int32")
