@@ -81,6 +81,17 @@ def add_parser(subparsers: Any) -> None:
         help="another run with the same vocabulary, whose network votes; may be repeated",
     )
     parser.add_argument(
+        "--engine",
+        choices=("tensorflow", "onnx"),
+        help="onnx: by ONNX Runtime, which starts sooner and needs TensorFlow once, to export the "
+        "run for its weights and settings into RUN/onnx",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=("float32", "float16", "int8"),
+        help="of --engine onnx: how they are stored; int8 is fastest, slightly rounded",
+    )
+    parser.add_argument(
         "--server",
         metavar="URL",
         help="translate by `seq2seq serve` or TensorFlow Serving instead of a run folder",
@@ -146,14 +157,10 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.run_folder is None:
         raise RunError("give a RUN, e.g. `seq2seq translate runs/miniature`, or --server URL")
-    from seq2seq.translation.exported_translator import is_portable
-
-    if not is_portable(Path(arguments.run_folder)):
-        load_tensorflow()
     from rich.console import Console
 
     from seq2seq.cli.progress import LineProgress, log_through
-    from seq2seq.workflows.translate import FileJob, translate
+    from seq2seq.workflows.translate import FileJob, needs_tensorflow, translate
 
     job = FileJob(
         run=Path(arguments.run_folder),
@@ -168,7 +175,11 @@ def run(arguments: argparse.Namespace) -> None:
         prefix=arguments.prefix,
         prefix_file=arguments.prefix_file,
         part=arguments.part,
+        engine=arguments.engine,
+        weights=arguments.weights,
     )
+    if needs_tensorflow(job):
+        load_tensorflow()
     console = Console(stderr=True)
     if console.is_terminal:
         log_through(console)
@@ -203,7 +214,8 @@ def _run_remotely(arguments: argparse.Namespace, settings: dict[str, Any]) -> No
     """The only file is the input, so it stands where RUN does."""
     from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
 
-    names = ("to", "glossary", "ensemble", "resume", "prefix", "prefix_file", "part")
+    files = ("resume", "prefix", "prefix_file", "part")
+    names = ("to", "glossary", "ensemble", *files, "engine", "weights")
     if settings or any(getattr(arguments, name) for name in names) or arguments.input is not None:
         raise ServerError(
             "--server goes with [INPUT], --output, --format and --token-file alone: a server's "

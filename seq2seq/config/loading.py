@@ -98,6 +98,17 @@ def check_settings(settings: dict[str, Any], origin: str) -> RunConfig:
         raise ConfigError(f"{origin}: {explain(error, RunConfig)}") from None
 
 
+def with_decoding(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
+    """A run's settings with other decoding settings.
+
+    Raises:
+        ConfigError: names every mistake.
+    """
+    changed = as_settings(config)
+    changed["decoding"] = {**changed["decoding"], **settings}
+    return check_settings(changed, "decoding settings")
+
+
 def dump_run_config(config: RunConfig) -> str:
     """YAML text of every setting, defaults spelled out; loads back to an equal `RunConfig`."""
     return yaml.safe_dump(as_settings(config), sort_keys=False)

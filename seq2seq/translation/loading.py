@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq.config.loading import as_settings, check_settings
+from seq2seq.config.loading import with_decoding
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import Subwords
@@ -99,17 +99,6 @@ def load_run(run: Path, settings: Callable[[RunConfig], Mapping[str, Any]]) -> L
         if manifest_text(run) == before:
             raise
         return _load(run, settings)  # a training saved in between, and took old weights away
-
-
-def with_decoding(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
-    """A run's settings with other decoding settings.
-
-    Raises:
-        ConfigError: names every mistake.
-    """
-    changed = as_settings(config)
-    changed["decoding"] = {**changed["decoding"], **settings}
-    return check_settings(changed, "decoding settings")
 
 
 def _load(run: Path, settings: Callable[[RunConfig], Mapping[str, Any]]) -> LoadedRun:

@@ -1,6 +1,8 @@
 """Write a run as a directory for ONNX Runtime or LiteRT: ids in, ids out, no TensorFlow needed.
 
-The model is compared with the search in memory before its directory gets its name.
+The model is compared with the search in memory before its directory gets its name. Rounded weights
+change some translations of any text, most of them from one right one to another; how good they are
+tells whether the weights are too coarse.
 """
 
 import json
@@ -10,20 +12,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import tensorflow as tf
 
+from seq2seq.config.loading import with_decoding
 from seq2seq.config.sections import DecodingConfig, RunConfig
-from seq2seq.data.subwords import EOS, PAD, SpecialIds
+from seq2seq.data.lines import read_pairs
+from seq2seq.data.subwords import EOS, PAD, SpecialIds, Subwords
 from seq2seq.decoding.step import Context, State, StepFunction, Tensor
-from seq2seq.errors import ExportError
+from seq2seq.errors import DataError, ExportError
 from seq2seq.files import file_errors_of_libraries, file_sha256
 from seq2seq.manifest import MANIFEST, SUBWORDS
 from seq2seq.models.recurrent.plain_recurrence import with_plain_loops
 from seq2seq.models.translator import Translator
 from seq2seq.run_folder import PACKAGES, SOURCE_WORDS
+from seq2seq.scoring.scores import corpus_bleu
 from seq2seq.serving.portable.directory import new_directory
 from seq2seq.serving.portable.formats import FORMATS, PortableFormat
 from seq2seq.serving.portable.parity import (
@@ -32,19 +38,22 @@ from seq2seq.serving.portable.parity import (
     Example,
     Output,
     Parity,
+    PortableSearch,
     compare,
 )
 from seq2seq.translation.engine import Engine, begin
-from seq2seq.translation.exported_translator import FORMAT
-from seq2seq.translation.loading import load_run, with_decoding
+from seq2seq.translation.exported_translator import FORMAT, LACKING, batch_search
+from seq2seq.translation.line_translator import LineTranslator, joined
+from seq2seq.translation.loading import load_run
 from seq2seq.translation.search import NEVER_WRITTEN, run_search
 from seq2seq.translation.text_translator import TextTranslator
 from seq2seq.workflows.export_examples import example_texts
-from seq2seq.workflows.export_rounding import cost_of_rounding
 
 logger = logging.getLogger(__name__)
 
 EXAMPLES = 100  # sentences
+LINES = 1000  # of validation text that show what rounding costs
+MOST_BLEU_LOST = 0.5
 
 
 @dataclass(frozen=True)
@@ -200,7 +209,7 @@ def find_examples(translator: TextTranslator, texts: Sequence[str]) -> list[Exam
 
 
 def _settings(job: PortableJob) -> dict[str, Any]:
-    fixed = {"sampling": False, "mbr": "none", "shortlist": False, "precision": "float32"}
+    fixed = LACKING
     return {**job.settings, **fixed}
 
 
@@ -231,3 +240,60 @@ def _manifest(job: PortableJob, directory: Path, about: Mapping[str, Any]) -> by
         "files": {each.name: file_sha256(each) for each in sorted(directory.iterdir())},
     }
     return json.dumps(written, indent=2).encode() + b"\n"
+
+
+@dataclass(frozen=True)
+class RoundingCost:
+    """The comparison of a model before and after its weights were rounded."""
+
+    lines: int
+    changed_lines: int
+    bleu: float  # of the model with rounded weights
+    float32_bleu: float
+    most_bleu_lost: float = MOST_BLEU_LOST
+
+
+def cost_of_rounding(
+    before: PortableSearch, after: PortableSearch, config: RunConfig, subwords: Subwords
+) -> RoundingCost | None:
+    """What rounding costs on up to `LINES` lines; None if the validation text is not there.
+
+    Args:
+        before: the model with float32 weights.
+        after: the model with rounded ones.
+        config: of the run.
+        subwords: its vocabulary.
+
+    Raises:
+        ExportError: it costs more than `MOST_BLEU_LOST`.
+    """
+    try:
+        pairs = read_pairs(config.data.validation_source, config.data.validation_target)
+        sources, references = zip(*islice(pairs, LINES), strict=True)
+    except (DataError, ValueError):  # missing, unreadable by now, or empty
+        logger.warning("the run's validation text is not there: what rounding costs is not known")
+        return None
+    language = config.data.languages.target
+    found = [_translated(each, sources, config, subwords) for each in (before, after)]
+    float32_bleu, bleu = (corpus_bleu(each, references, language) for each in found)
+    changed = sum(one != other for one, other in zip(*found, strict=True))
+    if float32_bleu - bleu > MOST_BLEU_LOST:
+        raise ExportError(
+            f"rounded weights score {bleu:.2f} BLEU on the validation text and float32 "
+            f"{float32_bleu:.2f}, which is more than {MOST_BLEU_LOST} less; export with --weights "
+            "float32 or float16"
+        )
+    logger.info(
+        "rounded weights change %d of %d translations of the validation text; BLEU %.2f, float32 "
+        "%.2f (bound: %.1f less)",
+        *(changed, len(sources), bleu, float32_bleu, MOST_BLEU_LOST),
+    )
+    return RoundingCost(len(sources), changed, round(bleu, 2), round(float32_bleu, 2))
+
+
+def _translated(
+    search: PortableSearch, sources: Sequence[str], config: RunConfig, subwords: Subwords
+) -> list[str]:
+    decoding = config.decoding
+    translate = LineTranslator(subwords, batch_search(search, decoding), decoding.longest_source)
+    return [joined(line, subwords)[0].text for window in translate([sources]) for line in window]

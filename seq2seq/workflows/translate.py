@@ -25,6 +25,7 @@ from seq2seq.translation.line_translator import (
     report,
     source_text,
 )
+from seq2seq.workflows.onnx_engine import keep_model, kept_model
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,9 @@ class FileJob:
     to: str | None = None  # target language, of a run that has several; None: its first
     glossary: Path | None = None  # terms and the translations that have to be used
     part: Part | None = None  # which lines of the source; None: all
+    # "tensorflow", or "onnx" for ONNX Runtime; None: as `run` wants, "tensorflow" for a run folder
+    engine: str | None = None
+    weights: str | None = None  # of a run folder's own ONNX model; None: "float32"
 
 
 class LineReporter(Protocol):
@@ -104,13 +108,26 @@ def answers(job: FileJob, output_stream: BinaryIO) -> Callable[[bytes], None]:
     return answer
 
 
+def needs_tensorflow(job: FileJob) -> bool:
+    """Whether a job's translator is a network in TensorFlow, or has to be exported from one.
+
+    Raises:
+        Seq2SeqError: engine, run or settings cannot be used.
+    """
+    _check(job)
+    if job.engine != "onnx":
+        return not is_portable(job.run)
+    weights = job.weights or "float32"
+    return not (is_portable(job.run) or kept_model(job.run, job.settings or {}, weights).exists())
+
+
 def _load(job: FileJob) -> TextEngine:
-    """The translator that a job names; an exported one needs no TensorFlow."""
+    """The translator that a job names; one that is exported needs no TensorFlow."""
+    settings = job.settings or {}
     if is_portable(job.run):
-        for name in ("to", "ensemble", "glossary"):
-            if getattr(job, name):
-                raise ExportError(f"--{name} goes with run folders; {job.run} is an exported model")
-        return load_exported(job.run, job.settings or {})
+        return load_exported(job.run, settings)
+    if job.engine == "onnx":
+        return load_exported(keep_model(job.run, settings, job.weights or "float32"), settings)
     from seq2seq.translation.glossary import Glossary
     from seq2seq.translation.loading import load_translator
 
@@ -181,6 +198,13 @@ def _check(job: FileJob) -> None:
         raise DataError("--resume needs an input file and an output file (-o)")
     if job.part and not (job.source and job.source.is_file()):
         raise DataError("--part needs an input file, whose lines can be counted")
+    if job.engine == "tensorflow" and is_portable(job.run):
+        raise ExportError(f"{job.run} is an ONNX model; leave --engine out, or give --engine onnx")
+    if job.weights and (job.engine != "onnx" or is_portable(job.run)):
+        raise ExportError("--weights goes with a run folder and --engine onnx")
+    for name in ("to", "ensemble", "glossary"):
+        if getattr(job, name) and (job.engine == "onnx" or is_portable(job.run)):
+            raise ExportError(f"--{name} goes with run folders and --engine tensorflow")
     if job.format == "text" and (job.settings or {}).get("n_best", 1) > 1:
         raise DataError("--n-best gives several rows a line; add --format tsv or --format jsonl")
 
@@ -194,6 +218,8 @@ def _identity(job: FileJob, translator: TextEngine) -> dict[str, Any]:
         "decoding": vars(translator.decoding),
         "input": str(job.source.resolve()) if job.source else "-",
     }
+    if job.engine == "onnx":
+        found["engine"] = ["onnx", job.weights]
     if job.prefix or job.prefix_file:
         found["prefix"] = [job.prefix, job.prefix_file and file_sha256(job.prefix_file)]
     if job.glossary:

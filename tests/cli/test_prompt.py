@@ -86,7 +86,7 @@ def test_lines_are_answered_brought_back_dropped_and_ended():
 
 
 @pytest.fixture
-def typed(monkeypatch):
+def typed(monkeypatch, trained_run):
     """What a person types, and whether it is a terminal; the run is one that is loaded already."""
     lines = ["Today she reads the book.", "", "The dog sleeps."]
 
@@ -97,7 +97,8 @@ def typed(monkeypatch):
 
     monkeypatch.setattr("builtins.input", type_next)
     monkeypatch.setattr("seq2seq.cli.translate.is_terminal", lambda: True)
-    monkeypatch.setattr("seq2seq.translation.loading.load_translator", lambda run, *_: loaded(run))
+    translator = loaded(trained_run)
+    monkeypatch.setattr("seq2seq.translation.loading.load_translator", lambda *_: translator)
 
 
 def test_translate_at_a_terminal_answers_each_line(trained_run, typed, capfdbinary):

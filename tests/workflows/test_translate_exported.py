@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loaded import loaded
 
+from seq2seq.config.loading import with_decoding
 from seq2seq.data.parts import Part
 from seq2seq.errors import ConfigError, DataError, ExportError
 from seq2seq.files import file_sha256
@@ -23,9 +24,15 @@ from seq2seq.run_folder import RunFolder
 from seq2seq.serving.portable.onnx_search import OnnxSearch
 from seq2seq.serving.portable.rounded_weights import rewrite
 from seq2seq.translation.exported_translator import is_portable, load_exported
-from seq2seq.translation.loading import with_decoding
-from seq2seq.workflows.export_rounding import MOST_BLEU_LOST, cost_of_rounding
-from seq2seq.workflows.translate import FileJob, _translated, translate, translate_with
+from seq2seq.workflows.export_portable import MOST_BLEU_LOST, cost_of_rounding
+from seq2seq.workflows.onnx_engine import keep_model
+from seq2seq.workflows.translate import (
+    FileJob,
+    _translated,
+    needs_tensorflow,
+    translate,
+    translate_with,
+)
 
 LINES = b"The dog sleeps.\n\nToday she reads the book.\r\n \t \n\xef\xbb\xbfMax is \xff tired"
 
@@ -291,7 +298,9 @@ def test_a_part_is_that_of_the_whole(exported, model, tmp_path):
         (["--length-penalty", "0"], "was exported with length_penalty 1.0 (got 0.0)"),
         (["--beam", "0"], "beam_width: Input should be greater than or equal to 1 (got 0)"),
         (["--prefix", "Der"], "cannot begin a translation as told"),
-        (["--ensemble", "other"], "--ensemble goes with run folders"),
+        (["--ensemble", "other"], "--ensemble goes with run folders and --engine tensorflow"),
+        (["--engine", "tensorflow"], "is an ONNX model; leave --engine out"),
+        (["--engine", "onnx", "--weights", "int8"], "--weights goes with a run folder and"),
     ],
 )
 def test_what_a_model_cannot_do_is_one_line(model, tmp_path, options, message):
@@ -304,6 +313,56 @@ def test_settings_that_are_the_models_own_are_taken(model):
     assert load_exported(model, {"beam_width": 4, "longest_source": 7}).decoding.beam_width == 4
     with pytest.raises(ConfigError, match="did you mean beam_width"):
         load_exported(model, {"beam_widht": 4})
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--sample"], "--engine onnx has no sampling True; leave the option out, or translate"),
+        (["--shortlist"], "--engine onnx has no shortlist True"),
+        (["--ensemble", "other"], "--ensemble goes with run folders and --engine tensorflow"),
+        (["--beam", "0"], "decoding.beam_width: "),
+    ],
+)
+def test_what_the_engine_of_a_run_cannot_do_is_one_line(trained_run, options, message):
+    assert message in fails("translate", trained_run, "--engine", "onnx", *options)
+    assert "--weights goes with" in fails("translate", trained_run, "--weights", "int8")
+
+
+def test_a_run_keeps_its_model_for_its_weights_and_settings(
+    exported, model, trained_run, tmp_path, monkeypatch
+):
+    """Another job of the same takes it; other settings, bits or weights are other models."""
+    shutil.copytree(trained_run, run := tmp_path / "run")
+    jobs = []
+
+    def export(job):
+        jobs.append(job)
+        shutil.copytree(model, job.directory)
+
+    monkeypatch.setattr("seq2seq.workflows.export_portable.export_portable", export)
+    job = FileJob(run, settings=RULES, engine="onnx", format="tsv")
+    expected = written(exported, FileJob(model, format="tsv"), LINES)
+    assert needs_tensorflow(job)
+    for _ in range(2):
+        stream = io.BytesIO()
+        translate(job, io.BytesIO(LINES), stream, Silent())
+        assert stream.getvalue() == expected
+    assert [(each.run, each.settings, each.weights) for each in jobs] == [(run, RULES, "float32")]
+    assert not needs_tensorflow(job)
+    others = [replace(job, weights="int8"), replace(job, settings=RULES | {"beam_width": 5})]
+    assert all(map(needs_tensorflow, others))
+    assert not needs_tensorflow(replace(job, settings=RULES | {"longest_source": 50}))
+    keep_model(run, RULES, "int8")
+    assert len(list((run / "onnx").iterdir())) == 2
+    # Training goes on, and saves other weights: the models of the former ones go.
+    folder = RunFolder.open(run)
+    best = folder.weights("best").read_bytes()
+    folder.save_weights(10**6, {"best": lambda stream: stream.write(best + b"more")})
+    assert needs_tensorflow(job)
+    keep_model(run, RULES, "float32")
+    assert len(list((run / "onnx").iterdir())) == 1 and len(jobs) == 3
+    RunFolder.open(run)  # the folder is whole all the while
 
 
 def spoilt(model, tmp_path, changes=None):
