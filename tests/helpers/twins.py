@@ -163,12 +163,17 @@ def greedy(sentence):
 
 
 def distribution(sentence, prefix, temperature=1.0, top_k=0, top_p=1.0):
-    """[(token, probability)] from which a sample's next token is drawn, likeliest first."""
+    """[(token, probability)] from which a sample's next token is drawn.
+
+    In the order of ids, or the likeliest first, if they alone are drawn from.
+    """
     logs = {
         token: float(sentence.extend(prefix, token).log_probabilities[-1])
         for token in sentence.allowed(prefix)
     }
     ranked = sorted(logs, key=lambda token: (-logs[token], token))[: top_k or None]
+    if not top_k and top_p == 1:
+        ranked = sorted(logs)
     powers = [math.exp(logs[token] / temperature) for token in ranked]
     powers = [power / sum(powers) for power in powers]
     before = [0, *itertools.accumulate(powers)]
