@@ -1,5 +1,7 @@
 """Two processes on loopback train one run: by equal steps, through kills, and to the end."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -45,15 +47,16 @@ class Workers:
         self.addresses = free_addresses(number)
         self.run = folder / "chief" / "run"
 
-    def start(self, index, sent=0, at=0, options=()):
+    def start(self, index, sent=0, at=0, options=(), environment=()):
         place = self.folder / ("chief" if index == 0 else f"worker{index}")
         place.mkdir(parents=True, exist_ok=True)
-        arguments = ["train", str(self.config), "--run", "run", *options]
-        arguments += ["--workers", ",".join(self.addresses), "--worker", str(index)]
-        arguments += ["--wait", str(self.wait)]
+        arguments = ["train", str(self.config), "--run", "run", "--wait", str(self.wait), *options]
+        if not environment:
+            arguments += ["--workers", ",".join(self.addresses), "--worker", str(index)]
         return subprocess.Popen(
             [sys.executable, CHILD, str(sent), str(at), *arguments],
             cwd=place,
+            env=os.environ | dict(environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -69,6 +72,12 @@ def ended(processes):
 def trained(workers, **of_last):
     """Lets both workers train; `of_last` goes to the second one."""
     return ended([workers.start(0), workers.start(1, **of_last)])
+
+
+def tf_config(workers, index):
+    """As job managers set it."""
+    task = {"type": "worker", "index": index}
+    return {"TF_CONFIG": json.dumps({"cluster": {"worker": workers.addresses}, "task": task})}
 
 
 def last_weights(run):
@@ -95,7 +104,9 @@ def test_two_workers_take_the_steps_of_one_process_that_accumulates(small_corpus
     still = {"dropout": 0.0}
     config = settings_file(tmp_path / "config.yaml", small_corpus, model=still)
     workers = Workers(tmp_path, config)
-    codes, said = trained(workers)
+    codes, said = ended(
+        [workers.start(each, environment=tf_config(workers, each)) for each in (0, 1)]
+    )
     assert codes == [0, 0], said
     assert list((tmp_path / "worker1").iterdir()) == []
     assert {"validation", "test"} <= set(RunFolder.open(workers.run).scores())
@@ -172,3 +183,14 @@ def test_a_worker_with_other_settings_or_text_ends_all(undisturbed, tmp_path):
         assert codes == [1, 1], said
         assert complaint in said[1]
         assert f"worker 1 ({workers.addresses[1]}) cannot train with the others" in said[0]
+
+
+def test_what_stops_the_chief_is_said_by_all(undisturbed, tmp_path):
+    workers = Workers(tmp_path, undisturbed.config)
+    workers.run.mkdir(parents=True)
+    (workers.run / "thesis.tex").touch()
+    codes, said = trained(workers)
+    assert codes == [1, 1], said
+    mistake = "run is not a run folder and not empty; choose another --run"
+    assert f"error: {mistake}" in said[0]
+    assert f"error: worker 0 ({workers.addresses[0]}), the chief, stopped: {mistake}" in said[1]
