@@ -45,12 +45,20 @@ class Cluster:
 
     Args:
         workers: all of them, which are there.
+
+    Raises:
+        RunError: this one would take several accelerators.
     """
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self._asked: set[int] = set()
         self._strategy = self._connected()
+        if self._strategy.num_replicas_in_sync != self.size:  # its sums would count batches twice
+            raise RunError(
+                f"{workers.named(workers.index)} sees several accelerators; set "
+                "CUDA_VISIBLE_DEVICES to one of them, and start a worker for each"
+            )
 
         @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)], autograph=False)
         def add(numbers: tf.Tensor) -> tf.Tensor:
@@ -190,14 +198,23 @@ def joined(workers: Workers) -> Iterator[Cluster]:
     """
     _wait_for(workers)
     try:
-        yield Cluster(workers)
+        cluster = Cluster(workers)
+    except tf.errors.OpError as error:  # one that was seen is gone, or was about to go
+        raise _lost(workers, error) from error
+    try:
+        yield cluster
     except LOST as error:
-        others = [index for index in range(len(workers.addresses)) if index != workers.index]
-        silent = [index for index in others if not _answers(workers.addresses[index])]
-        named = {int(each) for each in NAMED_TASK.findall(str(error))}
-        lost = silent or [index for index in others if index in named]
-        names = ", ".join(map(workers.named, lost)) or "another worker"
-        raise RestartNeeded(f"lost {names}; {AGAIN}") from error
+        raise _lost(workers, error) from error
+
+
+def _lost(workers: Workers, error: tf.errors.OpError) -> RestartNeeded:
+    """Names the workers that take no connection, or else those that TensorFlow names."""
+    others = [index for index in range(len(workers.addresses)) if index != workers.index]
+    silent = [index for index in others if not _answers(workers.addresses[index])]
+    named = {int(each) for each in NAMED_TASK.findall(str(error))}
+    lost = silent or [index for index in others if index in named]
+    names = ", ".join(map(workers.named, lost)) or "another worker"
+    return RestartNeeded(f"lost {names}; {AGAIN}")
 
 
 def _wait_for(workers: Workers) -> None:
