@@ -52,6 +52,7 @@ def folder(tmp_path, trained_run, monkeypatch):
     sides = [(corpus / f"train.{side}").read_text().splitlines() for side in ("en", "fr")]
     rows = ["\t".join(pair) for pair in zip(*sides, strict=True)]
     (tmp_path / "pairs.tsv").write_text("\n".join(rows))
+    (tmp_path / "terms.tsv").write_text("brother\tBruderherz\nold book\tSchmöker\n")
     (tmp_path / "sentences.txt").write_text(f"Today she reads the book.\n\n{SENTENCE}\n")
     (tmp_path / "configs").mkdir()
     settings = as_settings(miniature_settings(write_corpus(tmp_path / "small", 300, 20)))
