@@ -130,6 +130,38 @@ class LinkedPairs:
         return number
 
 
+class HeldOut:
+    """Which sentences of a held-out text are met again in training, on either side.
+
+    Sentences are the same here if they are, but for spaces at their ends.
+
+    Args:
+        pairs: of the held-out text.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._sides: tuple[set[str], ...] = (set(), set())
+        self._met: tuple[set[str], ...] = (set(), set())
+        for pair in pairs:
+            for side, text in zip(self._sides, pair, strict=True):
+                side.add(text.strip())
+
+    def meet(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Some pairs of the training text."""
+        for pair in pairs:
+            for side, met, text in zip(self._sides, self._met, pair, strict=True):
+                if (stripped := text.strip()) in side:
+                    met.add(stripped)
+
+    def shares(self) -> tuple[float, float]:
+        """Of the different sources and targets that are not blank, those that were met."""
+        source, target = (
+            len(met - {""}) / max(1, len(side - {""}))
+            for side, met in zip(self._sides, self._met, strict=True)
+        )
+        return source, target
+
+
 def same_form(sentence: str) -> str:
     """A form that sentences share which differ in case, spaces and Unicode forms alone.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from seq2seq.config.corpora import DataConfig, TrainingCorpus
 from seq2seq.data.graph_subwords import GraphSubwords
+from seq2seq.data.held_out import HeldOut
 from seq2seq.data.id_rows import IdRows
 from seq2seq.data.lines import read_pairs
 from seq2seq.data.shortlist import Shortlist, learn_shortlist
@@ -75,7 +76,10 @@ class EncodedCorpus:
 
 
 def encode_corpus(
-    data: DataConfig, subwords: Subwords, scratch: Path | None = None
+    data: DataConfig,
+    subwords: Subwords,
+    scratch: Path | None = None,
+    held_out: Sequence[HeldOut] = (),
 ) -> EncodedCorpus:
     """Reads the training text once: hashes it, encodes it, and counts what training will see.
 
@@ -84,6 +88,7 @@ def encode_corpus(
         subwords: the vocabulary.
         scratch: a folder with room for two bytes a subword, the system's for temporary files if
             None; nothing is left in it.
+        held_out: hear what training has.
 
     Raises:
         DataError: the sides of a corpus have different numbers of lines, or no pair is usable.
@@ -98,7 +103,7 @@ def encode_corpus(
     ):
         sides = _RowWriter(first, subwords.size), _RowWriter(other, subwords.size)
         for corpus in data.corpora:
-            counts, both = _encode_into(sides, corpus, encoder, data)
+            counts, both = _encode_into(sides, corpus, encoder, data, held_out)
             parts.append(counts)
             digests += both
         sources, targets = (side.rows() for side in sides)
@@ -108,7 +113,11 @@ def encode_corpus(
 
 
 def _encode_into(
-    sides: Sequence["_RowWriter"], corpus: TrainingCorpus, encoder: GraphSubwords, data: DataConfig
+    sides: Sequence["_RowWriter"],
+    corpus: TrainingCorpus,
+    encoder: GraphSubwords,
+    data: DataConfig,
+    held_out: Sequence[HeldOut],
 ) -> tuple[CorpusCounts, list[str]]:
     """Writes the ids of a corpus; returns its counts and the hashes of both its files."""
     counter = _Counter(data.longest)
@@ -116,6 +125,8 @@ def _encode_into(
     digests = hashlib.sha256(), hashlib.sha256()
     pairs = read_pairs(corpus.source, corpus.target, (digests[0].update, digests[1].update))
     while chunk := list(itertools.islice(pairs, CHUNK)):
+        for each in held_out:
+            each.meet(chunk)
         if tags:
             chunk = [(tags.before(source), target) for source, target in chunk]
         encoded = [encoder.encode_rows(texts) for texts in zip(*chunk, strict=True)]

@@ -5,12 +5,13 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from seq2seq.config.loading import differences
 from seq2seq.config.sections import RunConfig
+from seq2seq.data.held_out import HeldOut
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run_folder import RunFolder
 from seq2seq.scoring.metrics import bleu
@@ -20,6 +21,7 @@ from seq2seq.training.starting_weights import begin, with_vocabulary_of
 
 logger = logging.getLogger(__name__)
 
+MOST_MET = 0.05  # of held-out sentences; short ones are in any two texts
 CHANGEABLE_DATA = {"data.test_source", "data.test_target", "data.source_language"}
 FIXED_TRAINING = {  # what the state of a run was made with, or its best result is measured in
     "training.seed",
@@ -42,14 +44,28 @@ def create_if_missing(config: RunConfig, run: Path) -> EncodedCorpus | None:
     Raises:
         Seq2SeqError: data or folder cannot be used; nothing is written then.
     """
-    for source, target in evaluation_files(config).values():
-        read_parallel(source, target)  # all of the text is looked at before anything is written
+    # All of the text is looked at before anything is written.
+    texts = {split: read_parallel(*files) for split, files in evaluation_files(config).items()}
     if RunFolder.exists(run):
         return None
     beginning = begin(config)
-    corpus = encode_corpus(config.data, beginning.subwords, _scratch(run))
+    held_out = {split: HeldOut(zip(*sides, strict=True)) for split, sides in texts.items()}
+    corpus = encode_corpus(config.data, beginning.subwords, _scratch(run), [*held_out.values()])
+    _report_met(held_out)
     RunFolder.create(run, beginning.config, beginning.subwords, corpus.hashes, fill=beginning.write)
     return corpus
+
+
+def _report_met(held_out: Mapping[str, HeldOut]) -> None:
+    """Says which held-out text training has too, so that its scores would flatter."""
+    for split, text in held_out.items():
+        source, target = text.shares()
+        if max(source, target) > MOST_MET:
+            logger.warning(
+                "of the %s text, %.1f %% of the sources and %.1f %% of the targets are in the "
+                "training text too: scores on it flatter; leave these sentences out of training",
+                *(split, 100 * source, 100 * target),
+            )
 
 
 def open_to_go_on(

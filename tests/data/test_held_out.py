@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.data.held_out import held_out_sizes, link, same_form
+from seq2seq.data.held_out import HeldOut, held_out_sizes, link, same_form
 from seq2seq.errors import DataError
 
 WORDS = st.text(st.sampled_from("aAbä \u0301"), max_size=3)
@@ -92,6 +92,14 @@ def test_no_sentence_of_further_training_text_is_held_out():
     everything.add_training(pairs)
     with pytest.raises(DataError, match="61 pairs of 0 groups without a sentence in common, with"):
         everything.choose(SIZES)
+
+
+def test_sentences_that_training_meets_again_are_counted_by_side():
+    held = HeldOut([("a", "x"), (" b", "y"), ("b ", "z"), ("", "w"), ("d", "")])
+    assert held.shares() == (0, 0)
+    held.meet([("b", "q"), ("a ", "x\t"), ("", ""), ("c", "z")])
+    held.meet([("a", "x")])
+    assert held.shares() == (2 / 3, 2 / 4)
 
 
 def test_most_of_a_small_corpus_stays():

@@ -109,6 +109,21 @@ def test_a_corpus_that_is_not_there_is_named_by_its_setting(small_corpus, tmp_pa
         check_files(settings(small_corpus, tmp_path))
 
 
+def test_training_says_where_a_corpus_has_held_out_sentences(
+    small_corpus, corpora, tmp_path, caplog, stopped_at_once
+):
+    copied = shutil.copytree(corpora, tmp_path / "corpora")
+    with pytest.raises(stopped_at_once):
+        fit(settings(small_corpus, copied, **NOISY), tmp_path / "run", Silent())
+    assert "scores on it flatter" not in caplog.text  # the control
+    lines = (small_corpus / "test.en").read_text().splitlines()
+    (copied / "second.en").write_text("".join(f"{line}\n" for line in lines))
+    with pytest.raises(stopped_at_once):
+        fit(settings(small_corpus, copied, **NOISY), tmp_path / "another", Silent())
+    assert "of the test text, 100.0 % of the sources and 0.0 % of the targets" in caplog.text
+    assert "of the validation text" not in caplog.text
+
+
 def test_old_and_new_text_together_go_on_from_a_run(
     trained_run, small_corpus, corpora, tmp_path, stopped_at_once
 ):
