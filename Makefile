@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo demo-real try test test-long first-hour clients axe pictures-page notebooks notebooks-write pictures ablations test-family test-presets test-init docs dist check lint format benchmark
+.PHONY: demo demo-real best try test test-long first-hour clients axe pictures-page notebooks notebooks-write pictures ablations test-family test-presets test-init docs dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -42,6 +42,31 @@ demo-real: .venv/installed
 	@echo "What it can do:     sentences that say what people and things in a picture do, one at a time"
 	@echo "What it cannot do:  questions, conversation, news, names; it has read 29,000 captions and nothing else"
 	@echo "Try next:           echo 'A woman is reading a book on a bench.' | $(BIN)/seq2seq translate $(REAL)"
+
+# From the captions to one network that has learnt from four others too: hours. What was stopped goes on.
+BEST := runs/multi30k_best
+DIVERSE := data/multi30k_en_de_diverse
+TEACHERS := $(foreach seed,1 2,runs/teachers/en_de_$(seed) runs/teachers/de_en_$(seed))
+best: $(DIVERSE)/train.en
+	$(BIN)/seq2seq train configs/multi30k_en_de_best.yaml --run $(BEST)
+	$(BIN)/seq2seq evaluate $(BEST) $(CAPTIONS)/test_2016_flickr.en $(CAPTIONS)/test_2016_flickr.de
+
+$(DIVERSE)/train.en: $(TEACHERS:%=%/scores.json)
+	$(BIN)/seq2seq augment $(TEACHERS) $(CAPTIONS) --output $(DIVERSE) --source en --target de --resume
+
+runs/teachers/en_de_%/scores.json: $(CAPTIONS)/train.de
+	$(BIN)/seq2seq train configs/multi30k_en_de.yaml --run runs/teachers/en_de_$* --set training.seed=$*
+
+runs/teachers/de_en_%/scores.json: data/multi30k_de_en/train.en
+	$(BIN)/seq2seq train configs/multi30k_de_en.yaml --run runs/teachers/de_en_$* --set training.seed=$*
+
+$(CAPTIONS)/train.de: | .venv/installed
+	$(BIN)/python -m data_prep multi30k --output $(CAPTIONS) --source en --target de $(if $(FROM),--from $(FROM))
+
+data/multi30k_de_en/train.en: | .venv/installed
+	$(BIN)/python -m data_prep multi30k --output data/multi30k_de_en --source de --target en $(if $(FROM),--from $(FROM))
+
+.SECONDARY: $(TEACHERS:%=%/scores.json)
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -p no:nbmake

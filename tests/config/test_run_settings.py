@@ -45,7 +45,7 @@ def test_an_empty_section_means_its_defaults(tmp_path):
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_settings_file_loads(path):
-    assert load_run_config(path).data.train_source != load_run_config(path).data.train_target
+    assert all(corpus.source != corpus.target for corpus in load_run_config(path).data.corpora)
 
 
 def test_test_files_come_in_pairs():
