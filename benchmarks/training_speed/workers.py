@@ -32,6 +32,7 @@ WARM_UP, MEASURED = 4, 20  # steps
 ROWS, SOURCE, TARGET = 64, 16, 16  # of a batch: 1,024 target tokens
 VOCABULARY = 8000
 SIDES = ("source", "target")
+ACCUMULATED = 8  # batches
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 MILLIONS = (1, 10, 100)  # pairs
 
@@ -78,21 +79,28 @@ def main() -> None:
 class Steps:
     """Steps of a machine, and the network between machines."""
 
-    alone: float  # seconds of a step of one process
-    worker: float  # of one of several
+    alone: float  # seconds of a batch of one process
+    worker: float  # of a step of one batch of one of several, but for sending
     tokens: int  # target tokens of a batch
     sending: float  # seconds in which a machine sends its gradients once
+
+    def rate(self, workers: int, accumulate: int) -> float:
+        """Target tokens a second, with so many batches of each worker a step."""
+        computing = accumulate * self.alone + (self.worker - self.alone) * (workers > 1)
+        sending = 2 * (workers - 1) / workers * self.sending
+        return workers * accumulate * self.tokens / (computing + sending)
 
 
 def table(steps: Steps) -> str:
     """Rows of Markdown: workers, target tokens a second, hours of an epoch by million pairs."""
-    head = ["workers", "target tokens/s", *(f"{count} M pairs, h" for count in MILLIONS)]
-    rows = [head, ["---"] * len(head)]
+    head = ["workers", "target tokens/s", f"{ACCUMULATED} batches a step"]
+    rows = [[*head, *(f"hours for {count} M pairs" for count in MILLIONS)]]
+    rows.append(["---"] * len(rows[0]))
     for count in COUNTS:
-        computing = steps.worker if count > 1 else steps.alone
-        rate = count * steps.tokens / (computing + 2 * (count - 1) / count * steps.sending)
-        hours = [millions * 1e6 * TARGET / rate / 3600 for millions in MILLIONS]
-        rows.append([str(count), f"{rate:,.0f}", *(f"{each:,.1f}" for each in hours)])
+        rate, larger = steps.rate(count, 1), steps.rate(count, ACCUMULATED)
+        hours = [millions * 1e6 * TARGET / larger / 3600 for millions in MILLIONS]
+        rates = (f"{rate:,.0f}", f"{larger:,.0f}")
+        rows.append([str(count), *rates, *(f"{each:,.2f}" for each in hours)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

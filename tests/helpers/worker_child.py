@@ -1,11 +1,13 @@
 """`seq2seq` in a process that sends itself a signal: SIGNAL STEP ARGUMENT..., signal 0 for none."""
 
 import os
+import signal
 import sys
 
 from seq2seq.cli import progress
 from seq2seq.cli.main import main
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
 number, step = int(sys.argv[1]), int(sys.argv[2])
 
 

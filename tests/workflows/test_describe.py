@@ -9,6 +9,7 @@ def test_a_run_is_described_with_parameters_versions_and_scores(trained_run):
     rows = dict(describe(trained_run))
     assert rows["attention"] == "additive"
     assert rows["keras"].startswith("3.")
+    assert int(rows["target tokens a second"].replace(",", "")) > 0
     assert "nrefs:1" in rows["test BLEU"]
     assert re.fullmatch(r"[0-9.]+ \([0-9.]+ with other sources\)", rows["validation perplexity"])
 

@@ -19,6 +19,7 @@ from test_train import equal, everything
 from seq2seq.config.loading import as_settings, load_run_config
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.training_state import load_state
+from seq2seq.workflows.info import describe
 from seq2seq.workflows.train import fit
 
 pytestmark = pytest.mark.long
@@ -29,12 +30,10 @@ NOISY = {"embedding_size": 8, "units": 8, "dropout": 0.3}
 TRAINING = {"epochs": 2, "averaging": 0.99, "save_every": 3}
 
 
-def settings_file(path, corpus, training=(), model=(), batch_tokens=320):
+def settings_file(path, corpus, model=()):
+    """Epochs of 23 batches: in the last step of each, the chief alone has one."""
     config = miniature_settings(
-        corpus,
-        model=NOISY | dict(model),
-        training=TRAINING | dict(training),
-        data={"batch_tokens": batch_tokens},
+        corpus, model=NOISY | dict(model), training=TRAINING, data={"batch_tokens": 330}
     )
     path.write_text(yaml.safe_dump(as_settings(config)))
     return path
@@ -111,7 +110,9 @@ def test_two_workers_take_the_steps_of_one_process_that_accumulates(small_corpus
     assert codes == [0, 0], said
     assert list((tmp_path / "worker1").iterdir()) == []
     assert {"validation", "test"} <= set(RunFolder.open(workers.run).scores())
+    assert dict(describe(workers.run))["batches a step"] == "2, on 2 workers"
     row = RunFolder.open(workers.run).history()[-1]
+    assert row["step"] == "24"
     assert (row["workers"], row["batches_a_step"]) == ("2", "2")
 
     found = last_weights(workers.run)
@@ -161,6 +162,13 @@ def test_sigterm_saves_and_ends_all_after_the_same_step(undisturbed, tmp_path):
     codes, said = trained(workers)
     assert codes == [0, 0], said
     assert equal(everything(workers.run), everything(undisturbed.run))
+
+
+def test_ctrl_c_at_one_saves_and_ends_all(undisturbed, tmp_path):
+    workers = Workers(tmp_path, undisturbed.config)
+    codes, said = trained(workers, sent=signal.SIGINT, at=2)
+    assert codes == [130, 130], said
+    assert load_state(RunFolder.open(workers.run).weights("state"))[0].step == 3
 
 
 def test_a_silent_worker_is_lost(undisturbed, tmp_path):
