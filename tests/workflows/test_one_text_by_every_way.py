@@ -44,6 +44,7 @@ from seq2seq.serving.saved_model.tensors import (
 from seq2seq.serving.verify.behaviour_checks import HOSTILE_TEXTS
 from seq2seq.serving.verify.c_api import CApiModel
 
+pytestmark = pytest.mark.long
 COUNT = 200
 SENTENCES = [source for source, _ in make_corpus(DEFAULT_SEED)["train"][:COUNT]]
 BLANK = ["", " ", "\t \xa0 ", "\u3000"]

@@ -96,6 +96,7 @@ def killed_run(small_corpus, whole_run, tmp_path_factory):
     return run
 
 
+@pytest.mark.long
 def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(
     small_corpus, whole_run, killed_run, tmp_path
 ):
@@ -107,6 +108,7 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(
     assert equal(everything(run), everything(copy))
 
 
+@pytest.mark.long
 def test_without_its_saved_state_a_run_would_end_elsewhere(
     small_corpus, whole_run, killed_run, tmp_path, monkeypatch
 ):
