@@ -31,6 +31,7 @@ OPTIONS = {
     "onnx": ["--engine", "onnx"],
     "onnx-float16": ["--engine", "onnx", "--weights", "float16"],
     "onnx-int8": ["--engine", "onnx", "--weights", "int8"],
+    "onnx-int8-shortlist": ["--engine", "onnx", "--weights", "int8", "--shortlist"],
 }
 REFERENCE = "tensorflow"  # whose translations others are compared with
 MEBI = 2**20

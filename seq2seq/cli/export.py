@@ -47,6 +47,9 @@ def add_parser(subparsers: Any) -> None:
         help="outputs a text; if absent, the run's n_best (savedmodel: of translate_nbest; K)",
     )
     group.add_argument("--length-penalty", type=float, metavar="ALPHA", help="0: none")
+    group.add_argument(
+        "--shortlist", action="store_true", help="score likely subwords only: faster (onnx)"
+    )
     parser.set_defaults(run_verb=run)
 
 
@@ -58,6 +61,12 @@ def run(arguments: argparse.Namespace) -> None:
         "length_penalty": arguments.length_penalty,
     }
     settings = {name: value for name, value in settings.items() if value is not None}
+    if arguments.shortlist:
+        if arguments.format != "onnx":
+            raise ExportError(
+                f"--shortlist is for --format onnx; leave it out with --format {arguments.format}"
+            )
+        settings["shortlist"] = True
     export = _savedmodel if arguments.format == "savedmodel" else _portable
     print(export(arguments, settings))
 

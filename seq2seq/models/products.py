@@ -21,15 +21,15 @@ def product(left: Tensor, right: Tensor, precision: str) -> Tensor:
 
 
 def _rows_times(left: Tensor, right: Tensor) -> Tensor:
-    """`ops.matmul`, but TensorFlow is spared the arithmetic of shapes where all but one are known.
+    """`ops.matmul`, but TensorFlow is spared arithmetic where only the first size is not known.
 
     With (B, 1, I) in a loop its own way takes some twenty small operations beside each product.
     """
     *outer, inner = left.shape
-    if len(outer) < 2 or None in (*outer[1:], inner, right.shape[-1]):
+    if len(outer) < 2 or None in (*outer[1:], inner):
         return ops.matmul(left, right)
     rows = ops.matmul(ops.reshape(left, (-1, inner)), right)
-    return ops.reshape(rows, (-1, *outer[1:], right.shape[-1]))
+    return ops.reshape(rows, (-1, *outer[1:], ops.shape(right)[-1]))
 
 
 def value_of(variable: keras.Variable) -> Tensor:

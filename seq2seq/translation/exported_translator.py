@@ -28,7 +28,7 @@ FORMAT = 2  # of the manifest; models of 1 give no attention
 MODEL, ATTENTION = "model.onnx", "attention"
 OF_THE_CALLER = ("n_best", "longest_source", "batch_tokens")  # settings that no model holds
 # What no model has, and the value that stands for it.
-LACKING = {"sampling": False, "mbr": "none", "shortlist": False, "precision": "float32"}
+LACKING = {"sampling": False, "mbr": "none", "precision": "float32"}
 AGAIN = "export the run again"
 
 

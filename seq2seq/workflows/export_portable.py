@@ -21,6 +21,7 @@ import tensorflow as tf
 from seq2seq.config.loading import with_decoding
 from seq2seq.config.sections import DecodingConfig, RunConfig
 from seq2seq.data.lines import read_pairs
+from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.subwords import EOS, PAD, SpecialIds, Subwords
 from seq2seq.decoding.step import Context, State, StepFunction, Tensor
 from seq2seq.errors import DataError, ExportError
@@ -46,6 +47,7 @@ from seq2seq.translation.exported_translator import FORMAT, LACKING, batch_searc
 from seq2seq.translation.line_translator import LineTranslator, joined
 from seq2seq.translation.loading import load_run
 from seq2seq.translation.search import NEVER_WRITTEN, run_search
+from seq2seq.translation.shortlist_mask import GraphShortlist
 from seq2seq.translation.text_translator import TextTranslator
 from seq2seq.workflows.export_examples import example_texts
 
@@ -64,8 +66,8 @@ class PortableJob:
         run: a trained run folder.
         directory: of the model; new or empty.
         format: of the model.
-        settings: decoding settings in place of the run's. `sampling`, `mbr` and `shortlist` are off
-            and `precision` is float32 whatever the run says.
+        settings: decoding settings in place of the run's. `sampling` and `mbr` are off and
+            `precision` is float32 whatever the run says; `shortlist` is off for LiteRT.
         weights: how they are stored, of those that the format can.
     """
 
@@ -113,13 +115,13 @@ def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> Non
     loaded = load_run(job.run, partial(_whole_beam, job))
     own = loaded.folder.config()
     config = with_decoding(own, _settings(job))
-    if own.decoding.shortlist:
+    if own.decoding.shortlist and not config.decoding.shortlist:
         logger.info("the vocabulary shortlist is left out: the model scores every subword")
     translator, decoding = loaded.translator(), config.decoding
     texts = example_texts(config, translator.subwords)
     say("searching the run's own sentences")
     examples = find_examples(translator, texts)
-    search = portable_search(translator.network, decoding, portable.batch)
+    search = portable_search(translator.network, decoding, portable.batch, loaded.shortlist)
     variables = [weight.value for weight in translator.network.training.weights]
     with portable.named_failures(), file_errors_of_libraries(directory):
         say(f"converting the search to {portable.file}")
@@ -146,18 +148,29 @@ def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> Non
 
 
 def portable_search(
-    network: Translator, decoding: DecodingConfig, batch: int | None
+    network: Translator,
+    decoding: DecodingConfig,
+    batch: int | None,
+    shortlist: Shortlist | None = None,
 ) -> tf.types.experimental.GenericFunction:
-    """The search as a graph that converters take, for `batch` sentences a call or any number."""
+    """The search as a graph that converters take.
+
+    Args:
+        network: trained.
+        decoding: how to search.
+        batch: sentences a call; any number if None.
+        shortlist: the search sees no other ids than it allows.
+    """
     network = replace(network, encoder=with_plain_loops(network.encoder))
 
     def search(source_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         engine = Engine(network, PAD, NEVER_WRITTEN, "float32", cache_weights=False)
-        step, inputs = begin([engine], source_ids, decoding, True, None)
+        lists = GraphShortlist(shortlist) if shortlist else None
+        step, inputs = begin([engine], source_ids, decoding, True, lists)
         inputs = replace(inputs, compacting=batch is None, normalized=True)
         found = run_search(_normalizing(step), inputs, decoding, None)
         return {
-            "ids": found.ids,
+            "ids": step.real_ids(found.ids),
             "lengths": found.lengths,
             "scores": found.scores,
             "log_probabilities": found.log_probabilities,
@@ -209,8 +222,8 @@ def find_examples(translator: TextTranslator, texts: Sequence[str]) -> list[Exam
 
 
 def _settings(job: PortableJob) -> dict[str, Any]:
-    fixed = LACKING
-    return {**job.settings, **fixed}
+    settings = {**job.settings, **LACKING}
+    return settings if FORMATS[job.format].batch is None else {**settings, "shortlist": False}
 
 
 def _whole_beam(job: PortableJob, own: RunConfig) -> dict[str, Any]:

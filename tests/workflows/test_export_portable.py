@@ -107,10 +107,11 @@ def test_litert_and_sentencepiece_translate_as_the_run_does(with_litert, trained
 @pytest.mark.long
 def test_weights_of_an_onnx_model_can_be_rounded(trained_run, tmp_path, monkeypatch, with_onnx):
     monkeypatch.setattr(exporting, "EXAMPLES", 10)
-    arguments = ("--format", "onnx", "--weights", "int8", "--beam", "2")
+    arguments = ("--format", "onnx", "--weights", "int8", "--beam", "2", "--shortlist")
     run_command("export", trained_run, tmp_path / "model", *arguments)
     manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
     assert manifest["weights"] == "int8" and manifest["rounding"]["lines"] == 130
+    assert manifest["decoding"]["shortlist"]
     small, large = (each / "model.onnx" for each in (tmp_path / "model", with_onnx))
     assert small.stat().st_size < large.stat().st_size * 0.4
     assert load_exported(tmp_path / "model", {}).decoding.beam_width == 2
@@ -275,6 +276,7 @@ def test_a_missing_package_names_the_extra(name, trained_run, tmp_path, monkeypa
         (("--version", "1"), "--version is for --format savedmodel"),
         (("--weights", "bfloat16"), "--weights bfloat16 is not for --format litert; give float32"),
         (("--weights", "int8"), "--weights int8 is not for --format litert; give float32"),
+        (("--shortlist",), "--shortlist is for --format onnx; leave it out with --format litert"),
         (("--beam", "2", "--n-best", "5"), "n_best needs a beam at least as wide"),
     ],
 )

@@ -319,7 +319,7 @@ def test_settings_that_are_the_models_own_are_taken(model):
     "options, message",
     [
         (["--sample"], "--engine onnx has no sampling True; leave the option out, or translate"),
-        (["--shortlist"], "--engine onnx has no shortlist True"),
+        (["--mbr", "chrf"], "--engine onnx has no mbr chrf"),
         (["--ensemble", "other"], "--ensemble goes with run folders and --engine tensorflow"),
         (["--beam", "0"], "decoding.beam_width: "),
     ],

@@ -76,6 +76,9 @@ class _Rounding:
         }
         self._vectors = {each.name for each in outermost.initializer if len(each.dims) == 1}
         self._constants: set[str] = set()
+        # Rows that were looked up, and matrices whose columns they are: int8 and scales, by name.
+        self._rows_found: dict[str, tuple[str, str]] = {}
+        self._columns_found: dict[str, tuple[str, str]] = {}
 
     def graph(self, graph: Graph) -> None:
         """Rounds what a graph, and the graphs in it, multiply and look up."""
@@ -85,17 +88,26 @@ class _Rounding:
         for node in graph.node:
             for body in bodies(node):
                 self.graph(body)
-            if node.op_type == "MatMul" and node.input[1] in self._weights:
+            if node.op_type == "MatMul" and self._is_matrix(node.input[1]):
                 if _is_tanh(node.input[0], makers):
                     nodes += self._bounded_product(node, self._take_bias(graph, node, readers))
                 else:
                     nodes += self._product(node, rounded_rows)
             elif node.op_type == "Gather" and node.input[0] in self._weights and not _axis(node):
                 nodes += self._rows(node)
+            elif node.op_type == "Transpose" and node.input[0] in self._rows_found:
+                nodes += [node, *self._transposed(node)]
             else:
                 nodes.append(node)
         del graph.node[:]
         graph.node.extend(nodes)
+
+    def _is_matrix(self, name: str) -> bool:
+        return name in self._weights or name in self._columns_found
+
+    def _matrix(self, name: str) -> tuple[str, str]:
+        """The names of a matrix as int8 and of its columns' scales."""
+        return self._columns_found.get(name) or self._rounded(name, axis=0)
 
     def _product(self, node: Node, rounded_rows: dict[str, tuple[str, str]]) -> Iterator[Node]:
         left, weight = node.input
@@ -104,7 +116,7 @@ class _Rounding:
             rounded_rows[left] = f"{result}_rounded", f"{result}_scales"
             yield from self._round_rows(left, *rounded_rows[left])
         rows, row_scales = rounded_rows[left]
-        matrix, column_scales = self._rounded(weight, axis=0)
+        matrix, column_scales = self._matrix(weight)
         zero_of_rows = self._constant("uint8_zero", np.uint8(ZERO))
         one = self._constant("float_one", np.float32(1))
         inputs = [rows, matrix, one, column_scales, zero_of_rows]
@@ -132,7 +144,7 @@ class _Rounding:
         """The product of numbers between -1 and 1, for which one scale does, plus a vector."""
         left, weight = node.input
         (result,) = node.output
-        matrix, column_scales = self._rounded(weight, axis=0)
+        matrix, column_scales = self._matrix(weight)
         share = self._constant("float_share", np.float32(1 / LARGEST))
         zero = self._constant("uint8_zero", np.uint8(ZERO))
         rows = f"{result}_rounded"
@@ -165,6 +177,18 @@ class _Rounding:
         )
         yield helper.make_node("Gather", [scales, ids], [f"{result}_scales"])
         yield helper.make_node("Mul", [f"{result}_float", f"{result}_scales"], [result])
+        self._rows_found[result] = f"{result}_int8", f"{result}_scales"
+
+    def _transposed(self, node: Node) -> Iterator[Node]:
+        """The columns of the rows that were looked up, as a shortlist takes them."""
+        rounded, scales = self._rows_found[node.input[0]]
+        (result,) = node.output
+        vector = self._constant("vector_shape", np.array([-1], np.int64))
+        names = f"{result}_int8", f"{result}_scales"
+        yield helper.make_node("Transpose", [rounded], [names[0]])
+        yield helper.make_node("Reshape", [scales, vector], [names[1]])
+        if len(node.attribute) == 0 or list(node.attribute[0].ints) == [1, 0]:
+            self._columns_found[result] = names
 
     def _rounded(self, name: str, axis: int) -> tuple[str, str]:
         """The names of a weight as int8 and of its scales, each over an axis."""

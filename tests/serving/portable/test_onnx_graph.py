@@ -107,6 +107,24 @@ def test_a_bias_is_added_within_the_product():
     assert not {"table", "first", "second"} & {each.name for each in model.graph.initializer}
 
 
+def test_columns_that_are_looked_up_are_multiplied_as_integers_too():
+    """A shortlist: rows of the output layer's table, transposed, outside the loop of the steps."""
+    model = model_of(
+        [
+            helper.make_node("Gather", ["table", "ids"], ["rows"]),
+            helper.make_node("Transpose", ["rows"], ["columns"], perm=[1, 0]),
+            helper.make_node("MatMul", ["left", "columns"], ["hidden"]),
+        ],
+        {"table": TABLE, "left": FIRST.T.copy()},
+        {"hidden": FLOAT},
+    )
+    exact = run(model, [5, 99, 7])["hidden"]
+    round_to_int8(model)
+    assert kinds(model) & {"MatMul", "MatMulIntegerToFloat"} == {"MatMulIntegerToFloat"}
+    found = run(model, [5, 99, 7])["hidden"]
+    assert 0 < np.linalg.norm(found - exact) < 0.03 * np.linalg.norm(exact)
+
+
 def taking(outputs):
     """What Keras makes of `take`: the size is added to negative indices."""
     return model_of(
