@@ -23,6 +23,7 @@ from seq2seq.data.lines import write_lines
 
 # The files that take longest, which a process starts with, so that none is left for the end.
 LONGEST = (
+    "workflows/test_train_on_workers.py",
     "workflows/test_train.py",
     "workflows/test_translation_promises.py",
     "workflows/test_one_text_by_every_way.py",
