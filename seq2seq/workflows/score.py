@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from seq2seq.config.languages import language_of_file
 from seq2seq.data.lines import read_pairs
 from seq2seq.translation.batch_search import Translation
 from seq2seq.translation.line_translator import WINDOW
@@ -26,9 +27,14 @@ def score(run: Path, source: Path, target: Path, settings: Mapping[str, Any]) ->
 def score_with(translator: TextTranslator, source: Path, target: Path) -> Iterator[dict]:
     """`score` by a translator that is loaded already.
 
+    Of several target languages the one is scored that the target's name ends in.
+
     Raises:
         Seq2SeqError: a file cannot be used, or the files' lines differ in number.
     """
+    language = language_of_file(target)
+    if language is not None and language in translator.target_languages:
+        translator = translator.into(language)
     pairs = read_pairs(source, target)
     line = 0
     while window := list(itertools.islice(pairs, WINDOW)):

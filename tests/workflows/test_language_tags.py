@@ -21,6 +21,7 @@ from seq2seq.training.epochs import Epochs
 from seq2seq.translation.loading import load_translator
 from seq2seq.translation.serving_graph import _source_tags, cutting_places
 from seq2seq.workflows.evaluate import evaluate_with
+from seq2seq.workflows.score import score_with
 from seq2seq.workflows.train import train
 
 LONGEST = 24  # subwords of a chunk
@@ -177,6 +178,17 @@ def test_scores_are_of_the_language_that_a_reference_s_name_ends_in(run, transla
     assert found[1].system.lines == translator.into("nl").translate(sources)
     assert found[1].system.lines != found[0].system.lines
     assert set(RunFolder.open(run).scores()) == {"of", "validation", "test"}
+
+
+def test_what_is_scored_is_of_the_language_that_its_name_ends_in(translator, folder):
+    rows = [
+        next(score_with(translator, folder / "test.en", folder / f"test.{language}"))
+        for language in ("de", "nl")
+    ]
+    source, dutch = ((folder / f"test.{side}").read_text().split("\n")[0] for side in ("en", "nl"))
+    found = [each.score([source], [dutch])[0] for each in (translator.into("nl"), translator)]
+    assert rows[1]["log_probability"] == pytest.approx(found[0].log_probability, abs=1e-3)
+    assert rows[1]["log_probability"] != pytest.approx(found[1].log_probability, abs=1e-3)
 
 
 def test_a_run_of_one_language_has_no_choice(trained_run):
