@@ -89,6 +89,7 @@ class Teacher:
     runs: tuple[Path, ...]  # they vote
     side: int  # that is read: 0 or 1
     settings: Mapping[str, Any]
+    into: str | None = None  # target language, of runs that have several
 
 
 def augment(job: AugmentJob, reporter: LineReporter) -> int:
@@ -128,41 +129,47 @@ def teachers_of(job: AugmentJob) -> list[Teacher]:
     Raises:
         DataError: a run translates another direction, or a text that is not given.
     """
-    of_side: dict[int, list[Path]] = {}
-    sides = [(run, _side_read(run, job.text)) for run in job.runs]
-    for run, side in sides:
-        of_side.setdefault(side, []).append(run)
-    groups = (
-        [(tuple(runs), side) for side, runs in of_side.items()]
-        if job.vote
-        else [((run,), side) for run, side in sides]
-    )
+    groups: dict[Any, list[Path]] = {}
+    ways = [_side_read(run, job.text) for run in job.runs]
+    for number, (run, way) in enumerate(zip(job.runs, ways, strict=True)):
+        groups.setdefault(way if job.vote else (*way, number), []).append(run)
     first = job.settings.get("seed", 1)
     return [
-        Teacher(runs, side, {**job.settings, "n_best": 1, "seed": first + number})
-        for runs, side in groups
+        Teacher(tuple(runs), side, {**job.settings, "n_best": 1, "seed": first + number}, into)
+        for (side, into, *_), runs in groups.items()
         for number in range(job.times)
     ]
 
 
-def _side_read(run: Path, text: Text) -> int:
-    """The side of the text that a run translates; the source, if languages do not say."""
-    own, of_text = RunFolder.open(run).config().data.languages, text.languages
-    known = [own.source, own.target, of_text.source, of_text.target]
-    side = 0 if text.files[0] else 1
-    if None not in known:
-        source, target, first, other = (primary(str(tag)) for tag in known)
-        if {source, target} != {first, other} or source == target:
-            raise DataError(
-                f"{run} translates {own.source} into {own.target}, and the corpus is "
-                f"{of_text.source} and {of_text.target}; give runs of these languages"
-            )
-        side = 0 if source == first else 1
-    if not text.files[side]:
-        raise DataError(
-            f"{run} translates {own.source}, and there is no such text; give its translation too"
-        )
-    return side
+def _side_read(run: Path, text: Text) -> tuple[int, str | None]:
+    """The side of the text that a run translates, and the tag's language, if it has tags.
+
+    Where languages do not say, it is the source.
+    """
+    data = RunFolder.open(run).config().data
+    own, sides = data.languages, (text.languages.source, text.languages.target)
+    given = [side for side in (0, 1) if text.files[side]]
+    if None in (own.source, own.target, *sides) or sides[0] == sides[1]:
+        return given[0], None
+    for side in given:
+        read, written = str(sides[side]), str(sides[1 - side])
+        if data.tags:
+            same = [each for each in data.tags.known if primary(each) == primary(written)]
+        else:
+            fits = _alike(own.source, read) and _alike(own.target, written)
+            same = [written] if fits else []
+        if same:
+            return side, same[0] if data.tags else None
+    into = ", ".join(data.tags.known) if data.tags else own.target
+    lacking = "".join(f", with no text in {sides[side]}" for side in (0, 1) if side not in given)
+    raise DataError(
+        f"{run} translates {own.source} into {into}, and the corpus is {sides[0]} and {sides[1]}"
+        f"{lacking}; give runs of these languages"
+    )
+
+
+def _alike(one: str | None, other: str) -> bool:
+    return primary(str(one)) == primary(other)
 
 
 def _check_outputs(job: AugmentJob) -> None:
@@ -208,6 +215,8 @@ def _translated(
             continue
         run, *others = teacher.runs
         translator = load_translator(run, teacher.settings, others)
+        if teacher.into:
+            translator = translator.into(teacher.into)
         translate = translator.line_translator()
         left = itertools.islice(read_lines(path), done, None)
         for window in windows(left, WINDOW, MOST_CHARACTERS):

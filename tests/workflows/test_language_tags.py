@@ -1,6 +1,7 @@
 """Several target languages in one run: a tag before each source says which is wanted."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import tensorflow as tf
 from conftest import Silent, miniature_settings
 
 from seq2seq.cli.main import main
-from seq2seq.config.languages import LanguageTags
+from seq2seq.config.languages import Languages, LanguageTags
 from seq2seq.config.loading import as_settings, check_settings
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.subwords import EOS
@@ -20,6 +21,7 @@ from seq2seq.training.encoded_corpus import encode_corpus
 from seq2seq.training.epochs import Epochs
 from seq2seq.translation.loading import load_translator
 from seq2seq.translation.serving_graph import _source_tags, cutting_places
+from seq2seq.workflows.augment import AugmentJob, Text, augment
 from seq2seq.workflows.evaluate import evaluate_with
 from seq2seq.workflows.score import score_with
 from seq2seq.workflows.train import train
@@ -178,6 +180,19 @@ def test_scores_are_of_the_language_that_a_reference_s_name_ends_in(run, transla
     assert found[1].system.lines == translator.into("nl").translate(sources)
     assert found[1].system.lines != found[0].system.lines
     assert set(RunFolder.open(run).scores()) == {"of", "validation", "test"}
+
+
+def test_a_teacher_of_several_languages_writes_that_of_the_corpus(
+    run, folder, tmp_path, translator
+):
+    text = Text((folder / "test.en", folder / "test.nl"), ("en", "nl"), Languages("en", "nl"))
+    job = AugmentJob([run], text, tmp_path / "new", {})
+    augment(job, SimpleNamespace(started=lambda _: None, advanced=lambda _: None))
+    sources = (folder / "test.en").read_text().splitlines()
+    expected = load_translator(run).into("nl").translate(sources)
+    found = (tmp_path / "new" / "train.nl").read_bytes().decode()
+    assert found.split("\n")[:-1] == expected  # untrained, it writes control characters too
+    assert expected != load_translator(run).translate(sources)
 
 
 def test_what_is_scored_is_of_the_language_that_its_name_ends_in(translator, folder):
