@@ -64,14 +64,12 @@ class LanguageTags:
     """Tags before sources that say which language is wanted, such as `<2fr>`, each a subword.
 
     Johnson et al. 2017, https://aclanthology.org/Q17-1024.
-
-    Attributes:
-        known: the target languages of the training text.
-        default: the one that a text without a tag is translated into.
     """
 
     known: tuple[str, ...]
+    """The target languages of the training text."""
     default: str
+    """The one that a text without a tag is translated into."""
 
     @property
     def symbols(self) -> tuple[str, ...]:
