@@ -4,6 +4,7 @@ import contextlib
 import os
 import pty
 import select
+import subprocess
 import sys
 import time
 
@@ -14,7 +15,8 @@ from seq2seq.cli.main import main
 
 # Without TensorFlow, so that the child starts at once; it answers in capitals, and slowly if asked.
 CHILD = """
-import time
+import os, time
+os.close(os.open(os.ttyname(0), os.O_RDWR))  # the first terminal that a session opens is its own
 from seq2seq.cli.prompt import converse
 def answer(line):
     if line == b"slow":
@@ -32,15 +34,21 @@ class Terminal:
 
     def __enter__(self):
         self._shown = b""
-        self._child, self._end = pty.fork()
-        if not self._child:
-            os.environ |= {"TERM": "xterm", "INPUTRC": os.devnull}
-            os.execv(sys.executable, [sys.executable, "-c", CHILD])
+        self._end, child_end = pty.openpty()
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", CHILD],
+            stdin=child_end,
+            stdout=child_end,
+            stderr=child_end,
+            start_new_session=True,
+            env=os.environ | {"TERM": "xterm", "INPUTRC": os.devnull},
+        )
+        os.close(child_end)
         return self
 
     def __exit__(self, *_):
         os.close(self._end)  # hangs up, which ends a child that is still there
-        os.waitpid(self._child, 0)
+        self._child.wait()
 
     def type(self, keys):
         os.write(self._end, keys)
