@@ -1,5 +1,6 @@
 """What README and docs show to be run goes as it is shown, in a folder of small files."""
 
+import gzip
 import io
 import re
 import shutil
@@ -40,6 +41,22 @@ def whose(call):
     return next((pattern for pattern in NOT_RUN if re.fullmatch(pattern, words.strip())), "")
 
 
+def write_translators_files(folder, pairs):
+    """Two translation memories and two catalogues."""
+    units = "".join(
+        f'<tu><tuv xml:lang="en"><seg>{source}</seg></tuv>'
+        f'<tuv xml:lang="fr"><seg>{target}</seg></tuv></tu>'
+        for source, target in pairs
+    )
+    memory = f"<tmx><body>{units}</body></tmx>"
+    (folder / "memory.tmx.gz").write_bytes(gzip.compress(memory.encode()))
+    (folder / "more.tmx").write_text(memory)
+    messages = "".join(f'\nmsgid "{source}"\nmsgstr "{target}"\n' for source, target in pairs)
+    (folder / "plugins").mkdir()
+    for path in (folder / "fr.po", folder / "plugins" / "fr.po"):
+        path.write_text(f'msgid ""\nmsgstr "Language: fr\\n"\n{messages}')
+
+
 @pytest.fixture
 def folder(tmp_path, trained_run, monkeypatch):
     """What the commands expect to find where they are called."""
@@ -52,6 +69,7 @@ def folder(tmp_path, trained_run, monkeypatch):
     sides = [(corpus / f"train.{side}").read_text().splitlines() for side in ("en", "fr")]
     rows = ["\t".join(pair) for pair in zip(*sides, strict=True)]
     (tmp_path / "pairs.tsv").write_text("\n".join(rows))
+    write_translators_files(tmp_path, list(zip(*sides, strict=True)))
     (tmp_path / "terms.tsv").write_text("brother\tBruderherz\nold book\tSchmöker\n")
     (tmp_path / "sentences.txt").write_text(f"Today she reads the book.\n\n{SENTENCE}\n")
     (tmp_path / "configs").mkdir()

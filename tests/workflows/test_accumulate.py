@@ -14,6 +14,8 @@ from seq2seq.training.epochs import Epochs
 from seq2seq.training.training_state import load_state
 from seq2seq.workflows.train import fit
 
+pytestmark = pytest.mark.long
+
 
 class Watching(Silent):
     """Remembers where the training stood after each step; may press Ctrl-C at one."""

@@ -62,6 +62,7 @@ def whole(small_corpus, corpora, tmp_path_factory):
     return run, reporter.losses
 
 
+@pytest.mark.long
 def test_a_run_that_was_stopped_goes_on_in_the_same_mixture(whole, small_corpus, corpora, tmp_path):
     class Interrupted(Silent):
         def stepped(self, state, *rest):

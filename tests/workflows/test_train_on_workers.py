@@ -200,7 +200,7 @@ def test_a_worker_with_other_settings_or_text_ends_all(undisturbed, tmp_path):
         ("training.learning_rate=0.5", "other settings than the chief: training.learning_rate: "),
         (f"data.train_source={other}", f"{other} is not the data.train_source that the chief has"),
     ):
-        workers = Workers(tmp_path / complaint[:5], undisturbed.config)
+        workers = Workers(tmp_path / option.partition("=")[0], undisturbed.config)
         codes, said = trained(workers, options=("--set", option))
         assert codes == [1, 1], said
         assert complaint in said[1]
