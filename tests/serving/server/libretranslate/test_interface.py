@@ -289,7 +289,7 @@ def test_a_form_of_very_many_fields_is_refused(server):
 
 @pytest.fixture
 def without_collections():
-    """Python collects no garbage meanwhile: of a test process's objects that takes half a second."""
+    """Python collects no garbage meanwhile, which takes half a second in a test process."""
     gc.disable()
     yield
     gc.enable()
