@@ -138,7 +138,7 @@ ABLATIONS := training.consistency=1 training.word_dropout=0.1 training.weight_de
 test-family: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow tests/models/test_family.py
 
-# Every published network, small, on the miniature corpus. About an hour on two cores.
+# Every published network, small, on the miniature corpus. A quarter of an hour on two cores.
 test-presets: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow -rP tests/workflows/test_presets_learn.py
 
