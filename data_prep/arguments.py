@@ -4,6 +4,24 @@ import argparse
 import re
 
 
+def verb_parser(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", verb: str, text: str
+) -> argparse.ArgumentParser:
+    """The parser of a verb.
+
+    Args:
+        subparsers: of the command.
+        verb: its name.
+        text: what it does; the first line is shown among the other verbs.
+    """
+    return subparsers.add_parser(
+        verb,
+        help=text.splitlines()[0],
+        description=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def positive(text: str) -> int:
     """A whole number of at least 1."""
     number = int(text) if re.fullmatch(r"[0-9]{1,12}", text) else 0

@@ -9,6 +9,7 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 
+from data_prep.arguments import verb_parser
 from data_prep.findings.corpus import CorpusFindings, examine_corpus
 from data_prep.findings.finding import Remedy, Rules
 from data_prep.findings.options import (
@@ -37,12 +38,7 @@ class UnusableCorpusError(DataError):
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the verb `check`."""
-    parser = subparsers.add_parser(
-        "check",
-        help=__doc__.splitlines()[0],
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser(subparsers, "check", __doc__)
     add_corpus_arguments(parser)
     parser.set_defaults(run=run, parser=parser)
 

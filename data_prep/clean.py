@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from data_prep.arguments import verb_parser
 from data_prep.corpus_folder import CorpusWriter
 from data_prep.findings.corpus import (
     Findings,
@@ -31,12 +32,7 @@ from seq2seq.files import write_atomically
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the verb `clean`."""
-    parser = subparsers.add_parser(
-        "clean",
-        help=__doc__.splitlines()[0],
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser(subparsers, "clean", __doc__)
     add_corpus_arguments(parser)
     add = parser.add_argument
     add("--output", type=Path, required=True, metavar="DIR", help="folder to write")

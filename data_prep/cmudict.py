@@ -10,6 +10,7 @@ import logging
 import re
 from pathlib import Path
 
+from data_prep.arguments import verb_parser
 from data_prep.corpus_folder import describe_corpus, open_corpus
 from data_prep.one_symbol_a_word import spaced, split_of
 from seq2seq.errors import DataError, install_extra
@@ -23,12 +24,7 @@ WORD = re.compile(r"[a-z']+")  # no digits, stops or variants in brackets
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the verb `cmudict`."""
-    parser = subparsers.add_parser(
-        "cmudict",
-        help=__doc__.splitlines()[0],
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser(subparsers, "cmudict", __doc__)
     add = parser.add_argument
     add("--output", type=Path, required=True, metavar="DIR", help="folder to write")
     add("--stress", action="store_true", help="keep the stress of vowels: AH0, AH1")

@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from data_prep.arguments import verb_parser
 from data_prep.corpus_folder import describe_corpus, open_corpus
 from data_prep.one_symbol_a_word import spaced
 from seq2seq.data.lines import read_lines
@@ -19,12 +20,7 @@ SPLITS = ("train", "val", "test")
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the verb `inflection`."""
-    parser = subparsers.add_parser(
-        "inflection",
-        help=__doc__.splitlines()[0],
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser(subparsers, "inflection", __doc__)
     add = parser.add_argument
     for split, name in zip(SPLITS, ("TRAIN", "DEV", "TEST"), strict=True):
         add(split, type=Path, metavar=name, help="tab-separated text, plain or .gz")

@@ -14,7 +14,7 @@ import logging
 import urllib.request
 from pathlib import Path
 
-from data_prep.arguments import check_languages
+from data_prep.arguments import check_languages, verb_parser
 from data_prep.corpus_folder import describe_corpus, open_corpus
 from seq2seq.data.lines import decode_lines
 from seq2seq.errors import DataError
@@ -43,13 +43,7 @@ SHA256 = {
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the verb `multi30k`."""
-    summary = __doc__.splitlines()[0]
-    parser = subparsers.add_parser(
-        "multi30k",
-        help=summary,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser(subparsers, "multi30k", __doc__)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write")
     parser.add_argument("--source", required=True, choices=LANGUAGES)
     parser.add_argument("--target", required=True, choices=LANGUAGES)

@@ -12,19 +12,14 @@ from pathlib import Path
 
 import polib
 
-from data_prep.arguments import check_languages, language
+from data_prep.arguments import check_languages, language, verb_parser
 from data_prep.pair_splits import PairFile, add_split_arguments, one_line, write_splits
 from seq2seq.errors import DataError
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the verb `po`."""
-    parser = subparsers.add_parser(
-        "po",
-        help=__doc__.splitlines()[0],
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser(subparsers, "po", __doc__)
     add = parser.add_argument
     add("files", type=Path, nargs="+", metavar="FILE", help="of one language")
     add("--source", type=language, default="en", metavar="TAG", help="of messages; default en")

@@ -15,7 +15,7 @@ from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
 
-from data_prep.arguments import check_languages, language
+from data_prep.arguments import check_languages, language, verb_parser
 from data_prep.pair_splits import PairFile, add_split_arguments, one_line, write_splits
 from seq2seq.errors import DataError
 
@@ -26,12 +26,7 @@ NAMED_AT_MOST = 12  # languages, in a message
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the verb `tmx`."""
-    parser = subparsers.add_parser(
-        "tmx",
-        help=__doc__.splitlines()[0],
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser(subparsers, "tmx", __doc__)
     add = parser.add_argument
     add("files", type=Path, nargs="+", metavar="FILE", help="plain or .gz")
     for side in ("source", "target"):

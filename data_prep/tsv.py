@@ -9,7 +9,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from data_prep.arguments import check_languages, language
+from data_prep.arguments import check_languages, language, verb_parser
 from data_prep.pair_splits import PairFile, add_split_arguments, write_splits
 from seq2seq.cli.table_columns import columns
 from seq2seq.data.corpus_files import Table
@@ -22,12 +22,7 @@ NAMED = ("en", "de")  # by default
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the verb `tsv`."""
-    parser = subparsers.add_parser(
-        "tsv",
-        help=__doc__.splitlines()[0],
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser(subparsers, "tsv", __doc__)
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="tab-separated text, plain or .gz")
     add("--columns", type=columns, default=(1, 2), metavar="S,T", help="from 1; default 1,2")
