@@ -1,9 +1,11 @@
 """Make more training text: real lines, each beside its translation by trained runs."""
 
 import argparse
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seq2seq.cli.overrides import add_sampling, add_setting, given_settings
 from seq2seq.cli.quiet import load_tensorflow
 from seq2seq.config.languages import Languages, language_of_file
 from seq2seq.data.corpus_files import Table, find_corpus
@@ -12,8 +14,6 @@ from seq2seq.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from seq2seq.workflows.augment import Text
-
-SETTINGS = ("beam_width", "sampling", "temperature", "top_k", "top_p", "seed", "precision")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -36,15 +36,13 @@ def add_parser(subparsers: Any) -> None:
     add("--resume", action="store_true", help="go on with an output that was interrupted")
     add("--replace", action="store_true", help="write over files that are there")
     group = parser.add_argument_group("in place of the runs' decoding settings")
-    add = group.add_argument
-    add("--beam", dest="beam_width", type=int, metavar="K", help="hypotheses kept; 1 is greedy")
-    add("--sample", dest="sampling", action="store_true", default=None, help="draw outputs")
-    add("--times", type=int, default=1, metavar="N", help="of --sample: outputs of each run")
-    add("--temperature", type=float, metavar="T", help="of --sample; low: sharp")
-    add("--top-k", type=int, metavar="K", help="of --sample: only the likeliest K")
-    add("--top-p", type=float, metavar="P", help="of --sample: those that reach P")
-    add("--seed", type=int, metavar="N", help="of --sample; the next time, the next one")
-    add("--precision", choices=("float32", "bfloat16"), help="of matrix products")
+    add = functools.partial(add_setting, group)
+    add("--beam", "beam_width", type=int, metavar="K", help="hypotheses kept; 1 is greedy")
+    add_sampling(group, seed="of --sample; the next time, the next one")
+    group.add_argument(
+        "--times", type=int, default=1, metavar="N", help="of --sample: outputs of each run"
+    )
+    add("--precision", "precision", choices=("float32", "bfloat16"), help="of matrix products")
     parser.set_defaults(run_verb=run)
 
 
@@ -57,7 +55,8 @@ def run(arguments: argparse.Namespace) -> None:
             f"augment takes RUN folders and a corpus of one or two paths (got {len(runs)} runs and "
             f"{len(files)} others: {', '.join(map(str, files))})"
         )
-    if arguments.times < 1 or (arguments.times > 1 and not arguments.sampling):
+    settings = given_settings(arguments)
+    if arguments.times < 1 or (arguments.times > 1 and not settings.get("sampling")):
         raise DataError(f"--times {arguments.times}: a number from 1; from 2 on with --sample")
     given = (arguments.source, arguments.target)
     load_tensorflow()
@@ -72,9 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
         if len(files) == 1 and files[0].is_file()
         else _parallel(files, given),
         folder=arguments.output,
-        settings={
-            name: value for name in SETTINGS if (value := getattr(arguments, name)) is not None
-        },
+        settings=settings,
         **{
             name: getattr(arguments, name) for name in ("times", "vote", "tag", "resume", "replace")
         },

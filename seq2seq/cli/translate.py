@@ -1,10 +1,12 @@
 """Translate a text file, or standard input, line by line; at a terminal, as you type."""
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seq2seq.cli.overrides import add_sampling, add_setting, given_settings
 from seq2seq.cli.prompt import converse, is_terminal
 from seq2seq.cli.quiet import load_tensorflow
 from seq2seq.data.lines import count_lines
@@ -13,8 +15,6 @@ from seq2seq.errors import RunError, ServerError
 
 if TYPE_CHECKING:
     from seq2seq.workflows.translate import FileJob
-
-SETTING = "setting_"  # before a setting's name, among the arguments
 
 
 def add_parser(subparsers: Any) -> None:
@@ -105,11 +105,7 @@ def add_parser(subparsers: Any) -> None:
 
 def _add_settings(group: Any) -> None:
     """One option for each setting; its `dest` is the setting's name."""
-    flag = {"action": "store_true", "default": None}
-
-    def add(option: str, name: str, **how: Any) -> None:
-        group.add_argument(option, dest=SETTING + name, **how)
-
+    add = functools.partial(add_setting, group)
     add("--beam", "beam_width", type=int, metavar="K", help="hypotheses kept; 1 is greedy")
     add("--n-best", "n_best", type=int, metavar="N", help="outputs a line (tsv, jsonl)")
     add("--length-penalty", "length_penalty", type=float, metavar="ALPHA", help="0: none")
@@ -122,11 +118,7 @@ def _add_settings(group: Any) -> None:
         metavar="N",
         help="write no N subwords in a row twice",
     )
-    add("--sample", "sampling", **flag, help="draw outputs instead of searching")
-    add("--temperature", "temperature", type=float, metavar="T", help="of --sample; low: sharp")
-    add("--top-k", "top_k", type=int, metavar="K", help="of --sample: only the likeliest K")
-    add("--top-p", "top_p", type=float, metavar="P", help="of --sample: those that reach P")
-    add("--seed", "seed", type=int, metavar="N", help="of --sample")
+    add_sampling(group, seed="of --sample")
     add(
         "--mbr",
         "mbr",
@@ -140,16 +132,18 @@ def _add_settings(group: Any) -> None:
         choices=("float32", "bfloat16"),
         help="bfloat16: faster where the processor multiplies it, slightly rounded",
     )
-    add("--shortlist", "shortlist", **flag, help="score likely subwords only: faster")
+    add(
+        "--shortlist",
+        "shortlist",
+        action="store_true",
+        default=None,
+        help="score likely subwords only: faster",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes a line for each line."""
-    settings = {
-        name.removeprefix(SETTING): value
-        for name, value in vars(arguments).items()
-        if name.startswith(SETTING) and value is not None
-    }
+    settings = given_settings(arguments)
     if arguments.token_file and not arguments.server:
         raise ServerError("--token-file goes with --server")
     if arguments.server:
