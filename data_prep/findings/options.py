@@ -8,6 +8,7 @@ from data_prep.arguments import positive
 from data_prep.findings.corpus import CorpusFindings
 from data_prep.findings.finding import Rules
 from data_prep.findings.pair import OtherSplit, read_split
+from seq2seq.data.lines import unequal
 
 
 def ratio(text: str) -> float:
@@ -64,10 +65,7 @@ def describe_unusable(options: argparse.Namespace, corpus: CorpusFindings) -> st
     """Why nothing can be trained on these files, in one line; None where something can."""
     source, target = options.source, options.target
     if corpus.lines[0] != corpus.lines[1]:
-        return (
-            f"{source} has {corpus.lines[0]} lines but {target} has {corpus.lines[1]}; "
-            "parallel files need equal counts"
-        )
+        return unequal(zip((source, target), corpus.lines, strict=True))
     if not corpus.usable:
         return f"{source} and {target} hold no usable pair among {corpus.lines[0]}; check the files"
     return None

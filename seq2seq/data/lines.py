@@ -158,10 +158,20 @@ def read_pairs(
     source_lines += sum(1 for _ in sources)
     target_lines += sum(1 for _ in targets)
     if source_lines != target_lines:
-        raise DataError(
-            f"{source_path} has {source_lines} lines but {target_path} has {target_lines}; "
-            "parallel files need equal counts"
-        )
+        raise DataError(unequal([(source_path, source_lines), (target_path, target_lines)]))
+
+
+def unequal(sides: Iterable[tuple[Path, int]]) -> str:
+    """What to say of two parallel files with different numbers of lines.
+
+    >>> unequal([(Path("a.en"), 3), (Path("a.de"), 2)])
+    'a.en has 3 lines but a.de has 2; parallel files need equal counts'
+    """
+    (source, source_lines), (target, target_lines) = sides
+    return (
+        f"{source} has {source_lines} lines but {target} has {target_lines}; "
+        "parallel files need equal counts"
+    )
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> int:

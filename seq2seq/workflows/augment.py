@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.config.languages import Languages, primary
-from seq2seq.data.lines import count_lines, read_lines
+from seq2seq.data.lines import count_lines, read_lines, unequal
 from seq2seq.data.read_ahead import windows
 from seq2seq.data.resumable_output import PartialOutput
 from seq2seq.errors import DataError
@@ -51,11 +51,7 @@ class Text:
         """
         counts = {path: count_lines(path) for path in self.files if path}
         if len(set(counts.values())) > 1:
-            (source, lines), (target, others) = counts.items()
-            raise DataError(
-                f"{source} has {lines} lines but {target} has {others}; "
-                "parallel files need equal counts"
-            )
+            raise DataError(unequal(counts.items()))
         if not any(counts.values()):
             raise DataError(f"{next(iter(counts))} is empty; give a file with a sentence a line")
         return max(counts.values())
