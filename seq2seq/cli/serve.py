@@ -54,6 +54,10 @@ DECODING: dict[str, tuple[str, dict[str, Any]]] = {  # option: its setting, and 
         "length_penalty",
         {"type": float, "metavar": "ALPHA", "help": "0: none"},
     ),
+    "--shortlist": (
+        "shortlist",
+        {"action": "store_const", "const": True, "help": "score likely subwords only: faster"},
+    ),
 }
 VARIABLE_PREFIX = "SEQ2SEQ_SERVE_"  # --grpc-port is SEQ2SEQ_SERVE_GRPC_PORT
 SEVERAL = ("allow_host", "allow_origin")  # options that may be repeated
@@ -121,11 +125,24 @@ def add_parser(subparsers: Any) -> None:
     )
     for option, (setting, how) in DECODING.items():
         add(option, group=group, dest=setting, **how)
+    add(
+        "--engine",
+        group=group,
+        choices=("tensorflow", "onnx"),
+        help="onnx: by ONNX Runtime, which starts sooner and takes less memory; needs TensorFlow "
+        "once, to export the run for its weights and settings into RUN/onnx",
+    )
+    add(
+        "--weights",
+        group=group,
+        choices=("float32", "float16", "int8"),
+        help="of --engine onnx: how they are stored; int8 is fastest, slightly rounded",
+    )
     parser.set_defaults(run_verb=run, options=options)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Checks what it can before TensorFlow is loaded, and serves until a signal."""
+    """Checks what it can before an engine is loaded, and serves until a signal."""
     variables = fill_from_environment(arguments, arguments.options, os.environ)
     config = _config(arguments, variables)
     if config.log_format == "json":
@@ -137,11 +154,43 @@ def run(arguments: argparse.Namespace) -> None:
         for option, (setting, _) in DECODING.items()
         if (value := getattr(arguments, setting)) is not None
     }
+    settings = dict(given.values())
     from seq2seq.serving.server.guards.log_thread import LogThread
-    from seq2seq.workflows.serve import check_serving, is_run, serve
+    from seq2seq.workflows.serve import check_serving, keep_onnx_models, needs_tensorflow, serve
 
     check_serving(models, config)
-    of_run = [*given, *(["--export"] if arguments.export else [])]
+    others = [name for name in ("export", "engine", "weights") if getattr(arguments, name)]
+    _check_options(arguments, models, [*given, *(f"--{name}" for name in others)])
+    if arguments.engine == "onnx":
+        kept = keep_onnx_models(models, settings, arguments.weights or "float32", load_tensorflow)
+        if kept is None:
+            return
+        models, settings = kept, {}
+    if needs_tensorflow(models, config):
+        load_tensorflow()
+        # A filter and not a level, which Keras sets back.
+        logging.getLogger("absl").addFilter(lambda told: "custom gradients" not in str(told.msg))
+    with LogThread() as log:
+        ended = serve(models, config, settings, arguments.export)
+    if not (ended and log.drained):
+        os._exit(0)
+
+
+def _check_options(
+    arguments: argparse.Namespace, models: Mapping[str, Path], of_run: Sequence[str]
+) -> None:
+    """Looks for options that do not go together.
+
+    Args:
+        arguments: of the command line and of environment variables.
+        models: folders by name.
+        of_run: options that were given, and that are for runs alone.
+
+    Raises:
+        ServerError: naming them.
+    """
+    from seq2seq.workflows.serve import is_run
+
     for path in models.values():
         if of_run and not is_run(path):
             raise ServerError(
@@ -150,13 +199,10 @@ def run(arguments: argparse.Namespace) -> None:
             )
     if arguments.export and len(models) > 1:
         raise ServerError("--export is for a single run; export the others by `seq2seq export`")
-    load_tensorflow()
-    # A filter and not a level, which Keras sets back.
-    logging.getLogger("absl").addFilter(lambda record: "custom gradients" not in str(record.msg))
-    with LogThread() as log:
-        ended = serve(models, config, dict(given.values()), arguments.export)
-    if not (ended and log.drained):
-        os._exit(0)
+    if arguments.export and arguments.engine == "onnx":
+        raise ServerError("--export writes a SavedModel; leave it out with --engine onnx")
+    if arguments.weights and arguments.engine != "onnx":
+        raise ServerError("--weights goes with --engine onnx")
 
 
 def named_models(given: Sequence[str], default: str) -> dict[str, Path]:
@@ -224,6 +270,8 @@ def _read(option: argparse.Action, variable: str, value: str) -> Any:
         return option.const if value.lower() in YES else None
     if option.dest in SEVERAL:
         return value.split()
+    if option.choices and value not in option.choices:
+        raise ServerError(f"{variable} is {value!r}; give {' or '.join(option.choices)}")
     if option.type is None:
         return value
     try:

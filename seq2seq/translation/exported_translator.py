@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import ConfigDict, PositiveInt, StringConstraints, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from seq2seq.config.languages import UNKNOWN, Languages, LanguageTags
 from seq2seq.config.mistakes import explain
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.source_words import SourceWords
@@ -43,6 +44,8 @@ class _Manifest:
     model: Literal["onnx", "litert"]
     decoding: dict[str, Any]
     files: dict[Name, str]
+    languages: Languages = UNKNOWN
+    tags: LanguageTags | None = None
 
 
 _MANIFEST, _DECODING = TypeAdapter(_Manifest), TypeAdapter(DecodingConfig)
@@ -56,6 +59,8 @@ class ExportedTranslator:
         subwords: the vocabulary.
         decoding: how the model searches; `n_best` may be less than what it gives.
         source_words: the words of the training, if they are known.
+        languages: of its source and its target.
+        tags: before each source, if training had them.
     """
 
     def __init__(
@@ -64,6 +69,8 @@ class ExportedTranslator:
         subwords: Subwords,
         decoding: DecodingConfig,
         source_words: SourceWords | None,
+        languages: Languages = UNKNOWN,
+        tags: LanguageTags | None = None,
     ) -> None:
         try:
             from seq2seq.serving.portable.onnx_search import OnnxSearch
@@ -75,8 +82,15 @@ class ExportedTranslator:
         self.subwords = subwords
         self.decoding = decoding
         self.source_words = source_words
+        self.languages = languages
         self._directory = directory
+        self._tags = tags
         self._run = OnnxSearch(directory / MODEL)
+
+    @property
+    def gives_attention(self) -> bool:
+        """Whether the model does; those of format 1 do not."""
+        return ATTENTION in self._run.outputs
 
     def line_translator(
         self, keep_attention: bool = False, prefixed: bool = False
@@ -87,13 +101,17 @@ class ExportedTranslator:
                 f"{self._directory} cannot begin a translation as told; leave the prefix out, or "
                 "translate by the run folder"
             )
-        if keep_attention and ATTENTION not in self._run.outputs:
+        if keep_attention and not self.gives_attention:
             raise ExportError(
                 f"{self._directory} gives no attention, which --format jsonl has; {AGAIN}, or give "
                 "--format tsv or text"
             )
-        search = batch_search(self._run, self.decoding)
-        return LineTranslator(self.subwords, search, self.decoding.longest_source)
+        search, longest = self.batch_search(), self.decoding.longest_source
+        return LineTranslator(self.subwords, search, longest, tags=self._tags)
+
+    def batch_search(self) -> BatchSearch:
+        """The search of encoded sentences."""
+        return batch_search(self._run, self.decoding)
 
 
 def batch_search(
@@ -144,7 +162,9 @@ def load_exported(directory: Path, settings: Mapping[str, Any]) -> ExportedTrans
     words = None
     if SOURCE_WORDS in manifest.files:
         words = SourceWords.from_bytes((directory / SOURCE_WORDS).read_bytes())
-    return ExportedTranslator(directory, Subwords.load(directory / SUBWORDS), decoding, words)
+    subwords = Subwords.load(directory / SUBWORDS)
+    about = (manifest.languages, manifest.tags)
+    return ExportedTranslator(directory, subwords, decoding, words, *about)
 
 
 def _read(directory: Path) -> _Manifest:

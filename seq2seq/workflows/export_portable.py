@@ -139,6 +139,8 @@ def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> Non
         (directory / SOURCE_WORDS).write_bytes(translator.source_words.to_bytes())
     about = {
         "decoding": asdict(decoding),
+        "languages": asdict(config.data.languages),
+        "tags": asdict(config.data.tags) if config.data.tags else None,
         "vocabulary_size": translator.subwords.size,
         "weights": job.weights,
         "rounding": asdict(cost) if cost else None,

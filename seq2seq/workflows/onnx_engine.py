@@ -49,13 +49,15 @@ def kept_model(run: Path, settings: Mapping[str, Any], weights: str) -> Path:
     if not best:
         raise RunError(f"{run} has no trained weights yet; run `seq2seq train` again to go on")
     files = folder.manifest["files"]
-    decoding = asdict(with_decoding(folder.config(), settings).decoding) | LACKING
+    config = with_decoding(folder.config(), settings)
+    decoding = asdict(config.decoding) | LACKING
     for name in OF_THE_CALLER:
         if name != "n_best":
             del decoding[name]
     told = {
         **{"decoding": decoding, "weights": weights, "format": FORMAT},
         "version": version(DISTRIBUTION),
+        "languages": [asdict(config.data.languages), config.data.tags and asdict(config.data.tags)],
     }
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     of_weights = files[best.relative_to(folder.path).as_posix()]

@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,10 @@ from seq2seq.config.serving import ServerConfig
 from seq2seq.config.tokens import read_tokens
 from seq2seq.errors import ServerError, install_extra
 from seq2seq.manifest import MANIFEST
+from seq2seq.run_folder import RunFolder
 from seq2seq.serving.server.version_folders import VersionFolders
+from seq2seq.translation.exported_translator import is_portable
+from seq2seq.workflows.onnx_engine import keep_model, kept_model
 
 if TYPE_CHECKING:
     from seq2seq.serving.server.servable import Loader, ServedModel
@@ -38,6 +41,7 @@ EXTRAS = {  # packages that only the server imports
     "grpc": ("tensorflow_serving", "grpc_health"),
 }
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOPPED = "stopped before the model was exported"
 
 
 def serve(
@@ -85,7 +89,7 @@ def serve(
             with _signals_interrupt():
                 _export(path, settings or {}, export_to)
         except KeyboardInterrupt:
-            logger.info("stopped before the model was exported")
+            logger.info(STOPPED)
             return True
         models = {name: export_to}
     from seq2seq.serving.server.served_models import ModelSource  # here, as it needs the extra
@@ -100,7 +104,48 @@ def serve(
 
 def is_run(path: Path) -> bool:
     """Whether a run folder is there, rather than an exported model or nothing."""
-    return (path / MANIFEST).is_file()
+    return (path / MANIFEST).is_file() and not is_portable(path)
+
+
+def needs_tensorflow(models: Mapping[str, Path], config: ServerConfig) -> bool:
+    """Whether any of what `serve` is given runs in TensorFlow; gRPC's messages are TensorFlow's."""
+    return config.grpc_port is not None or not all(
+        is_portable(version)
+        for path in models.values()
+        for version in VersionFolders(path, is_run(path)).find().values()
+    )
+
+
+def keep_onnx_models(
+    runs: Mapping[str, Path],
+    settings: Mapping[str, Any],
+    weights: str,
+    before_export: Callable[[], None],
+) -> dict[str, Path] | None:
+    """Each run's own ONNX model, by name, exported if it is not there yet; None if told to stop.
+
+    Args:
+        runs: run folders.
+        settings: decoding settings in place of the runs'; as for a run in memory, outputs are as
+            many as the beam is wide unless they say.
+        weights: how they are stored.
+        before_export: called before a run is exported, which loads TensorFlow.
+
+    Raises:
+        Seq2SeqError: see `keep_model`.
+    """
+    kept = {}
+    try:
+        with _signals_interrupt():
+            for name, run in runs.items():
+                own = {"n_best": _beam(run, settings), **settings}
+                if not kept_model(run, own, weights).exists():
+                    before_export()
+                kept[name] = keep_model(run, own, weights)
+        return kept
+    except KeyboardInterrupt:
+        logger.info(STOPPED)
+        return None
 
 
 def check_serving(models: Mapping[str, Path], config: ServerConfig) -> None:
@@ -160,6 +205,25 @@ def _export(run: Path, settings: Mapping[str, Any], model: Path) -> None:
     export(ExportJob(run, model, settings=settings))
 
 
+def _beam(run: Path, settings: Mapping[str, Any]) -> int:
+    return settings.get("beam_width") or RunFolder.open(run).config().decoding.beam_width
+
+
+def load_exported_model(folder: Path) -> "ServedModel":
+    """A version of an exported model, in whichever format it is.
+
+    Raises:
+        Exception: it cannot be loaded.
+    """
+    if is_portable(folder):
+        from seq2seq.translation.served_export import load_served_export
+
+        return load_served_export(folder)
+    from seq2seq.serving.server.saved_model_loader import load_saved_model
+
+    return load_saved_model(folder)
+
+
 def _loader(run: bool, settings: Mapping[str, Any], page: bool = False) -> "Loader":
     if run:
         from seq2seq.inspection.interactive import SentenceInspector
@@ -168,9 +232,7 @@ def _loader(run: bool, settings: Mapping[str, Any], page: bool = False) -> "Load
         inspector = SentenceInspector if page else None
         load = partial(load_served_run, settings=settings, inspector=inspector)
         return _spared_by_the_collector(load)
-    from seq2seq.serving.server.saved_model_loader import load_saved_model
-
-    return _spared_by_the_collector(load_saved_model)
+    return _spared_by_the_collector(load_exported_model)
 
 
 def _spared_by_the_collector(loader: "Loader") -> "Loader":

@@ -112,7 +112,7 @@ def test_a_missing_package_names_its_extra(tmp_path, monkeypatch, package, extra
 
 def test_nothing_is_loaded_when_there_is_neither_a_run_nor_a_model(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "load_tensorflow", lambda: pytest.fail("loaded"))
-    neither = "holds no model: expected saved_model.pb, or .* a run folder would have a manifest"
+    neither = "holds no model: expected saved_model.pb or .* a run folder would have a manifest"
     for options in ((), ("--beam", "2")):
         with pytest.raises(ServerError, match=neither):
             command.run(parsed(tmp_path, *options))

@@ -5,11 +5,11 @@ import io
 import json
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from blocked_imports import WITHOUT_TENSORFLOW
 from command_line import fails
 from exported_model import RULES, exported_onnx
 from hypothesis import HealthCheck, given, settings
@@ -203,21 +203,9 @@ def test_long_lines_are_cut_as_the_run_cuts_them(exported, model, trained_run, c
     assert caplog.messages.count(split) == 2
 
 
-BLOCKED = """
-import sys
-class Absent:
-    def find_spec(self, name, *_):
-        if name in ("tensorflow", "tensorflow_text", "keras", "tf2onnx", "onnx"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Absent())
-from seq2seq.cli.main import main
-main(sys.argv[1:])
-"""
-
-
 def test_the_command_needs_no_tensorflow(exported, model, trained_run, tmp_path):
     """Importing it raises; the control is the run, which needs it."""
-    command = [sys.executable, "-c", BLOCKED, "translate"]
+    command = [*WITHOUT_TENSORFLOW, "translate"]
     source, output = tmp_path / "in.txt", tmp_path / "out.tsv.gz"
     source.write_bytes(LINES)
     done = subprocess.run([*command, model], input=LINES, capture_output=True)

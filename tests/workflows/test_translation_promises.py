@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import write_corpus
+from exported_model import exported_onnx
 from loaded import loaded
 
 import seq2seq
@@ -16,6 +17,7 @@ from seq2seq.models.translator import build_translator
 from seq2seq.run_folder import RunFolder
 from seq2seq.translation.batch_search import BatchSearch
 from seq2seq.translation.engine import Engine
+from seq2seq.translation.exported_translator import load_exported
 from seq2seq.translation.search import NEVER_WRITTEN, make_engine, make_search
 
 MODES = {
@@ -40,8 +42,10 @@ def texts(tmp_path_factory):
     return [*lines, " ".join(lines[:6]), lines[0].split()[0]]  # very long and very short ones too
 
 
-@pytest.fixture(scope="module", params=MODES)
+@pytest.fixture(scope="module", params=[*MODES, "onnx"])
 def translator(trained_run, request):
+    if request.param == "onnx":
+        return load_exported(exported_onnx(request), {})
     return loaded(trained_run, **MODES[request.param])
 
 
@@ -171,7 +175,8 @@ def test_one_string_is_not_taken_for_a_list_of_letters(beam):
 
 
 def test_padding_id_never_reaches_the_text(translator, texts):
-    for outputs in translator.search(texts):
+    encoded = [translator.subwords.encode(text) for text in texts]
+    for outputs in translator.batch_search()(encoded, [(n, 0) for n in range(len(texts))]):
         assert all(PAD not in each.ids for each in outputs)
 
 

@@ -16,9 +16,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from seq2seq.config.serving import LONGEST_TEXT, MOST_BYTES
 from seq2seq.serving.saved_model.translator_graph import (
-    LONGEST_TEXT,
-    MOST_BYTES,
     Fields,
     Search,
     TranslatorGraph,

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from seq2seq.config.serving import LONGEST_TEXT, MOST_BYTES
+
 # How good a place to cut is before a piece, ...
 CUT_IN_CHARACTER, CUT_IN_WORD, CUT_BEFORE_WORD = 0, 1, 2
 CUT_BEFORE_SENTENCE = 3  # better than each of them: a sentence ended before it
 # ... and whether a piece ends a sentence: no, before a word's start, before whatever follows.
 NO_END, NARROW_END, WIDE_END = 0, 1, 2
-# Of a text this much is translated, more than a novel: without a limit, some megabytes of noise
-# would keep a core of the server busy for hours.
-LONGEST_TEXT = 100_000  # subwords
-MOST_BYTES = 2_000_000
 Fields = dict[str, tf.Tensor]  # the first dimension of each is the rows
 Search = Callable[..., Fields]  # traced
 

@@ -1,11 +1,11 @@
-"""Versions of a model on disk: BASE/NUMBER/saved_model.pb, or one version's folder by itself."""
+"""Versions of a model on disk: BASE/NUMBER with a model in it, or one such folder by itself."""
 
 import os
 from pathlib import Path
 
 from seq2seq.errors import ServerError
 
-MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt", "model.onnx")
 
 Fingerprint = frozenset[tuple[str, int, int]]  # path, bytes, nanoseconds of the last change
 
@@ -57,8 +57,8 @@ class VersionFolders:
             raise ServerError(f"{self.directory} cannot be read: {error}") from error
         if not found:
             raise ServerError(
-                f"{self.directory} holds no model: expected {MODEL_FILES[0]}, or version folders "
-                "such as 1/; `seq2seq export` writes them"
+                f"{self.directory} holds no model: expected saved_model.pb or model.onnx, or "
+                "version folders such as 1/; `seq2seq export` writes them"
             )
 
 

@@ -166,7 +166,10 @@ def test_at_the_start_an_older_version_stands_in_for_a_broken_one(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "holds no model: expected saved_model.pb, or version folders such as 1/"),
+        (
+            {},
+            "holds no model: expected saved_model.pb or model.onnx, or version folders such as 1/",
+        ),
         ({"2/saved_model.pb": b"broken"}, "no version can be loaded; version 2: no graph in it"),
         (None, "is no folder; give the folder of an exported model"),
     ],

@@ -1,0 +1,209 @@
+"""An exported ONNX model as the server runs it, with the signatures of a SavedModel.
+
+Neither TensorFlow nor Keras is imported. A long text is cut as `seq2seq translate` cuts a line. The
+search of such a model begins freely and scores nothing but what it finds, so there is no `score`,
+and of `translate_prefix` only what has no prefix.
+
+Shape suffixes: B texts, K outputs, T target and S source positions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seq2seq.config.serving import LONGEST_TEXT, MOST_BYTES
+from seq2seq.data.subwords import Subwords
+from seq2seq.serving.saved_model.tensors import (
+    DEFAULT_SIGNATURE,
+    STRING,
+    Arrays,
+    Signature,
+    TensorSpec,
+    as_array,
+)
+from seq2seq.serving.server.errors import Code, RequestError
+from seq2seq.serving.server.row_blocks import join_rows
+from seq2seq.translation.batch_search import Translation
+from seq2seq.translation.exported_translator import ExportedTranslator, load_exported
+from seq2seq.translation.line_translator import LineTranslation, joined
+
+TEXT, NUMBER, COUNT = (TensorSpec(dtype, (None,)) for dtype in (STRING, "float32", "int32"))
+NOTHING = Translation([], 0.0, 0.0, np.zeros(0, np.float32), [], np.zeros((0, 0), np.float32))
+Types = Mapping[str, TensorSpec]
+Row = Mapping[str, Any]  # what a signature gives for one text, by name
+
+
+def load_served_export(directory: Path) -> "ServedExport":
+    """A directory of `seq2seq export --format onnx`, after one request is answered.
+
+    Raises:
+        ExportError: see `load_exported`.
+    """
+    model = ServedExport(load_exported(directory, {}))
+    model.predict(DEFAULT_SIGNATURE, {"text": as_array(["a"], STRING)})
+    return model
+
+
+class ServedExport:
+    """A `ServedModel` on an exported translator.
+
+    What each signature gives is told by the functions of `seq2seq.serving.saved_model.signatures`.
+
+    Attributes:
+        languages: of its source and its target.
+        signatures: without those that need attention, if the model gives none.
+    """
+
+    def __init__(self, translator: ExportedTranslator) -> None:
+        self._translator = translator
+        self.languages = translator.languages
+        self.signatures = {
+            name: Signature(name, {"text": TEXT}, outputs)
+            for name, outputs in _output_types(translator.decoding.n_best).items()
+            if translator.gives_attention or name not in ATTENDED
+        }
+        if led := self.signatures.get(LED):
+            self.signatures[LED] = Signature(LED, {"prefix": TEXT, "text": TEXT}, led.outputs)
+
+    def prepare(self) -> None:
+        """Nothing is left to be done."""
+
+    def predict(self, signature: str, inputs: Arrays) -> Arrays:
+        """Runs one signature.
+
+        Raises:
+            RequestError: there is a prefix.
+        """
+        if any(each.decode(errors="replace").strip() for each in inputs.get("prefix", ())):
+            raise RequestError(
+                Code.UNIMPLEMENTED,
+                "an ONNX model cannot begin a translation as told; leave the prefix out, or serve "
+                "the run by TensorFlow",
+            )
+        subwords, count = self._translator.subwords, self._translator.decoding.n_best
+        texts = [_readable(text, subwords) for text in inputs["text"]]
+        translate = self._translator.line_translator(keep_attention=signature in ATTENDED)
+        (found,) = translate([[*texts, ""]])  # one more: the outputs of no texts have shapes too
+        types = self.signatures[signature].outputs
+        rows = [_as_arrays(ROWS[signature](line, subwords, count), types) for line in found]
+        return {name: values[:-1] for name, values in join_rows(rows).items()}
+
+
+def _output_types(count: int) -> dict[str, Types]:
+    """The outputs of each signature, of K = `count` outputs a text."""
+
+    def of(dtype: str, *further: int | None) -> TensorSpec:
+        return TensorSpec(dtype, (None, *further))
+
+    ranked = {
+        "translations": of(STRING, count),
+        "scores": of("float32", count),
+        "log_probabilities": of("float32", count),
+    }
+    source = {"source_tokens": of(STRING, None), "source_length": COUNT}
+    return {
+        DEFAULT_SIGNATURE: {"translation": TEXT},
+        "translate": {"translation": TEXT, "score": NUMBER},
+        "translate_nbest": ranked,
+        "align": {
+            **source,
+            "translation": TEXT,
+            "score": NUMBER,
+            "tokens": of(STRING, None),
+            "length": COUNT,
+            "alignment": of("float32", None, None),
+            "token_log_probabilities": of("float32", None),
+        },
+        LED: {
+            **ranked,
+            **source,
+            "length_nbest": of("int32", count),
+            "tokens_nbest": of(STRING, count, None),
+            "token_log_probabilities_nbest": of("float32", count, None),
+            "alignment_nbest": of("float32", count, None, None),
+        },
+    }
+
+
+def _translation(line: LineTranslation, subwords: Subwords, count: int) -> Row:
+    return {"translation": joined(line, subwords)[0].text}
+
+
+def _scored(line: LineTranslation, subwords: Subwords, count: int) -> Row:
+    best = joined(line, subwords)[0]
+    return {"translation": best.text, "score": best.score}
+
+
+def _translations(line: LineTranslation, subwords: Subwords, count: int) -> Row:
+    outputs = joined(line, subwords)
+    outputs += outputs[-1:] * (count - len(outputs))
+    return {
+        "translations": [each.text for each in outputs],
+        "scores": [each.score for each in outputs],
+        "log_probabilities": [each.log_probability for each in outputs],
+    }
+
+
+def _alignment(line: LineTranslation, subwords: Subwords, count: int) -> Row:
+    best = line.parts[0].outputs[0] if line.parts else NOTHING
+    return {
+        "source_tokens": subwords.pieces(best.source_ids),
+        "source_length": len(best.source_ids),
+        "translation": subwords.decode(best.ids),
+        "score": best.score,
+        "tokens": subwords.pieces(best.ids),
+        "length": len(best.ids),
+        "alignment": best.attention,
+        "token_log_probabilities": best.token_log_probabilities,
+    }
+
+
+def _continuation(line: LineTranslation, subwords: Subwords, count: int) -> Row:
+    found = line.parts[0].outputs if line.parts else []
+    outputs = [*found, *[NOTHING] * (count - len(found))]
+    return {
+        "translations": [subwords.decode(each.ids) for each in outputs],
+        "scores": [each.score for each in outputs],
+        "log_probabilities": [each.log_probability for each in outputs],
+        "length_nbest": [len(each.ids) for each in outputs],
+        "source_tokens": subwords.pieces(outputs[0].source_ids),
+        "source_length": len(outputs[0].source_ids),
+        "tokens_nbest": _stacked([subwords.pieces(each.ids) for each in outputs], STRING),
+        "token_log_probabilities_nbest": _stacked(
+            [each.token_log_probabilities for each in outputs], "float32"
+        ),
+        "alignment_nbest": _stacked([each.attention for each in outputs], "float32"),
+    }
+
+
+LED = "translate_prefix"
+ATTENDED = ("align", LED)
+ROWS: Mapping[str, Callable[[LineTranslation, Subwords, int], Row]] = {
+    DEFAULT_SIGNATURE: _translation,
+    "translate": _scored,
+    "translate_nbest": _translations,
+    "align": _alignment,
+    LED: _continuation,
+}
+
+
+def _readable(text: bytes, subwords: Subwords) -> str:
+    """A text of a client: what is not UTF-8 replaced, and no more of it than is translated."""
+    read = text[:MOST_BYTES].decode(errors="replace")
+    if len(text) > LONGEST_TEXT:  # a subword has a byte at least
+        ids = subwords.encode(read)
+        if len(ids) > LONGEST_TEXT:
+            return subwords.decode(ids[:LONGEST_TEXT])
+    return read
+
+
+def _stacked(values: Sequence[Any], dtype: str) -> np.ndarray:
+    """Values of different sizes as one array, padded as `join_rows` pads."""
+    return join_rows([{"": as_array(each, dtype)[None]} for each in values])[""]
+
+
+def _as_arrays(row: Row, types: Types) -> Arrays:
+    """A row as arrays with one row."""
+    return {name: as_array(row[name], spec.dtype)[None] for name, spec in types.items()}
