@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from data_prep import check, clean, cmudict, dates, inflection, multi30k, po, tmx, tsv
 from data_prep.miniature import command as miniature
+from data_prep.shards import command as shards
 from seq2seq.errors import DISTRIBUTION, Seq2SeqError
 
 
@@ -18,7 +19,19 @@ def build_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"{DISTRIBUTION} {version(DISTRIBUTION)}"
     )
     subparsers = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in (miniature, multi30k, tsv, po, tmx, cmudict, inflection, dates, check, clean):
+    for verb in (
+        miniature,
+        multi30k,
+        tsv,
+        po,
+        tmx,
+        cmudict,
+        inflection,
+        dates,
+        check,
+        clean,
+        shards,
+    ):
         verb.add_parser(subparsers)
     return parser
 
@@ -39,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(error.report, flush=True)  # before the error, where both go to one place
         print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"interrupted; {str(interrupt) or 'nothing was written'}", file=sys.stderr)
         return 130
     return 0
 

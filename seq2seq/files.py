@@ -5,6 +5,7 @@ a loss of power, finds the old file or the whole new one.
 """
 
 import errno
+import fcntl
 import gzip
 import hashlib
 import os
@@ -126,6 +127,21 @@ def remove_leftovers(path: Path) -> None:
         suffix = TEMPORARY.search(entry.name)
         if suffix and entry == hidden_sibling(path, suffix[0]):
             entry.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Holds a directory for this process.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def flush(path: Path) -> None:

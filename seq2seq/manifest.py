@@ -17,7 +17,8 @@ RESTORE = "restore it from a copy of the run"
 Name = Annotated[str, StringConstraints(pattern=r"^(weights/)?[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 
 TextSetting = Annotated[
-    str, StringConstraints(pattern=r"^(train_|validation_|train\.[0-9]+\.)(source|target)$")
+    str,
+    StringConstraints(pattern=r"^(shards|(train_|validation_|train\.[0-9]+\.)(source|target))$"),
 ]
 
 

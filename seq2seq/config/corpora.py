@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from seq2seq.config.architecture import NUMBER, STRICT, Share, Unit
 from seq2seq.config.languages import Languages, LanguageTag, LanguageTags, language_of_file
 
+MANIFEST = "manifest.json"  # in a folder of shards; names all else in it by hash
 BatchTokens = Annotated[int, Field(ge=16, le=10**6), NUMBER, Unit("subwords")]
 
 
@@ -38,6 +39,9 @@ class DataConfig:
     """Its translation, line by line."""
     train: tuple[TrainingCorpus, ...] = ()
     """Several training corpora, in place of `train_source` and `train_target`."""
+    shards: Path | None = None
+    """Folder of `python -m data_prep shards`, which is trained on in place of the text; settings of
+    text may stay beside it, and no file of theirs need be there."""
     validation_source: Path
     """Text that the best weights are chosen by."""
     validation_target: Path
@@ -70,16 +74,7 @@ class DataConfig:
         """Rejects half of a set, two sets of training files, and shares of some corpora alone."""
         if (self.test_source is None) != (self.test_target is None):
             raise ValueError("test_source and test_target are given together or not at all")
-        for side in ("source", "target"):
-            if not self.train and getattr(self, f"train_{side}") is None:
-                raise ValueError(f"train_{side}: Missing; add it to the file, or `train`")
-            if self.train and getattr(self, f"train_{side}") is not None:
-                raise ValueError(f"train is in place of train_{side}; leave one of them out (null)")
-        given = [corpus.share is not None for corpus in self.train]
-        if any(given) and not all(given):
-            raise ValueError(
-                f"train.{given.index(False)}.share: Missing; give every corpus a share, or none"
-            )
+        self._check_training_text()
         unknown = [corpus.target for corpus in self.corpora if not self.language_of(corpus)]
         if self.language_tags and unknown:
             raise ValueError(
@@ -92,16 +87,41 @@ class DataConfig:
                 f"into a target (language_tags: true, concatenation: {self.concatenation})"
             )
 
+    def _check_training_text(self) -> None:
+        for side in ("source", "target"):
+            given = getattr(self, f"train_{side}") is not None
+            if not (self.train or given or self.shards):
+                raise ValueError(f"train_{side}: Missing; add it to the file, or `train`")
+            if self.train and given:
+                raise ValueError(f"train is in place of train_{side}; leave one of them out (null)")
+        if (self.train_source is None) != (self.train_target is None):
+            raise ValueError("train_source and train_target are given together or not at all")
+        shares = [corpus.share is not None for corpus in self.train]
+        if any(shares) and not all(shares):
+            raise ValueError(
+                f"train.{shares.index(False)}.share: Missing; give every corpus a share, or none"
+            )
+        if not self.shards:
+            return
+        if any(shares):
+            raise ValueError("shards hold each pair once; leave out train[].share, or shards")
+        if self.concatenation:
+            raise ValueError(
+                f"shards are read as they are; concatenation: {self.concatenation} needs text"
+            )
+        if self.language_tags and not self.corpora:
+            raise ValueError("language_tags: with shards, train says which languages there are")
+
     @property
     def corpora(self) -> tuple[TrainingCorpus, ...]:
-        """The training corpora; one, if there is no list of them."""
+        """The training corpora; one, if there is no list of them; none with `shards` alone."""
         if self.train_source is None or self.train_target is None:
             return self.train
         return (TrainingCorpus(source=self.train_source, target=self.train_target),)
 
     @property
     def training_files(self) -> dict[str, Path]:
-        """Source and target of each training corpus, by the settings that name them."""
+        """Source and target of each text corpus, by the settings that name them."""
         between = "train_" if not self.train else "train.{}."
         return {
             f"{between.format(number)}{side}": getattr(corpus, side)
@@ -112,8 +132,9 @@ class DataConfig:
     @property
     def fixed_files(self) -> dict[str, Path]:
         """The files that a run is made from, by the settings that name them."""
+        training = {"shards": self.shards / MANIFEST} if self.shards else self.training_files
         return {
-            **self.training_files,
+            **training,
             "validation_source": self.validation_source,
             "validation_target": self.validation_target,
         }
@@ -145,7 +166,15 @@ class DataConfig:
 
     @property
     def languages(self) -> Languages:
-        """The languages of the run: as set, or as the first training files' names end."""
+        """The languages of the run: as set, or as the names of the first training files end.
+
+        With `shards` alone, as those of the validation files end.
+        """
+        if not self.corpora:
+            return Languages(
+                self.source_language or language_of_file(self.validation_source),
+                self.target_language or language_of_file(self.validation_target),
+            )
         first = self.corpora[0]
         return Languages(
             self.source_language or language_of_file(first.source),

@@ -203,10 +203,15 @@ class RunConfig:
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
 
     def __post_init__(self) -> None:
-        """Rejects two beginnings of one embedding."""
+        """Rejects two beginnings of one embedding, and cuts of text where there is none."""
         vectors = self.model.source_vectors or self.model.target_vectors
         if self.training.start_from and vectors:
             raise ValueError(
                 f"training.start_from gives embeddings already; leave out model.source_vectors "
                 f"and model.target_vectors (got {vectors})"
+            )
+        if self.data.shards and self.subwords.sampling:
+            raise ValueError(
+                f"subwords.sampling cuts text anew in each epoch, and data.shards hold none; set "
+                f"it to 0 (got sampling: {self.subwords.sampling})"
             )

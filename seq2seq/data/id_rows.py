@@ -40,6 +40,13 @@ class IdRows:
         """(R,) ids of each row."""
         return np.diff(self.splits)
 
+    def take(self, rows: np.ndarray) -> "IdRows":
+        """The rows of these numbers, in this order."""
+        lengths = self.lengths()[rows]
+        splits = np.concatenate([[0], lengths]).cumsum()
+        shifts = np.repeat(self.splits[:-1][rows] - splits[:-1], lengths)
+        return IdRows(self.flat[np.arange(splits[-1]) + shifts], splits)
+
     def padded(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows of these numbers (B,) as (B, longest + 1) int32, and their lengths (B,)."""
         starts = self.splits[rows]

@@ -17,6 +17,7 @@ from seq2seq.data.id_rows import IdRows, padded_batch
 Dataset = Any  # tf.data.Dataset; TensorFlow ships no types
 Step = Callable[[Dataset], Dataset]
 Draw = Callable[[np.ndarray], IdRows]
+Lengths = Callable[[int], tuple[np.ndarray, np.ndarray]]
 
 CHUNK = 512  # pairs drawn in one call
 WINDOW = 8192  # pairs sorted by length before they are cut into batches
@@ -142,6 +143,35 @@ def row_batches(
     places = tf.data.Dataset.range(len(rows))
     places = places.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=False)
     return places.batch(WINDOW).flat_map(cut).apply(_shuffled(seed))
+
+
+def window_batches(windows: int, lengths: Lengths, tokens: int, seed: int) -> Dataset:
+    """The batches of an epoch that is read window by window: places (B,) in the epoch.
+
+    All of a batch are in one window: the n-th one's places begin at n * WINDOW.
+
+    Args:
+        windows: how many there are, of at most WINDOW pairs each.
+        lengths: source and target lengths (n,) of the pairs of a window, by its number.
+        tokens: the most target tokens in a batch, padding counted.
+        seed: of the order of batches.
+    """
+
+    def cut_window(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sources, targets = lengths(int(window))
+        order, splits = _cut(sources + 1, targets + 1, tokens)
+        return order + window * WINDOW, splits
+
+    @_as_written
+    def cut(window: tf.Tensor) -> Dataset:
+        return tf.data.Dataset.from_tensor_slices(_in_batches(cut_window, window))
+
+    return tf.data.Dataset.range(windows).flat_map(cut).apply(_shuffled(seed))
+
+
+def count_cut(sources: np.ndarray, targets: np.ndarray, tokens: int) -> int:
+    """Batches that a window of pairs of these lengths (n,) is cut into."""
+    return len(_cut(sources + 1, targets + 1, tokens)[1]) - 1
 
 
 def padded_batches(rows: Dataset, sources: IdRows, targets: IdRows) -> Dataset:

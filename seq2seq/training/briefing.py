@@ -13,7 +13,7 @@ from seq2seq.data.subwords import Subwords
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run_folder import PACKAGES, RunFolder
 from seq2seq.training.corpus import SIDES
-from seq2seq.training.encoded_corpus import EncodedCorpus, encode_corpus
+from seq2seq.training.text import TrainingText, training_text
 
 # Each worker has its own paths, of training text alone; all else is read by the chief.
 TEXTS = tuple(f"{split}_{side}" for split in ("train", "validation", "test") for side in SIDES)
@@ -39,7 +39,7 @@ class Briefing:
     versions: dict[str, str]
 
     @classmethod
-    def of(cls, given: RunConfig, folder: RunFolder, corpus: EncodedCorpus) -> "Briefing":
+    def of(cls, given: RunConfig, folder: RunFolder, corpus: TrainingText) -> "Briefing":
         """What the chief has to say."""
         model = base64.b64encode(folder.subwords().model).decode()
         settings = as_settings(folder.config())
@@ -54,7 +54,7 @@ class Briefing:
         """What `to_bytes` gave."""
         return cls(**json.loads(data))
 
-    def taken_by(self, own: RunConfig) -> tuple[RunConfig, Subwords, EncodedCorpus]:
+    def taken_by(self, own: RunConfig) -> tuple[RunConfig, Subwords, TrainingText]:
         """The run's settings with a worker's paths, the vocabulary, and the worker's own text.
 
         Raises:
@@ -64,13 +64,13 @@ class Briefing:
         """
         self._compare(own)
         settings, mine = as_settings(check_settings(self.settings, "the run")), as_settings(own)
-        settings["data"] |= {name: mine["data"][name] for name in (*TEXTS, "train")}
+        settings["data"] |= {name: mine["data"][name] for name in (*TEXTS, "train", "shards")}
         config = check_settings(settings, "the run")
         subwords = Subwords(base64.b64decode(self.model))
-        corpus = encode_corpus(config.data, subwords)
+        corpus = training_text(config, subwords)
         for name, digest in self.hashes.items():
-            if corpus.hashes[name] != digest:
-                path = config.data.training_files[name]
+            if corpus.hashes.get(name) != digest:
+                path = config.data.fixed_files[name]
                 raise DataError(f"{path} is not the data.{name} that the chief has; copy that")
         return config, subwords, corpus
 
@@ -107,6 +107,7 @@ def _comparable(config: RunConfig) -> dict[str, Any]:
     corpora = config.data.corpora
     languages = [(each.share, config.data.language_of(each)) for each in corpora]
     settings["data"]["train"] = [list(each) for each in languages]
+    settings["data"]["shards"] = bool(config.data.shards)
     return {
         f"{section}.{name}": value
         for section, values in settings.items()

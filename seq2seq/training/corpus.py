@@ -1,18 +1,24 @@
 """The files of a training: that they are there, the vocabulary of the text, the evaluation sets."""
 
 import itertools
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from seq2seq.config.corpora import DataConfig
 from seq2seq.config.sections import RunConfig
+from seq2seq.data.held_out import HeldOut
 from seq2seq.data.lines import read_pairs
+from seq2seq.data.shards import Shards
 from seq2seq.data.subwords import Subwords, train_subwords
 from seq2seq.errors import DataError
 from seq2seq.scoring.metrics import bleu
 
+logger = logging.getLogger(__name__)
+
 SIDES = ("source", "target")
+MOST_MET = 0.05  # of held-out sentences; short ones are in any two texts
 
 
 def check_files(config: RunConfig) -> None:
@@ -39,7 +45,9 @@ def check_files(config: RunConfig) -> None:
 
 
 def learn_subwords(config: RunConfig) -> Subwords:
-    """The vocabulary of both sides of the training text, of all corpora."""
+    """The vocabulary of both sides of the training text, of all corpora; shards have theirs."""
+    if config.data.shards:
+        return Shards(config.data.shards).subwords()
     texts = (read_pairs(corpus.source, corpus.target) for corpus in config.data.corpora)
     pairs = itertools.chain.from_iterable(texts)
     symbols = config.data.tags.symbols if config.data.tags else ()
@@ -56,6 +64,18 @@ def evaluation_files(config: RunConfig) -> dict[str, tuple[Path, Path]]:
     if data.test_source and data.test_target:
         files["test"] = (data.test_source, data.test_target)
     return files
+
+
+def report_met(held_out: Mapping[str, HeldOut]) -> None:
+    """Says which held-out text training has too, so that its scores would flatter."""
+    for split, text in held_out.items():
+        source, target = text.shares()
+        if max(source, target) > MOST_MET:
+            logger.warning(
+                "of the %s text, %.1f %% of the sources and %.1f %% of the targets are in the "
+                "training text too: scores on it flatter; leave these sentences out of training",
+                *(split, 100 * source, 100 * target),
+            )
 
 
 def tagged_sources(data: DataConfig, sources: Iterable[str], target_path: Path) -> list[str]:

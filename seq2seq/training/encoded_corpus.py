@@ -3,52 +3,26 @@
 import functools
 import hashlib
 import itertools
-import logging
 import operator
 import tempfile
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from seq2seq.config.corpora import DataConfig, TrainingCorpus
+from seq2seq.data.counts import CorpusCounter, CorpusCounts
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.held_out import HeldOut
 from seq2seq.data.id_rows import IdRows
 from seq2seq.data.lines import read_pairs
-from seq2seq.data.shortlist import Shortlist, learn_shortlist
-from seq2seq.data.source_words import SourceWords, count_words
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import DataError
 from seq2seq.files import file_errors_of_libraries
 
-logger = logging.getLogger(__name__)
-
 CHUNK = 2048  # lines encoded in one call
-TRANSLATIONS_KEPT = 20  # translations of a source subword in the vocabulary shortlist
-
-
-@dataclass(frozen=True)
-class CorpusCounts:
-    """Counts of a parallel corpus; lengths in subwords, BOS and EOS not counted."""
-
-    pairs: int
-    empty: int  # pairs left out because a side has no text
-    too_long: int  # pairs left out because a side is above data.longest
-    source_subwords: int  # of the pairs kept
-    target_subwords: int
-
-    @property
-    def kept(self) -> int:
-        """Pairs that training sees."""
-        return self.pairs - self.empty - self.too_long
-
-    def __add__(self, other: "CorpusCounts") -> "CorpusCounts":
-        """The counts of both texts together."""
-        sums = (sum(both) for both in zip(astuple(self), astuple(other), strict=True))
-        return CorpusCounts(*sums)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +47,14 @@ class EncodedCorpus:
     def counts(self) -> CorpusCounts:
         """Of all pairs."""
         return functools.reduce(operator.add, self.parts)
+
+    def id_pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Source and target ids of all rows."""
+        return ((self.sources[row], self.targets[row]) for row in range(len(self.sources)))
+
+    def usable_sources(self) -> Iterator[np.ndarray]:
+        """Source ids of what training sees."""
+        return (self.sources[row] for row in self.usable)
 
 
 def encode_corpus(
@@ -120,7 +102,7 @@ def _encode_into(
     held_out: Sequence[HeldOut],
 ) -> tuple[CorpusCounts, list[str]]:
     """Writes the ids of a corpus; returns its counts and the hashes of both its files."""
-    counter = _Counter(data.longest)
+    counter = CorpusCounter(data.longest)
     tags = data.tags.into(str(data.language_of(corpus))) if data.tags else None
     digests = hashlib.sha256(), hashlib.sha256()
     pairs = read_pairs(corpus.source, corpus.target, (digests[0].update, digests[1].update))
@@ -141,52 +123,6 @@ def _encode_into(
             f"{counts.too_long} above data.longest = {data.longest} subwords"
         )
     return counts, [digest.hexdigest() for digest in digests]
-
-
-def learn_run_shortlist(corpus: EncodedCorpus, vocabulary_size: int) -> Shortlist:
-    """Which target subwords translate which source subwords in the training text."""
-    pairs = (
-        (corpus.sources[row].tolist(), corpus.targets[row].tolist())
-        for row in range(len(corpus.sources))
-    )
-    return learn_shortlist(pairs, vocabulary_size, TRANSLATIONS_KEPT)
-
-
-def count_run_words(corpus: EncodedCorpus, subwords: Subwords) -> SourceWords:
-    """The source words that training sees."""
-    return count_words(subwords.decode(corpus.sources[row]) for row in corpus.usable)
-
-
-def report_left_out(counts: CorpusCounts, longest: int) -> None:
-    """Says how many pairs training will not see, and why."""
-    if counts.empty or counts.too_long:
-        logger.warning(
-            "left out of training: %d pairs with an empty side, "
-            "%d above data.longest = %d subwords",
-            counts.empty,
-            counts.too_long,
-            longest,
-        )
-
-
-class _Counter:
-    """Adds up `CorpusCounts`."""
-
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
-        self._sums = np.zeros(5, np.int64)  # in the order of the fields
-
-    def count(self, source_lengths: np.ndarray, target_lengths: np.ndarray) -> np.ndarray:
-        """Counts pairs; tells for each whether both its sides are short enough."""
-        lengths = np.stack([source_lengths, target_lengths])
-        empty, short = lengths.min(axis=0) == 0, lengths.max(axis=0) <= self._longest
-        subwords = lengths[:, ~empty & short].sum(axis=1)
-        self._sums += (len(empty), empty.sum(), (~empty & ~short).sum(), *subwords)
-        return short
-
-    def counts(self) -> CorpusCounts:
-        """Of all pairs so far."""
-        return CorpusCounts(*self._sums.tolist())
 
 
 class _RowWriter:

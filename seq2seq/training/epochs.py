@@ -84,7 +84,7 @@ class Epochs:
             corpus.usable[self._mixture.places(epoch)],
             shuffle_buffer=data.shuffle_buffer,
             tokens=data.batch_tokens,
-            seed=_seed(self._config.training.seed, epoch),
+            seed=mixed_seed(self._config.training.seed, epoch),
         )
 
     def _drawn(self, epoch: int) -> Dataset:
@@ -93,7 +93,7 @@ class Epochs:
         rows = corpus.usable[self._mixture.places(epoch)]
         segment = self._segmented if self._config.subwords.sampling else _as_they_are
         order, *seeds = (
-            _seed(self._config.training.seed, epoch, *side) for side in ((), (1,), (2,))
+            mixed_seed(self._config.training.seed, epoch, *side) for side in ((), (1,), (2,))
         )
         pairs = drawn_pairs(
             len(rows),
@@ -127,6 +127,6 @@ def _joined(rows: Sequence[Sequence[int]]) -> IdRows:
     return IdRows(flat, np.cumsum([0, *map(len, rows)]))
 
 
-def _seed(*numbers: int) -> int:
+def mixed_seed(*numbers: int) -> int:
     """One well-mixed seed below 2**31 from several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0]) % 2**31

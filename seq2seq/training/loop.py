@@ -13,12 +13,11 @@ from seq2seq.config.sections import RunConfig
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RestartNeeded
 from seq2seq.training.cluster import AGAIN, Cluster
-from seq2seq.training.encoded_corpus import EncodedCorpus, report_left_out
-from seq2seq.training.epochs import Epochs
 from seq2seq.training.keeper import Keeper
 from seq2seq.training.schedules import learning_rate
 from seq2seq.training.shared_state import follow_chief
 from seq2seq.training.summed_step import SummedOptimization
+from seq2seq.training.text import TrainingText, epochs_of, report_left_out
 from seq2seq.training.train_step import Optimization, seeded
 from seq2seq.training.training_state import Reporter, TrainingState, diverged
 
@@ -41,7 +40,7 @@ class Training:
         self,
         config: RunConfig,
         subwords: Subwords,
-        corpus: EncodedCorpus,
+        corpus: TrainingText,
         reporter: Reporter,
         keeper: Keeper | None,
         cluster: Cluster | None = None,
@@ -51,7 +50,7 @@ class Training:
         self._keeper = keeper
         self._cluster = cluster
         report_left_out(corpus.counts, config.data.longest)
-        self._epochs = Epochs(config, subwords, corpus)
+        self._epochs = epochs_of(config, subwords, corpus)
         self.state = TrainingState()
         self._stop = 0  # the signal that all workers stop by
         self._follow: Callable[..., None] | None = None
@@ -65,7 +64,7 @@ class Training:
             self._follow = functools.partial(follow_chief, cluster, self.state, summed)
         self._decide(self._resume, whole=True)
         self._clock = time.monotonic()
-        for each, count in zip(config.data.corpora, self._epochs.pairs(), strict=True):
+        for each, count in zip(config.data.corpora, self._epochs.pairs(), strict=False):
             if len(config.data.corpora) > 1:
                 logger.info("%s, %s: %d pairs an epoch", each.source, each.target, count)
         pairs = f"{corpus.counts.kept} pairs of {corpus.counts.pairs}"

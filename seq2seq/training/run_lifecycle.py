@@ -1,27 +1,26 @@
 """A training's frame: start a run or go on with one, hold it, and stop between steps on Ctrl-C."""
 
-import fcntl
 import logging
-import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from seq2seq.config.loading import differences
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.held_out import HeldOut
 from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.files import held
 from seq2seq.run_folder import RunFolder
 from seq2seq.scoring.metrics import bleu
-from seq2seq.training.corpus import evaluation_files, read_parallel
-from seq2seq.training.encoded_corpus import EncodedCorpus, encode_corpus
+from seq2seq.training.corpus import evaluation_files, read_parallel, report_met
+from seq2seq.training.sharded_corpus import ShardedCorpus
 from seq2seq.training.starting_weights import begin, with_vocabulary_of
+from seq2seq.training.text import TrainingText, training_text
 
 logger = logging.getLogger(__name__)
 
-MOST_MET = 0.05  # of held-out sentences; short ones are in any two texts
 CHANGEABLE_DATA = {"data.test_source", "data.test_target", "data.source_language"}
 FIXED_TRAINING = {  # what the state of a run was made with, or its best result is measured in
     "training.seed",
@@ -34,7 +33,7 @@ FIXED_TRAINING = {  # what the state of a run was made with, or its best result 
 }
 
 
-def create_if_missing(config: RunConfig, run: Path) -> EncodedCorpus | None:
+def create_if_missing(config: RunConfig, run: Path) -> TrainingText | None:
     """Makes the run folder from the training text, unless there is a run.
 
     Returns:
@@ -50,27 +49,19 @@ def create_if_missing(config: RunConfig, run: Path) -> EncodedCorpus | None:
         return None
     beginning = begin(config)
     held_out = {split: HeldOut(zip(*sides, strict=True)) for split, sides in texts.items()}
-    corpus = encode_corpus(config.data, beginning.subwords, _scratch(run), [*held_out.values()])
-    _report_met(held_out)
+    corpus = training_text(
+        beginning.config, beginning.subwords, _scratch(run), [*held_out.values()]
+    )
+    if isinstance(corpus, ShardedCorpus):
+        corpus.shards.verify()
+    report_met(held_out)
     RunFolder.create(run, beginning.config, beginning.subwords, corpus.hashes, fill=beginning.write)
     return corpus
 
 
-def _report_met(held_out: Mapping[str, HeldOut]) -> None:
-    """Says which held-out text training has too, so that its scores would flatter."""
-    for split, text in held_out.items():
-        source, target = text.shares()
-        if max(source, target) > MOST_MET:
-            logger.warning(
-                "of the %s text, %.1f %% of the sources and %.1f %% of the targets are in the "
-                "training text too: scores on it flatter; leave these sentences out of training",
-                *(split, 100 * source, 100 * target),
-            )
-
-
 def open_to_go_on(
-    config: RunConfig, run: Path, corpus: EncodedCorpus | None = None
-) -> tuple[RunFolder, EncodedCorpus]:
+    config: RunConfig, run: Path, corpus: TrainingText | None = None
+) -> tuple[RunFolder, TrainingText]:
     """Opens a run to train it further, with changed settings where it can honour them.
 
     Args:
@@ -104,11 +95,11 @@ def open_to_go_on(
     return folder, corpus
 
 
-def _encoded_again(config: RunConfig, folder: RunFolder) -> EncodedCorpus:
+def _encoded_again(config: RunConfig, folder: RunFolder) -> TrainingText:
     """The training text of a run that goes on."""
     try:
-        return encode_corpus(config.data, folder.subwords(), _scratch(folder.path))
-    except DataError:
+        return training_text(config, folder.subwords(), _scratch(folder.path))
+    except (DataError, ConfigError):
         folder.check_trained_on(config)  # a change since says more than what is wrong now
         raise
 
@@ -125,14 +116,12 @@ def only_trainer(run: Path) -> Iterator[None]:
     Raises:
         RunError: another process trains it.
     """
-    handle = os.open(run, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with ExitStack() as holding:
+        try:
+            holding.enter_context(held(run))
+        except BlockingIOError:
+            raise RunError(f"{run} is being trained by another process; wait or stop it") from None
         yield
-    except BlockingIOError:
-        raise RunError(f"{run} is being trained by another process; wait or stop it") from None
-    finally:
-        os.close(handle)
 
 
 @contextmanager

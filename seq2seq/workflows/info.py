@@ -50,6 +50,7 @@ def _network(config: RunConfig, vocabulary_size: int) -> list[Row]:
         ("source language", languages.source or NOT_SAID),
         ("target language", languages.target or NOT_SAID),
         ("training text", ""),
+        *([("shards", str(config.data.shards))] if config.data.shards else []),
         *_corpora(config.data.corpora),
         ("network", ""),
         ("cell", model.cell),

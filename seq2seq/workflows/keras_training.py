@@ -17,9 +17,10 @@ from seq2seq.training.corpus import (
     read_parallel,
     tagged_sources,
 )
-from seq2seq.training.encoded_corpus import encode_corpus
 from seq2seq.training.epochs import Epochs
+from seq2seq.training.sharded_corpus import ShardEpochs
 from seq2seq.training.starting_weights import begin
+from seq2seq.training.text import epochs_of, training_text
 from seq2seq.training.validation import SENTENCES
 from seq2seq.translation.saving import Origin
 from seq2seq.translation.text_translator import Parts, TextTranslator
@@ -59,7 +60,7 @@ def dataset(config: RunConfig, subwords: Subwords | None, split: Split) -> Any:
     check_files(config)
     subwords = subwords or begin(config).subwords
     if split == "train":
-        epochs = Epochs(config, subwords, encode_corpus(config.data, subwords))
+        epochs = epochs_of(config, subwords, training_text(config, subwords))
         return _passes(epochs, epochs.count())
     files = evaluation_files(config).get(split)
     if files is None:
@@ -74,7 +75,7 @@ def dataset(config: RunConfig, subwords: Subwords | None, split: Split) -> Any:
     return _counted(lambda: batches, len(batches))
 
 
-def _passes(epochs: Epochs, length: int) -> Any:
+def _passes(epochs: Epochs | ShardEpochs, length: int) -> Any:
     """A dataset of so many batches, each time the next ones of an endless row of epochs.
 
     Keras wants every pass to have the same number, and epochs differ by a few.

@@ -7,7 +7,6 @@ from pathlib import Path
 from seq2seq.config.sections import RunConfig
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.corpus import check_files
-from seq2seq.training.encoded_corpus import EncodedCorpus, count_run_words, learn_run_shortlist
 from seq2seq.training.keeper import Keeper
 from seq2seq.training.loop import Training
 from seq2seq.training.run_lifecycle import (
@@ -16,6 +15,7 @@ from seq2seq.training.run_lifecycle import (
     only_trainer,
     open_to_go_on,
 )
+from seq2seq.training.text import TrainingText, count_run_words, learn_run_shortlist
 from seq2seq.training.training_state import Reporter, TrainingState, saved_state
 from seq2seq.workflows.evaluate import score_run
 
@@ -37,7 +37,7 @@ def train(config: RunConfig, run: Path, reporter: Reporter) -> RunFolder:
     return folder
 
 
-def complete(folder: RunFolder, corpus: EncodedCorpus) -> None:
+def complete(folder: RunFolder, corpus: TrainingText) -> None:
     """Adds what a run has beside its weights: shortlist, words seen, and scores."""
     if not folder.shortlist():
         folder.save_shortlist(learn_run_shortlist(corpus, folder.subwords().size))
@@ -67,7 +67,7 @@ def fit(config: RunConfig, run: Path, reporter: Reporter) -> RunFolder:
 @contextmanager
 def _trained(
     config: RunConfig, run: Path, reporter: Reporter
-) -> Iterator[tuple[RunFolder, EncodedCorpus]]:
+) -> Iterator[tuple[RunFolder, TrainingText]]:
     """A run whose last step is done, held for this process, and its training text."""
     check_files(config)
     made = create_if_missing(config, run)

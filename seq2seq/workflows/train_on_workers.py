@@ -10,10 +10,10 @@ from seq2seq.run_folder import RunFolder
 from seq2seq.training.briefing import Briefing
 from seq2seq.training.cluster import Cluster, joined
 from seq2seq.training.corpus import check_files
-from seq2seq.training.encoded_corpus import EncodedCorpus
 from seq2seq.training.keeper import Keeper
 from seq2seq.training.loop import Training
 from seq2seq.training.run_lifecycle import create_if_missing, only_trainer, open_to_go_on
+from seq2seq.training.text import TrainingText
 from seq2seq.training.training_state import Reporter
 from seq2seq.workflows.train import complete, nothing_left
 
@@ -51,7 +51,7 @@ def _lead(
 ) -> RunFolder:
     """The chief's part, which holds the run folder until `held` is closed."""
 
-    def open_run() -> tuple[RunFolder, EncodedCorpus]:
+    def open_run() -> tuple[RunFolder, TrainingText]:
         check_files(config)
         made = create_if_missing(config, run)
         held.enter_context(only_trainer(run))

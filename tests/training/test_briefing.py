@@ -1,16 +1,19 @@
 """What a worker compares with what the chief tells it."""
 
 import dataclasses
+import shutil
 
 import pytest
 from conftest import miniature_settings, write_corpus
 
+from data_prep.shards.preparation import prepare
 from seq2seq.config.loading import as_settings, check_settings
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.briefing import Briefing
 from seq2seq.training.corpus import learn_subwords
 from seq2seq.training.encoded_corpus import encode_corpus
+from seq2seq.training.text import training_text
 
 
 def settings(folder, **sections):
@@ -57,6 +60,27 @@ def test_corpora_of_another_weight_or_language_are_noticed(briefing, small_corpu
     data["train"][0][name] = value
     with pytest.raises(ConfigError, match=r"than the chief: data\.train: "):
         briefing.taken_by(settings(small_corpus, data=data))
+
+
+def test_workers_have_the_same_shards(small_corpus, tmp_path):
+    pytest.importorskip("array_record", reason="the extra scale is not installed")
+    text = miniature_settings(small_corpus)
+    prepare(text, tmp_path / "shards", 1)
+    config = dataclasses.replace(
+        text, data=dataclasses.replace(text.data, shards=tmp_path / "shards")
+    )
+    subwords = learn_subwords(config)
+    folder = RunFolder.create(tmp_path / "run", config, subwords)
+    said = Briefing.of(config, folder, training_text(config, subwords))
+    copied = shutil.copytree(tmp_path / "shards", tmp_path / "elsewhere")
+    own = dataclasses.replace(config, data=dataclasses.replace(config.data, shards=copied))
+    assert said.taken_by(own)[2].hashes == said.hashes
+    with pytest.raises(ConfigError, match=r"than the chief: data\.shards: True -> False"):
+        said.taken_by(text)
+    with open(copied / "manifest.json", "a") as stream:
+        stream.write(" ")
+    with pytest.raises(DataError, match=r"manifest\.json is not the data\.shards that the chief"):
+        said.taken_by(own)
 
 
 def test_other_text_and_versions_are_named(briefing, tmp_path):

@@ -17,13 +17,9 @@ from seq2seq.errors import DataError, RunError
 from seq2seq.files import file_sha256
 from seq2seq.training import encoded_corpus
 from seq2seq.training.corpus import SIDES, learn_subwords
-from seq2seq.training.encoded_corpus import (
-    TRANSLATIONS_KEPT,
-    count_run_words,
-    encode_corpus,
-    learn_run_shortlist,
-)
+from seq2seq.training.encoded_corpus import encode_corpus
 from seq2seq.training.epochs import Epochs
+from seq2seq.training.text import TRANSLATIONS_KEPT, count_run_words, learn_run_shortlist
 from seq2seq.workflows.train import fit
 
 LONGEST = 14
