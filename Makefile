@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo demo-real best try test test-long first-hour clients axe pictures-page notebooks notebooks-write pictures ablations test-family test-presets test-init docs dist check lint format benchmark
+.PHONY: demo demo-real best try test test-long first-hour clients axe pictures-page notebooks notebooks-write pictures ablations networks test-family test-presets test-init docs dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -121,6 +121,14 @@ pictures: .venv/installed
 	$(BIN)/seq2seq show $(RUN) --training --output build/pictures
 	cp build/pictures/attention.png docs
 	cp $(GALLERY:%=build/pictures/%.png) docs/pictures
+
+# The published networks and the default side by side, each at about 7 M parameters after MINUTES of one core
+# on the captions. Hours; goes on where it was interrupted. The table: runs/networks/MINUTES/table.md.
+MINUTES ?= 60
+NETWORKS := sutskever2014 bahdanau2015 luong2015 gnmt2016 rnmt_plus2018 hybrid2018 ssru2019 multi30k_7m
+networks: .venv/installed-dev $(CAPTIONS)/train.de
+	$(BIN)/python -m benchmarks.quality.ablation $(NETWORKS:%=configs/%.yaml) \
+	  --minutes $(MINUTES) --jobs 2 --output runs/networks/$(MINUTES)
 
 # What each means against overlearning, and each newer cell, is worth on a small corpus, one at a time: STEPS
 # of training each, of the network of 7 M parameters, and BLEU of the validation text. Hours; goes on where it

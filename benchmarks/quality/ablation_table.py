@@ -13,7 +13,8 @@ def markdown(results: dict[Variant, Result | str]) -> str:
     """The table; a text in place of a result says why there is none."""
     settings = _settings(results)
     headings = ["settings", *settings]
-    headings += ["BLEU", "perplexity", "parameters", "steps", "training tokens/s"]
+    headings += ["BLEU", "perplexity", "with other sources"]
+    headings += ["parameters", "steps", "training tokens/s"]
     headings += ["greedy sentences/s", "beam sentences/s", "seconds", "time a step"]
     lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
     for variant, result in results.items():
@@ -25,6 +26,7 @@ def markdown(results: dict[Variant, Result | str]) -> str:
             cells += [
                 f"{result.bleu:.2f} ± {result.bleu_interval:.2f}",
                 f"{result.perplexity:.2f}",
+                f"{result.wrong_source_perplexity:.0f}",
                 f"{result.parameters:,}",
                 f"{result.steps:,}",
                 f"{result.training_tokens_per_second:,.0f}",

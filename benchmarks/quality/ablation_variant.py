@@ -38,6 +38,7 @@ class Result:
     # Target tokens; validations not counted. With minutes given, of the pilot, else the median.
     training_tokens_per_second: float
     perplexity: float  # of the best weights, validation text
+    wrong_source_perplexity: float  # the same beside other sentences' sources
     bleu: float  # of the text that was asked for; the settings' decoding
     bleu_interval: float  # half width, 95 %
     greedy_sentences_per_second: float
@@ -86,6 +87,7 @@ def measure(config: RunConfig, run: Path, asked: argparse.Namespace) -> Result:
         if plan
         else statistics.median(row["target_tokens_per_second"] for row in rows),
         perplexity=best["validation_perplexity"],
+        wrong_source_perplexity=best["wrong_source_perplexity"],
         bleu=corpus_bleu(translations, references, beam.languages.target),
         bleu_interval=bleu_interval(translations, references, beam.languages.target),
         greedy_sentences_per_second=_speed(greedy, lines),
