@@ -86,14 +86,23 @@ def main() -> None:
         )
 
 
-def translate(run: Path, engine: str, lines: Sequence[str]) -> tuple[Process, list[str]]:
-    """A process that translates the lines, and their translations."""
+def translate(
+    run: Path, engine: str, lines: Sequence[str], options: Sequence[str] = ()
+) -> tuple[Process, list[str]]:
+    """A process that translates the lines, and their translations.
+
+    Args:
+        run: the run folder.
+        engine: of `OPTIONS`.
+        lines: of the source.
+        options: further ones of the command.
+    """
     with tempfile.TemporaryDirectory() as name:
         source, output = Path(name) / "source", Path(name) / "output"
         source.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         command: list[str | Path] = [sys.executable, "-m", "seq2seq", "translate"]
         command += [run, source, "-o", output]
-        child = subprocess.Popen([*command, *OPTIONS[engine]])
+        child = subprocess.Popen([*command, *OPTIONS[engine], *options])
         _, status, usage = os.wait4(child.pid, 0)
         if status:
             sys.exit(f"error: {engine} ended with status {status}")

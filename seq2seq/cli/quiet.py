@@ -5,12 +5,15 @@ import sys
 import tempfile
 
 
-def load_tensorflow(start: bool = True) -> None:
+def load_tensorflow(start: bool = True, threads: int | None = None) -> None:
     """Imports TensorFlow and tensorflow-text; if that fails, what they wrote is shown after all.
 
     Args:
         start: whether to start its runtime too, which has to wait where workers are to be joined.
+        threads: of one operation; as many as the process has processors if None.
     """
+    if threads:
+        os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     terminal = os.dup(2)

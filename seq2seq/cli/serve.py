@@ -38,7 +38,7 @@ OPTIONS = {  # option: its section, its setting, and its help
     "--run-bytes": ("batching", "run_bytes", "bytes of text a run; longer texts run beside them"),
     "--max-delay": ("batching", "max_delay", "milliseconds a request waits for others to join"),
     "--queue": ("batching", "queue", "rows that may wait; beyond them requests get 503 at once"),
-    "--threads": ("batching", "threads", "runs at the same time, beside one of a longer text"),
+    "--threads": ("batching", "threads", "runs at the same time, which share the processors"),
     "--timeout": ("batching", "timeout", "seconds until a request gets 504"),
     "--max-rows": ("batching", "max_rows", "rows a request may have"),
     "--max-values": ("limits", "max_values", "strings, numbers and lists a request may have"),
@@ -156,7 +156,13 @@ def run(arguments: argparse.Namespace) -> None:
     }
     settings = dict(given.values())
     from seq2seq.serving.server.guards.log_thread import LogThread
-    from seq2seq.workflows.serve import check_serving, keep_onnx_models, needs_tensorflow, serve
+    from seq2seq.workflows.serve import (
+        check_serving,
+        keep_onnx_models,
+        needs_tensorflow,
+        serve,
+        threads_of_a_run,
+    )
 
     check_serving(models, config)
     others = [name for name in ("export", "engine", "weights") if getattr(arguments, name)]
@@ -167,7 +173,7 @@ def run(arguments: argparse.Namespace) -> None:
             return
         models, settings = kept, {}
     if needs_tensorflow(models, config):
-        load_tensorflow()
+        load_tensorflow(threads=threads_of_a_run(config))
         # A filter and not a level, which Keras sets back.
         logging.getLogger("absl").addFilter(lambda told: "custom gradients" not in str(told.msg))
     with LogThread() as log:

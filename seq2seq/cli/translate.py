@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from seq2seq.workflows.translate import FileJob
 
 
+MOST_THREADS = 256
+
+
 def add_parser(subparsers: Any) -> None:
     """Declares the verb."""
     parser = subparsers.add_parser("translate", help=__doc__, description=__doc__)
@@ -90,6 +93,13 @@ def add_parser(subparsers: Any) -> None:
         "--weights",
         choices=("float32", "float16", "int8"),
         help="of --engine onnx: how they are stored; int8 is fastest, slightly rounded",
+    )
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=_threads,
+        help="translate N batches of a file at once, a thread each; if absent, one batch after the "
+        "other by all processors",
     )
     parser.add_argument(
         "--server",
@@ -171,9 +181,10 @@ def run(arguments: argparse.Namespace) -> None:
         part=arguments.part,
         engine=arguments.engine,
         weights=arguments.weights,
+        threads=arguments.threads,
     )
     if needs_tensorflow(job):
-        load_tensorflow()
+        load_tensorflow(threads=1 if job.threads else None)
     console = Console(stderr=True)
     if console.is_terminal:
         log_through(console)
@@ -209,7 +220,7 @@ def _run_remotely(arguments: argparse.Namespace, settings: dict[str, Any]) -> No
     from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
 
     files = ("resume", "prefix", "prefix_file", "part")
-    names = ("to", "glossary", "ensemble", *files, "engine", "weights")
+    names = ("to", "glossary", "ensemble", *files, "engine", "weights", "threads")
     if settings or any(getattr(arguments, name) for name in names) or arguments.input is not None:
         raise ServerError(
             "--server goes with [INPUT], --output, --format and --token-file alone: a server's "
@@ -227,6 +238,12 @@ def _part(text: str) -> Part:
         return Part.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _threads(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_THREADS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST_THREADS}")
+    return int(text)
 
 
 def _path(name: str | None) -> Path | None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import ConfigDict, PositiveInt, StringConstraints, TypeAdapter, ValidationError
@@ -51,6 +51,16 @@ class _Manifest:
 _MANIFEST, _DECODING = TypeAdapter(_Manifest), TypeAdapter(DecodingConfig)
 
 
+class Workers(NamedTuple):
+    """How work is shared among processors."""
+
+    batches: int = 1  # at once
+    threads: int | None = None  # of each; None: as many as the process has processors
+
+
+ALL_FOR_ONE = Workers()
+
+
 class ExportedTranslator:
     """A `TextEngine` on an exported model; made by `load_exported`.
 
@@ -61,6 +71,7 @@ class ExportedTranslator:
         source_words: the words of the training, if they are known.
         languages: of its source and its target.
         tags: before each source, if training had them.
+        workers: how many batches are searched at once, and by how many threads each.
     """
 
     def __init__(
@@ -71,6 +82,7 @@ class ExportedTranslator:
         source_words: SourceWords | None,
         languages: Languages = UNKNOWN,
         tags: LanguageTags | None = None,
+        workers: Workers = ALL_FOR_ONE,
     ) -> None:
         try:
             from seq2seq.serving.portable.onnx_search import OnnxSearch
@@ -85,7 +97,8 @@ class ExportedTranslator:
         self.languages = languages
         self._directory = directory
         self._tags = tags
-        self._run = OnnxSearch(directory / MODEL)
+        self._workers = workers
+        self._run = OnnxSearch(directory / MODEL, self._workers.threads)
 
     @property
     def gives_attention(self) -> bool:
@@ -111,13 +124,21 @@ class ExportedTranslator:
 
     def batch_search(self) -> BatchSearch:
         """The search of encoded sentences."""
-        return batch_search(self._run, self.decoding)
+        return batch_search(self._run, self.decoding, self._workers.batches)
 
 
 def batch_search(
-    run: Callable[[np.ndarray], Mapping[str, np.ndarray]], decoding: DecodingConfig
+    run: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    decoding: DecodingConfig,
+    threads: int = 1,
 ) -> BatchSearch:
-    """The search of encoded sentences by a portable model, of whose outputs `n_best` are taken."""
+    """The search of encoded sentences by a portable model.
+
+    Args:
+        run: the model.
+        decoding: of its outputs `n_best` are taken.
+        threads: batches searched at once.
+    """
 
     def search(source_ids: np.ndarray) -> Mapping[str, np.ndarray]:
         """The fields of `Hypotheses`; those that a model of before does not give are empty."""
@@ -129,7 +150,7 @@ def batch_search(
             **fields,
         }
 
-    return BatchSearch(search, decoding)
+    return BatchSearch(search, decoding, threads)
 
 
 def is_portable(directory: Path) -> bool:
@@ -140,12 +161,15 @@ def is_portable(directory: Path) -> bool:
         return False
 
 
-def load_exported(directory: Path, settings: Mapping[str, Any]) -> ExportedTranslator:
+def load_exported(
+    directory: Path, settings: Mapping[str, Any], workers: Workers = ALL_FOR_ONE
+) -> ExportedTranslator:
     """Opens a directory of `seq2seq export --format onnx`.
 
     Args:
         directory: of the model.
         settings: decoding settings in place of the model's, those that it does not hold.
+        workers: see `ExportedTranslator`.
 
     Raises:
         ConfigError: a setting that does not exist or is out of range.
@@ -163,7 +187,7 @@ def load_exported(directory: Path, settings: Mapping[str, Any]) -> ExportedTrans
     if SOURCE_WORDS in manifest.files:
         words = SourceWords.from_bytes((directory / SOURCE_WORDS).read_bytes())
     subwords = Subwords.load(directory / SUBWORDS)
-    about = (manifest.languages, manifest.tags)
+    about = (manifest.languages, manifest.tags, workers)
     return ExportedTranslator(directory, subwords, decoding, words, *about)
 
 

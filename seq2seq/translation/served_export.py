@@ -26,7 +26,7 @@ from seq2seq.serving.saved_model.tensors import (
 from seq2seq.serving.server.errors import Code, RequestError
 from seq2seq.serving.server.row_blocks import join_rows
 from seq2seq.translation.batch_search import Translation
-from seq2seq.translation.exported_translator import ExportedTranslator, load_exported
+from seq2seq.translation.exported_translator import ExportedTranslator, Workers, load_exported
 from seq2seq.translation.line_translator import LineTranslation, joined
 
 TEXT, NUMBER, COUNT = (TensorSpec(dtype, (None,)) for dtype in (STRING, "float32", "int32"))
@@ -35,13 +35,17 @@ Types = Mapping[str, TensorSpec]
 Row = Mapping[str, Any]  # what a signature gives for one text, by name
 
 
-def load_served_export(directory: Path) -> "ServedExport":
+def load_served_export(directory: Path, threads: int | None = None) -> "ServedExport":
     """A directory of `seq2seq export --format onnx`, after one request is answered.
+
+    Args:
+        directory: of the model.
+        threads: of a run; as many as the process has processors if None.
 
     Raises:
         ExportError: see `load_exported`.
     """
-    model = ServedExport(load_exported(directory, {}))
+    model = ServedExport(load_exported(directory, {}, Workers(1, threads)))
     model.predict(DEFAULT_SIGNATURE, {"text": as_array(["a"], STRING)})
     return model
 

@@ -5,6 +5,7 @@ import gc
 import importlib.util
 import ipaddress
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,7 +98,7 @@ def serve(
     sources = []
     for name, path in models.items():
         run = is_run(path)
-        how = loader or _loader(run, settings or {}, config.page)
+        how = loader or _loader(run, settings or {}, config)
         sources.append(ModelSource(name, VersionFolders(path, run), how))
     return _serve_models(sources, config)
 
@@ -209,8 +210,18 @@ def _beam(run: Path, settings: Mapping[str, Any]) -> int:
     return settings.get("beam_width") or RunFolder.open(run).config().decoding.beam_width
 
 
-def load_exported_model(folder: Path) -> "ServedModel":
+def threads_of_a_run(config: ServerConfig) -> int | None:
+    """A run's share of the processors; None if there is one run at a time, which has all."""
+    runs = config.batching.threads
+    return max(1, len(os.sched_getaffinity(0)) // runs) if runs > 1 else None
+
+
+def load_exported_model(folder: Path, threads: int | None = None) -> "ServedModel":
     """A version of an exported model, in whichever format it is.
+
+    Args:
+        folder: of the version.
+        threads: of a run by ONNX Runtime; TensorFlow's were told when it was loaded.
 
     Raises:
         Exception: it cannot be loaded.
@@ -218,21 +229,21 @@ def load_exported_model(folder: Path) -> "ServedModel":
     if is_portable(folder):
         from seq2seq.translation.served_export import load_served_export
 
-        return load_served_export(folder)
+        return load_served_export(folder, threads)
     from seq2seq.serving.server.saved_model_loader import load_saved_model
 
     return load_saved_model(folder)
 
 
-def _loader(run: bool, settings: Mapping[str, Any], page: bool = False) -> "Loader":
+def _loader(run: bool, settings: Mapping[str, Any], config: ServerConfig) -> "Loader":
     if run:
         from seq2seq.inspection.interactive import SentenceInspector
         from seq2seq.translation.served_run import load_served_run
 
-        inspector = SentenceInspector if page else None
+        inspector = SentenceInspector if config.page else None
         load = partial(load_served_run, settings=settings, inspector=inspector)
         return _spared_by_the_collector(load)
-    return _spared_by_the_collector(load_exported_model)
+    return _spared_by_the_collector(partial(load_exported_model, threads=threads_of_a_run(config)))
 
 
 def _spared_by_the_collector(loader: "Loader") -> "Loader":

@@ -17,7 +17,7 @@ from seq2seq.data.source_words import UnseenTally
 from seq2seq.errors import DataError, ExportError
 from seq2seq.files import file_sha256
 from seq2seq.manifest import MANIFEST
-from seq2seq.translation.exported_translator import is_portable, load_exported
+from seq2seq.translation.exported_translator import Workers, is_portable, load_exported
 from seq2seq.translation.line_translator import (
     WINDOW,
     LineTranslator,
@@ -54,6 +54,7 @@ class FileJob:
     # "tensorflow", or "onnx" for ONNX Runtime; None: as `run` wants, "tensorflow" for a run folder
     engine: str | None = None
     weights: str | None = None  # of a run folder's own ONNX model; None: "float32"
+    threads: int | None = None  # batches at once, a thread each; None: one, by all processors
 
 
 class LineReporter(Protocol):
@@ -124,15 +125,17 @@ def needs_tensorflow(job: FileJob) -> bool:
 def _load(job: FileJob) -> TextEngine:
     """The translator that a job names; one that is exported needs no TensorFlow."""
     settings = job.settings or {}
+    workers = Workers(job.threads, 1) if job.threads else Workers()
     if is_portable(job.run):
-        return load_exported(job.run, settings)
+        return load_exported(job.run, settings, workers)
     if job.engine == "onnx":
-        return load_exported(keep_model(job.run, settings, job.weights or "float32"), settings)
+        kept = keep_model(job.run, settings, job.weights or "float32")
+        return load_exported(kept, settings, workers)
     from seq2seq.translation.glossary import Glossary
     from seq2seq.translation.loading import load_translator
 
     glossary = Glossary.read(job.glossary) if job.glossary else None
-    translator = load_translator(job.run, job.settings, job.ensemble)
+    translator = load_translator(job.run, job.settings, job.ensemble, job.threads or 1)
     if job.to:
         translator = translator.into(job.to)
     return translator.with_glossary(glossary) if glossary else translator

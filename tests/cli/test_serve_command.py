@@ -23,7 +23,7 @@ def calls(monkeypatch):
     """What the command gives to its workflow, whatever listens at the default ports here."""
     calls = []
     monkeypatch.setattr("seq2seq.workflows.serve._check_port", lambda host, port: None)
-    monkeypatch.setattr(command, "load_tensorflow", lambda: None)
+    monkeypatch.setattr(command, "load_tensorflow", lambda **_: None)
     monkeypatch.setattr("seq2seq.workflows.serve.serve", lambda *given: calls.append(given) or True)
     return calls
 
@@ -69,7 +69,7 @@ def test_decoding_options_are_for_a_run_and_refused_by_name_for_a_model(tmp_path
 
 
 def test_a_port_that_is_taken_is_named_before_anything_is_loaded(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "load_tensorflow", lambda: pytest.fail("loaded"))
+    monkeypatch.setattr(command, "load_tensorflow", lambda **_: pytest.fail("loaded"))
     (tmp_path / "manifest.json").write_text("{}")  # of a run, whose export takes a while
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -111,7 +111,7 @@ def test_a_missing_package_names_its_extra(tmp_path, monkeypatch, package, extra
 
 
 def test_nothing_is_loaded_when_there_is_neither_a_run_nor_a_model(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "load_tensorflow", lambda: pytest.fail("loaded"))
+    monkeypatch.setattr(command, "load_tensorflow", lambda **_: pytest.fail("loaded"))
     neither = "holds no model: expected saved_model.pb or .* a run folder would have a manifest"
     for options in ((), ("--beam", "2")):
         with pytest.raises(ServerError, match=neither):

@@ -18,7 +18,7 @@ def config_of(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr("seq2seq.workflows.serve.check_serving", lambda *given: None)
     monkeypatch.setattr("seq2seq.workflows.serve.serve", lambda *given: seen.append(given) or True)
-    monkeypatch.setattr(command, "load_tensorflow", lambda: None)
+    monkeypatch.setattr(command, "load_tensorflow", lambda **_: None)
     write_versions(tmp_path, 1)
 
     def find(*options, **variables):

@@ -154,7 +154,7 @@ def test_later_garbage_collections_do_not_look_at_a_loaded_model(tmp_path, monke
 
     loading = "seq2seq.serving.server.saved_model_loader.load_saved_model"
     monkeypatch.setattr(loading, lambda folder: Model())
-    model = serve_workflow._loader(False, {})(tmp_path)
+    model = serve_workflow._loader(False, {}, ServerConfig())(tmp_path)
     assert not any(each is model for each in gc.get_objects())
     other = Model()  # the control: of another the collector knows
     assert any(each is other for each in gc.get_objects())

@@ -12,7 +12,7 @@ from exported_model import RULES, exported_onnx
 from loaded import loaded
 from server_process import server_process
 
-from seq2seq.config.serving import ServerConfig
+from seq2seq.config.serving import BatchingConfig, ServerConfig
 from seq2seq.workflows import serve as serving
 from seq2seq.workflows.onnx_engine import kept_model
 from seq2seq.workflows.serve import keep_onnx_models, needs_tensorflow
@@ -128,6 +128,15 @@ def test_versions_may_be_of_either_format(model, tmp_path):
     assert needs_tensorflow({"a": tmp_path / "ende"}, ServerConfig())
     found = serving.load_exported_model(tmp_path / "ende" / "2")
     assert found.languages.target == "de"
+
+
+def test_runs_at_once_share_the_processors(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(8))
+    found = [
+        serving.threads_of_a_run(ServerConfig(batching=BatchingConfig(threads=runs)))
+        for runs in (1, 2, 3, 99)
+    ]
+    assert found == [None, 4, 2, 1]
 
 
 @pytest.mark.parametrize(

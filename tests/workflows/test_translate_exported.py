@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loaded import loaded
 
+from seq2seq.cli.main import main
 from seq2seq.config.loading import with_decoding
 from seq2seq.data.parts import Part
 from seq2seq.errors import ConfigError, DataError, ExportError
@@ -270,6 +271,38 @@ def test_a_part_is_that_of_the_whole(exported, model, tmp_path):
     job = FileJob(model, source, format="tsv")
     parts = [written(exported, replace(job, part=Part(number, 2))) for number in (1, 2)]
     assert b"".join(parts) == written(exported, job) and all(parts)
+
+
+def test_several_batches_at_once_give_the_same(exported, model, trained_run, monkeypatch):
+    source = (trained_run.parent / "corpus" / "test.en").read_bytes()
+    job = FileJob(model, format="tsv")
+    calls = []
+
+    def load(*given):
+        calls.append(given[2])
+        return load_exported(*given)
+
+    monkeypatch.setattr("seq2seq.workflows.translate.load_exported", load)
+    for threads in (None, 3):
+        stream = io.BytesIO()
+        translate(replace(job, threads=threads), io.BytesIO(source), stream, Silent())
+        assert stream.getvalue() == written(exported, job, source)
+    assert calls == [(1, None), (3, 1)]
+
+
+def test_the_number_of_threads_reaches_tensorflow_s_engine(trained_run, exported, monkeypatch):
+    calls = []
+
+    def load(*given):
+        calls.append(given[3])
+        return exported
+
+    monkeypatch.setattr("seq2seq.translation.loading.load_translator", load)
+    for threads in (None, 3):
+        translate(FileJob(trained_run, threads=threads), io.BytesIO(), io.BytesIO(), Silent())
+    assert calls == [1, 3]
+    with pytest.raises(SystemExit):
+        main(["translate", str(trained_run), "--threads", "0"])
 
 
 @pytest.mark.parametrize(
