@@ -1,15 +1,17 @@
-"""How far back can a cell remember? Accuracy against distance, as a table and a figure.
+"""How far back can a cell remember? Accuracy against distance, as tables and a figure.
 
-    python -m benchmarks.quality.copy_task [--quick] [--seeds 3] [--output runs/long_range]
+    python -m benchmarks.quality.long_range [--quick] [--seeds 5] [--tasks copying,order]
+        [--output runs/long_range]
 
-A symbol is shown first and asked for after 10 to 500 distractors (see `data_prep.copy_task`).
-Networks that differ in their cell alone are trained by the same recipe on one core, in two ways:
-staged, at growing distances, and afresh at each. OUTPUT/cells.jsonl gets a line after each cell of
-the tables, table.md and figure.png are written anew after each network; called again, the command
-goes on with the networks that are not finished.
+A symbol is copied, overwritten or put into order behind 10 to 500 distractors (see
+`data_prep.memory_tasks`). Networks that differ in their cell alone are trained by the same recipe
+on one core, in two ways: staged, at growing distances, and afresh at each. OUTPUT/cells.jsonl gets
+a line after each cell of the tables, table.md and figure.png are written anew after each network;
+called again, the command goes on with the networks that are not finished.
 """
 
 import argparse
+import itertools
 import json
 import logging
 import os
@@ -19,16 +21,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.quality.copy_task_report import Cell, draw, markdown
-from data_prep.copy_task import CopyTask
+from benchmarks.quality.long_range_report import Cell, draw, markdown
+from data_prep.memory_tasks import CopyTask, LastSymbolTask, MemoryTask, OrderTask
 from seq2seq.cli.quiet import load_tensorflow
 from seq2seq.inspection.figures.picture import save
 
 if TYPE_CHECKING:
-    from benchmarks.quality.copy_task_training import Network, Way
+    from benchmarks.quality.long_range_training import Network, Way
 
+TASKS: dict[str, MemoryTask] = {
+    "copying": CopyTask(),
+    "overwriting": LastSymbolTask(),
+    "order": OrderTask(),
+}
 DISTANCES = (10, 20, 50, 100, 200, 500)
-SEEDS = 3
+SEEDS = 5
 QUICK_DISTANCES, QUICK_STEPS = (10, 100), 150
 
 
@@ -40,15 +47,17 @@ class Plan:
     seeds: tuple[int, ...]
     steps: int | None  # in place of the recipe's
 
-    def networks(self) -> Iterator[tuple[int, "Way", "Network"]]:
-        """Seed, way and cell of each network: all once, then all again."""
-        from benchmarks.quality.copy_task_training import Network
+    tasks: tuple[str, ...] = tuple(TASKS)
+
+    def networks(self) -> Iterator[tuple[int, str, "Way", "Network"]]:
+        """Seed, task, way and cell of each network: all once, then all again."""
+        from benchmarks.quality.long_range_training import Network
 
         plain = [Network(kind) for kind in ("simple_rnn", "gru", "lstm", "peephole_lstm")]
         opened = [Network(kind, open_gate=True) for kind in ("lstm", "peephole_lstm")]
-        for seed in self.seeds:
-            yield from ((seed, "staged", cell) for cell in plain)
-            yield from ((seed, "afresh", cell) for cell in [*plain, *opened])
+        for seed, task in itertools.product(self.seeds, self.tasks):
+            yield from ((seed, task, "staged", cell) for cell in plain)
+            yield from ((seed, task, "afresh", cell) for cell in [*plain, *opened])
 
 
 class Records:
@@ -76,11 +85,10 @@ class Records:
             stream.write(json.dumps({"asked": self._asked, "cell": asdict(cell)}) + "\n")
         self._keep(cell)
 
-    def finished(self, plan: Plan, seed: int, way: str, name: str) -> bool:
+    def finished(self, plan: Plan, seed: int, task: str, way: str, name: str) -> bool:
         """Whether a network was measured at every distance."""
-        asked = (seed, way, name)
-        known = {each.distance for each in self.cells if (each.seed, each.way, each.name) == asked}
-        return known >= set(plan.distances)
+        places = {each.place for each in self.cells}
+        return all((task, way, name, seed, distance) in places for distance in plan.distances)
 
     def _keep(self, cell: Cell) -> None:
         """A cell that was measured again replaces the earlier one."""
@@ -88,33 +96,33 @@ class Records:
 
 
 def run(plan: Plan, output: Path) -> str:
-    """Trains what is not trained yet; returns the table, which is written after each network."""
-    from benchmarks.quality.copy_task_training import Recipe, measure
+    """Trains what is not trained yet; returns the tables, which are written after each network."""
+    from benchmarks.quality.long_range_training import Recipe, measure
 
-    task, recipe = CopyTask(), Recipe()
-    if plan.steps:
-        recipe = Recipe(steps=plan.steps)
+    recipe = Recipe(steps=plan.steps) if plan.steps else Recipe()
     output.mkdir(parents=True, exist_ok=True)
-    asked = {"task": asdict(task), "recipe": asdict(recipe), "distances": plan.distances}
+    tasks = {name: asdict(task) for name, task in TASKS.items()}
+    asked = {"tasks": tasks, "recipe": asdict(recipe), "distances": plan.distances}
     records = Records(output / "cells.jsonl", asked)
-    for seed, way, cell in plan.networks():
-        if records.finished(plan, seed, way, cell.name):
+    for seed, task, way, cell in plan.networks():
+        if records.finished(plan, seed, task, way, cell.name):
             continue
         try:
-            for measured in measure(cell, way, plan.distances, seed, task, recipe):
-                records.add(Cell(way, cell.name, seed, **asdict(measured)))
+            for measured in measure(cell, way, plan.distances, seed, TASKS[task], recipe):
+                records.add(Cell(task, way, cell.name, seed, **asdict(measured)))
                 print(records.cells[-1].describe(), file=sys.stderr, flush=True)
         finally:
             if records.cells:
-                _write(records.cells, task.chance, output)
-    return _write(records.cells, task.chance, output)
+                _write(records.cells, output)
+    return _write(records.cells, output)
 
 
-def _write(cells: list[Cell], chance: float, output: Path) -> str:
-    table = markdown(cells, chance)
+def _write(cells: list[Cell], output: Path) -> str:
+    chances = {name: task.chance for name, task in TASKS.items()}
+    table = markdown(cells, chances)
     (output / "table.md").write_text(table, encoding="utf-8")
     with (output / "figure.png").open("wb") as stream:
-        save(draw(cells, chance), stream, "png")
+        save(draw(cells, chances), stream, "png")
     return table
 
 
@@ -124,19 +132,25 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="two distances, one seed, few steps")
-    parser.add_argument("--seeds", type=int, metavar="N", help="networks of a kind, by default 3")
+    parser.add_argument("--seeds", type=int, metavar="N", help="networks of a kind, by default 5")
+    parser.add_argument("--tasks", default=",".join(TASKS), metavar="TASK,TASK")
     parser.add_argument("--output", type=Path, default=Path("runs/long_range"), metavar="DIR")
     arguments = parser.parse_args()
     number = arguments.seeds or (1 if arguments.quick else SEEDS)
     if number < 1:
         parser.error(f"--seeds {number}: at least 1")
+    tasks = tuple(arguments.tasks.split(","))
+    if unknown := set(tasks) - set(TASKS):
+        parser.error(
+            f"--tasks {arguments.tasks}: no {', '.join(unknown)}; there are {', '.join(TASKS)}"
+        )
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     load_tensorflow()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each distance is compiled anew
     seeds = tuple(range(1, number + 1))
-    plan = Plan(DISTANCES, seeds, None)
+    plan = Plan(DISTANCES, seeds, None, tasks)
     if arguments.quick:
-        plan = Plan(QUICK_DISTANCES, seeds, QUICK_STEPS)
+        plan = Plan(QUICK_DISTANCES, seeds, QUICK_STEPS, tasks)
     print(run(plan, arguments.output), end="")
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.quality import copy_task_training
-from benchmarks.quality.copy_task import Plan, Records, run
-from benchmarks.quality.copy_task_report import Cell, draw, markdown
-from benchmarks.quality.copy_task_training import (
+from benchmarks.quality import long_range_training
+from benchmarks.quality.long_range import TASKS, Plan, Records, run
+from benchmarks.quality.long_range_report import Cell, draw, markdown
+from benchmarks.quality.long_range_training import (
     WINDOW,
     Measured,
     Network,
@@ -21,18 +21,20 @@ from benchmarks.quality.copy_task_training import (
     measure,
     train,
 )
-from data_prep.copy_task import PAD, CopyTask
+from data_prep.memory_tasks import PAD, CopyTask
 from seq2seq.inspection.figures.picture import save
 
+CHANCES = {name: task.chance for name, task in TASKS.items()}
 SMALL = Recipe(units=4, steps=2, batch=3, tested=5)
 share = st.floats(0, 1)
 axes = st.lists(st.integers(10, 500), min_size=1, max_size=5, unique=True)
 
 
-def cells_of(names, distances, accuracies, way="staged"):
+def cells_of(names, distances, accuracies, way="staged", task="copying"):
     places = itertools.product(names, distances, range(len(accuracies)))
     return [
-        Cell(way, name, seed, distance, accuracies[seed], 9, 1.0) for name, distance, seed in places
+        Cell(task, way, name, seed, distance, accuracies[seed], 9, 1.0)
+        for name, distance, seed in places
     ]
 
 
@@ -42,8 +44,8 @@ def test_the_table_shows_every_kind_at_every_distance_with_its_range(distances, 
     cells = cells_of(["gru", "lstm"], distances, shares)
     others = cells[1:]
     random.shuffle(others)
-    title, _, heading, rule, *rows = markdown([cells[0], *others], chance=0.125).splitlines()
-    assert title == "Begun at short distances:"
+    title, _, heading, rule, *rows = markdown([cells[0], *others], CHANCES).splitlines()
+    assert title == "Copying, begun at short distances:"
     assert heading == f"| cell | {' | '.join(map(str, sorted(distances)))} |"
     assert {line.count("|") for line in (heading, rule, *rows)} == {len(distances) + 2}
     assert [row.split()[1] for row in rows] == ["gru", "lstm", "chance"]
@@ -56,23 +58,23 @@ def test_the_table_shows_every_kind_at_every_distance_with_its_range(distances, 
 
 def test_the_middle_of_three_seeds_is_the_median():
     cells = cells_of(["lstm"], [10], [0.2, 1.0, 0.9])
-    assert "| lstm | 90.0 (20.0 to 100.0) |" in markdown(cells, 0.1)
+    assert "| lstm | 90.0 (20.0 to 100.0) |" in markdown(cells, CHANCES)
     # Without the best, it is another.
-    assert "| lstm | 55.0 (20.0 to 90.0) |" in markdown([cells[0], cells[2]], 0.1)
+    assert "| lstm | 55.0 (20.0 to 90.0) |" in markdown([cells[0], cells[2]], CHANCES)
 
 
 def test_a_kind_that_is_not_measured_yet_leaves_its_cell_empty():
     cells = [*cells_of(["gru"], [10, 20], [0.5]), *cells_of(["lstm"], [10], [0.5])]
-    assert "| lstm | 50.0 (50.0 to 50.0) |  |" in markdown(cells, 0.1)
+    assert "| lstm | 50.0 (50.0 to 50.0) |  |" in markdown(cells, CHANCES)
 
 
 def test_each_way_of_training_has_its_table_and_its_panel():
     afresh = cells_of(["gru", "lstm", "lstm, open gate"], [10, 20], [0.25], "afresh")
     cells = [*cells_of(["gru", "lstm"], [10, 20], [0.5]), *afresh]
-    tables = markdown(cells, 0.1)
+    tables = markdown(cells, CHANCES)
     assert tables.index("short distances") < tables.index("| lstm | 50.0")
     assert tables.index("| lstm | 50.0") < tables.index("fresh weights") < tables.index("25.0")
-    staged, fresh = draw(cells, 0.1).axes
+    staged, fresh = draw(cells, CHANCES).axes
     names = [container.get_label() for container in fresh.containers]
     assert names == ["gru", "lstm", "lstm, open gate"]
     assert len(staged.containers) == 2
@@ -80,8 +82,21 @@ def test_each_way_of_training_has_its_table_and_its_panel():
     assert styles[0] == styles[1]  # one network looks alike in both
 
 
+def test_each_task_has_its_tables_and_its_row_of_panels():
+    order = cells_of(["gru"], [10, 20], [0.75], task="order")
+    cells = [*cells_of(["gru"], [10, 20], [0.5]), *order]
+    tables = markdown(cells, CHANCES)
+    assert tables.index("Copying") < tables.index("12.5") < tables.index("Order")
+    assert tables.index("Order") < tables.index("25.0")
+    copying, order = draw(cells, CHANCES).axes
+    assert [each.get_title() for each in (copying, order)] == [
+        "copying, begun at short distances",
+        "order, begun at short distances",
+    ]
+
+
 def test_the_figure_has_a_curve_for_each_kind_and_no_colour():
-    figure = draw(cells_of(["gru", "lstm"], [10, 100], [0.5, 0.75]), chance=0.125)
+    figure = draw(cells_of(["gru", "lstm"], [10, 100], [0.5, 0.75]), CHANCES)
     (axes,) = figure.axes
     lines = [container.lines[0] for container in axes.containers]
     assert [container.get_label() for container in axes.containers] == ["gru", "lstm"]
@@ -111,13 +126,13 @@ def trained(monkeypatch):
             if len(calls) == 3:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(copy_task_training, "measure", stages)
+    monkeypatch.setattr(long_range_training, "measure", stages)
     return calls
 
 
 @pytest.mark.long
 def test_an_interrupted_command_goes_on_with_the_networks_that_are_unfinished(tmp_path, trained):
-    plan = Plan(distances=(10, 20), seeds=(1,), steps=None)
+    plan = Plan(distances=(10, 20), seeds=(1,), steps=None, tasks=("copying",))
     with pytest.raises(KeyboardInterrupt):
         run(plan, tmp_path)
     assert "| gru | 50.0 (50.0 to 50.0) |  |" in (tmp_path / "table.md").read_text()
@@ -130,14 +145,14 @@ def test_an_interrupted_command_goes_on_with_the_networks_that_are_unfinished(tm
     assert (tmp_path / "table.md").read_text() == table
     assert table.count("50.0 (50.0 to 50.0)") == 20
     # Control: another recipe's cells are not taken for this one's.
-    run(Plan((10, 20), (1,), steps=7), tmp_path)
+    run(Plan((10, 20), (1,), steps=7, tasks=("copying",)), tmp_path)
     assert len(trained) == 21 + 20
 
 
 def test_a_cell_measured_again_replaces_the_earlier_one(tmp_path):
     records = Records(tmp_path / "cells.jsonl", {"distances": (10,)})
-    records.add(Cell("staged", "lstm", 1, 10, 0.5, 9, 1.0))
-    records.add(Cell("staged", "lstm", 1, 10, 0.75, 9, 1.0))
+    records.add(Cell("copying", "staged", "lstm", 1, 10, 0.5, 9, 1.0))
+    records.add(Cell("copying", "staged", "lstm", 1, 10, 0.75, 9, 1.0))
     assert [cell.accuracy for cell in records.cells] == [0.75]
     assert Records(tmp_path / "cells.jsonl", {"distances": (10,)}).cells == records.cells
     assert not Records(tmp_path / "cells.jsonl", {"distances": (20,)}).cells

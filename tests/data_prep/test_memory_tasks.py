@@ -1,11 +1,11 @@
-"""The long-range test's sequences: only the first step tells the answer."""
+"""The long-range tests' sequences: which steps tell the answer, and that no other does."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.copy_task import PAD, CopyTask
+from data_prep.memory_tasks import PAD, CopyTask, LastSymbolTask, OrderTask
 
 distance_lists = st.lists(st.integers(0, 500), min_size=1, max_size=6)
 seeds = st.integers(0, 2**32 - 1)
@@ -65,3 +65,46 @@ def test_a_batch_without_a_sequence_or_with_a_negative_distance_is_refused(dista
 def test_a_task_that_asks_nothing_is_refused(sizes):
     with pytest.raises(ValueError, match="2 symbols and 1 distractor"):
         CopyTask(**sizes)
+
+
+@settings(deadline=None)
+@given(st.builds(LastSymbolTask, later=st.integers(0, 5)), distance_lists, seeds)
+def test_the_last_symbol_answers_and_all_stand_in_the_first_half(task, distances, seed):
+    ids, answers = draw(task, distances, seed)
+    for row, answer, distance in zip(ids, answers, distances, strict=True):
+        places = np.flatnonzero((row > PAD) & (row <= task.symbols))
+        assert places[0] == 0 and places[-1] <= distance // 2
+        assert 1 <= len(places) <= 1 + task.later
+        assert row[places[-1]] == 1 + answer
+        assert row[distance + 1] == task.question
+
+
+def test_later_symbols_differ_from_the_first():
+    """The control: who only keeps the first is right by chance, where another came."""
+    ids, answers = draw(LastSymbolTask(), [100] * 4000, seed=1)
+    assert abs((ids[:, 0] == 1 + answers).mean() - 1 / 8) < 0.03
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=6), seeds)
+def test_two_symbols_in_their_places_are_the_answer(distances, seed):
+    task = OrderTask()
+    ids, answers = draw(task, distances, seed)
+    for row, answer, distance in zip(ids, answers, distances, strict=True):
+        first, second = np.flatnonzero((row > PAD) & (row <= task.symbols))
+        length = distance + 1
+        assert 0.1 * length - 1 < first <= 0.2 * length < second + 1 <= 0.6 * length + 1
+        assert answer == 2 * (row[first] - 1) + row[second] - 1
+        assert row[length] == task.question
+
+
+def test_every_order_is_as_frequent():
+    task = OrderTask()
+    _, answers = draw(task, [20] * 4000, seed=1)
+    assert task.chance == 0.25
+    assert np.abs(np.bincount(answers, minlength=4) - 1000).max() < 110
+
+
+def test_there_is_no_order_of_one():
+    with pytest.raises(ValueError, match="1 or more"):
+        draw(OrderTask(), [0], seed=1)

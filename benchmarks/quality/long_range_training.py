@@ -1,4 +1,4 @@
-"""Small recurrent networks that learn `data_prep.copy_task`; one recipe for every cell.
+"""Small recurrent networks that learn `data_prep.memory_tasks`; one recipe for every cell.
 
 for measured in measure(Network("lstm"), "staged", (10, 20, 50), 1, CopyTask(), Recipe()):
     ...
@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from data_prep.copy_task import PAD, CopyTask
+from data_prep.memory_tasks import PAD, MemoryTask
 from seq2seq.models.recurrent.recurrence import Kind, make_recurrence
 
 WINDOW = 20  # steps
@@ -69,9 +69,9 @@ class Measured:
 
 
 def build_network(
-    cell: Network, distance: int, task: CopyTask, recipe: Recipe, seed: int
+    cell: Network, distance: int, task: MemoryTask, recipe: Recipe, seed: int
 ) -> keras.Model:
-    """A network `ids` (B, T) -> scores of the symbols (B, symbols), read after the last real step.
+    """A network `ids` (B, T) -> scores of the answers (B, choices), read after the last real step.
 
     One-hot vectors go into one recurrent layer, as `make_recurrence` makes it (with an orthogonal
     recurrent kernel), and its last output into a dense layer. The network is compiled with Adam.
@@ -84,7 +84,7 @@ def build_network(
     bias = cell.forget_bias(distance)
     recurrence = make_recurrence(cell.kind, recipe.units, forget_bias=bias, name="recurrence")
     _, states = recurrence(vectors, ops.not_equal(ids, PAD))
-    scores = keras.layers.Dense(task.symbols, name="scores")(states[0])
+    scores = keras.layers.Dense(task.choices, name="scores")(states[0])
     network = keras.Model(ids, scores, name=cell.kind)
     network.compile(
         keras.optimizers.Adam(recipe.learning_rate, global_clipnorm=recipe.clip_norm),
@@ -95,11 +95,11 @@ def build_network(
 
 
 def measure(
-    cell: Network, way: Way, distances: Sequence[int], seed: int, task: CopyTask, recipe: Recipe
+    cell: Network, way: Way, distances: Sequence[int], seed: int, task: MemoryTask, recipe: Recipe
 ) -> Iterator[Measured]:
     """Trains and tests at each distance.
 
-    Sequences depend on way, seed and distance alone: all cells see the same.
+    Sequences depend on task, way, seed and distance alone: all cells see the same.
     """
     network = build_network(cell, distances[0], task, recipe, seed)
     for distance in distances:
@@ -112,7 +112,7 @@ def measure(
 
 
 def train(
-    network: keras.Model, way: Way, distance: int, seed: int, task: CopyTask, recipe: Recipe
+    network: keras.Model, way: Way, distance: int, seed: int, task: MemoryTask, recipe: Recipe
 ) -> list[float]:
     """Trains at the distance, in stages at those drawn evenly from 1 to it as well.
 
@@ -127,7 +127,7 @@ def train(
     for _ in range(recipe.steps):
         drawn = np.full(recipe.batch, distance)  # the first stays: every batch has one shape
         if way == "staged":
-            drawn[1:] = random.integers(1, distance + 1, recipe.batch - 1)
+            drawn[1:] = random.integers(max(1, task.shortest), distance + 1, recipe.batch - 1)
         ids, answers = task.batch(drawn, random)
         losses.append(float(network.train_on_batch(ids, answers)))
         if len(losses) >= WINDOW and np.mean(losses[-WINDOW:]) < recipe.enough:
@@ -136,7 +136,7 @@ def train(
 
 
 def accuracy(
-    network: keras.Model, distance: int, seed: int, task: CopyTask, recipe: Recipe
+    network: keras.Model, distance: int, seed: int, task: MemoryTask, recipe: Recipe
 ) -> float:
     """Share of right answers among new sequences, 0 to 1."""
     random = np.random.default_rng([seed, distance, 1])  # not those of `train`
