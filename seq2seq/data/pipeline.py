@@ -232,15 +232,17 @@ def _cut(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The order by length, and the row splits of the batches within that order."""
     order = np.lexsort((source_lengths, target_lengths))
+    sources, targets = source_lengths[order], target_lengths[order]
     ends = [0]
-    longest_source = 0
-    for row, pair in enumerate(order):
-        longest_source = max(longest_source, source_lengths[pair])
-        count = row + 1 - ends[-1]
-        if count > 1 and count * max(longest_source / 2, target_lengths[pair]) > tokens:
-            ends.append(row)
-            longest_source = source_lengths[pair]
-    return order.astype(np.int64), np.array([*ends, len(order)], np.int64)
+    while ends[-1] < len(order):
+        first = ends[-1]
+        most = first + max(1, tokens // int(targets[first])) + 1  # more rows are never in a batch
+        longest = np.maximum.accumulate(sources[first:most])
+        sizes = np.arange(1, len(longest) + 1) * np.maximum(longest / 2, targets[first:most])
+        too_large = sizes > tokens
+        too_large[0] = False
+        ends.append(first + int(too_large.argmax()) if too_large.any() else len(order))
+    return order.astype(np.int64), np.array(ends, np.int64)
 
 
 def _in_batches(

@@ -73,6 +73,18 @@ def test_one_corpus_is_said_in_two_ways():
     assert list(listed.training_files) == ["train.0.source", "train.0.target"]
 
 
+def test_shards_alone_speak_the_languages_of_the_validation_text():
+    paths = {"validation_source": "val.en", "validation_target": "val.pt"}
+    data = run_config(data={**paths, "shards": "shards"}).data
+    assert data.corpora == ()
+    assert (data.languages.source, data.languages.target) == ("en", "pt")
+    assert list(data.fixed_files) == ["shards", *paths]
+    beside = run_config(data={**paths, "train": CORPORA, "shards": "shards"}).data
+    assert (beside.languages.source, beside.languages.target) == ("en", "de")  # as text says
+    assert len(beside.training_files) == 4
+    assert list(beside.fixed_files) == ["shards", *paths]
+
+
 def test_several_corpora_speak_the_languages_of_the_first():
     data = run_config(data={**VALIDATION, "train": CORPORA}).data
     assert (data.languages.source, data.languages.target) == ("en", "de")
@@ -87,6 +99,13 @@ def test_several_corpora_speak_the_languages_of_the_first():
         (
             {"train": [{**CORPORA[0], "share": 1}, CORPORA[1]]},
             "data: train.1.share: Missing; give every corpus a share, or none",
+        ),
+        ({"shards": "s", "train_source": "a"}, "data: train_source and train_target are given tog"),
+        ({"shards": "s", "concatenation": 0.1}, "data: shards are read as they are; concatenatio"),
+        ({"shards": "s", "language_tags": True}, "data: language_tags: with shards, train says"),
+        (
+            {"shards": "s", "train": [{**each, "share": 1} for each in CORPORA]},
+            r"data: shards hold each pair once; leave out train\[\]\.share, or shards",
         ),
         ({"train": [{"source": "a"}]}, "data.train.0.target: Missing; add it$"),
         (

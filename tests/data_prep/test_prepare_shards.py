@@ -1,7 +1,10 @@
 """`python -m data_prep shards`: each usable pair once, in one order, whatever comes in between."""
 
+import multiprocessing
+import os
 import shutil
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from conftest import miniature_settings
 from data_prep.__main__ import main
 from data_prep.shards import preparation, text_chunks
 from data_prep.shards.preparation import prepare
+from data_prep.shards.progress import in_order
 from seq2seq.config.loading import as_settings, check_settings, dump_run_config
 from seq2seq.data.lines import read_pairs
 from seq2seq.data.shards import Shards
@@ -256,6 +260,27 @@ def test_the_command_says_what_it_made(text, tmp_path, capsys):
     assert f"{counts.duplicates} that another pair equals" in printed
     assert main([*arguments, "--set", "subwords.sampling=0.5"]) == 1
     assert "subwords.sampling cuts text anew" in capsys.readouterr().err
+
+
+def test_a_process_that_was_killed_is_said():
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        assert list(in_order(executor, abs, [-2, -1, -3], 1)) == [2, 1, 3]  # control
+        with pytest.raises(RunError, match="a process was killed, .*the same command goes on"):
+            list(in_order(executor, os._exit, [1], 1))
+
+
+def test_an_interrupt_says_that_the_command_goes_on(text, tmp_path, monkeypatch, capsys):
+    def interrupted(packing):
+        raise KeyboardInterrupt
+
+    (tmp_path / "config.yaml").write_text(dump_run_config(settings(text)))
+    arguments = ["shards", str(tmp_path / "config.yaml"), "--output", str(tmp_path / "shards")]
+    with monkeypatch.context() as patch:
+        patch.setattr(preparation, "write_shard", interrupted)
+        assert main([*arguments, "--processes", "1"]) == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == "interrupted; what is done is kept, and the same command goes on"
+    assert main([*arguments, "--processes", "1"]) == 0
 
 
 def test_without_the_extra_it_is_said_what_to_install(text, tmp_path, monkeypatch):
