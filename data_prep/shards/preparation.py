@@ -22,7 +22,7 @@ from data_prep.shards.encoding import PairEncoder, begin_worker, encode_in_worke
 from data_prep.shards.packing import Packing, write_shard
 from data_prep.shards.progress import Progress, in_order
 from data_prep.shards.text_chunks import TextChunks
-from data_prep.shards.work import STATE, Buckets, Work
+from data_prep.shards.work import STATE, Buckets, Work, holds_work
 from seq2seq.config.corpora import MANIFEST
 from seq2seq.config.loading import as_settings, check_settings
 from seq2seq.config.sections import RunConfig
@@ -89,8 +89,9 @@ def prepare(config: RunConfig, output: Path, processes: int) -> Manifest:
             rename_durably(folder, output)
         for path in (output / STATE, *output.glob("lengths-*")):
             path.unlink()
-    except (DataError, ConfigError):  # of what cannot be used, nothing is worth keeping
-        shutil.rmtree(folder)
+    except (DataError, ConfigError):
+        if not holds_work(folder):  # begun on settings or text that cannot be used
+            shutil.rmtree(folder)
         raise
     except BlockingIOError:
         raise RunError(f"another process prepares {output}; wait or stop it") from None

@@ -43,6 +43,12 @@ class State:
 _STATE = TypeAdapter(State)
 
 
+def holds_work(folder: Path) -> bool:
+    """Whether pairs were saved in a folder."""
+    path = folder / STATE
+    return path.exists() and _STATE.validate_json(path.read_bytes()).chunks > 0
+
+
 class Work:
     """A preparation that begins, or goes on.
 

@@ -1,5 +1,6 @@
 """`python -m data_prep shards`: each usable pair once, in one order, whatever comes in between."""
 
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -217,7 +218,8 @@ def test_a_folder_is_prepared_by_one_process(text, tmp_path):
     prepare(settings(text), tmp_path / "shards", 1)  # control
 
 
-def test_text_that_cannot_be_used_leaves_nothing(text, tmp_path):
+def test_text_that_cannot_be_used_leaves_nothing(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(preparation, "CHUNKS_A_SAVE", 64)
     own = shutil.copytree(text, tmp_path / "corpus")
     with pytest.raises(DataError, match=r"no usable pair: 435 lines, 2 with .*longest = 2 "):
         prepare(settings(own, data={"longest": 2}), tmp_path / "shards", 1)
@@ -228,6 +230,30 @@ def test_text_that_cannot_be_used_leaves_nothing(text, tmp_path):
     with pytest.raises(DataError, match=r"train.en has 435 lines but .*train.de has 436"):
         prepare(settings(own), tmp_path / "shards", 1)
     assert list(tmp_path.iterdir()) == [own]
+
+
+def test_text_that_cannot_be_read_to_its_end_leaves_what_was_saved(text, tmp_path, monkeypatch):
+    output = tmp_path / "shards"
+    with monkeypatch.context() as patch:
+        patch.setattr(text_chunks, "read_pairs", broken_off)
+        with pytest.raises(DataError, match="cannot be read"):
+            prepare(settings(text), output, 1)
+    encoded = []
+
+    class Encoder(preparation.PairEncoder):
+        def __call__(self, texts):
+            encoded.append(len(texts))
+            return super().__call__(texts)
+
+    monkeypatch.setattr(preparation, "PairEncoder", Encoder)
+    prepare(settings(text), output, 1)
+    assert sum(encoded) == 435 - 300
+
+
+def broken_off(*arguments):
+    """As a network disk does that goes away."""
+    yield from itertools.islice(read_pairs(*arguments), 300)
+    raise DataError("train.en cannot be read: Input/output error")
 
 
 def test_what_needs_text_in_each_epoch_is_refused(text, tmp_path):
