@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo demo-real best try test test-long first-hour clients axe pictures-page notebooks notebooks-write pictures ablations networks test-family test-presets test-init docs dist check lint format benchmark
+.PHONY: demo demo-real best try test test-long first-hour clients axe onnxruntime-web pictures-page notebooks notebooks-write pictures ablations networks test-family test-presets test-init docs dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -94,6 +94,13 @@ axe: $(AXE)/package/axe.min.js
 $(AXE)/package/axe.min.js:
 	mkdir -p $(AXE)
 	cd $(AXE) && npm pack --silent axe-core@4.14.1 && tar -xzf axe-core-4.14.1.tgz
+
+# The runtime of ONNX models in browsers, for tests/workflows/test_onnx_in_node.py. 33 MB.
+ONNX_WEB := build/onnxruntime-web
+onnxruntime-web: $(ONNX_WEB)/package/package.json
+$(ONNX_WEB)/package/package.json:
+	mkdir -p $(ONNX_WEB)
+	cd $(ONNX_WEB) && npm pack --silent onnxruntime-web@1.30.0 && tar -xzf onnxruntime-web-1.30.0.tgz
 
 # The page's pictures in docs, of the demo's run.
 pictures-page: .venv/installed-dev
