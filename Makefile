@@ -163,10 +163,12 @@ docs: .venv/installed-dev
 	! grep -rE '<(script|img|link|iframe)[^>]*(src|href)="(https?:)?//' build/site --include='*.html'
 	@echo "The site: build/site/docs/index.html"
 
-# A wheel and a source distribution, in build/dist.
+# A wheel and a source distribution, in build/dist; and a wheel without TensorFlow, seq2seq-runtime.
 dist: .venv/installed-dev
-	rm -rf build/dist
+	rm -rf build/dist build/runtime
 	$(BIN)/python -m build --outdir build/dist
+	$(BIN)/python deploy/runtime_distribution.py build/runtime
+	$(BIN)/python -m build --wheel --outdir build/dist build/runtime
 	$(BIN)/twine check --strict build/dist/*
 
 # `seq2seq init` on corpora of 1,000 to 200,000 pairs in several scripts. Some minutes.

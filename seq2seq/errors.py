@@ -1,6 +1,9 @@
 """The mistakes a user can make; `seq2seq.cli` prints them as one line and exits with 1."""
 
+from importlib.metadata import PackageNotFoundError, version
+
 DISTRIBUTION = "seq2seq-keras"  # what pip and importlib.metadata call this package
+RUNTIME = "seq2seq-runtime"  # the same without TensorFlow; see deploy/runtime_distribution.py
 
 
 class Seq2SeqError(Exception):
@@ -29,6 +32,14 @@ class ExportError(Seq2SeqError):
 
 class RestartNeeded(Seq2SeqError):
     """Training on several workers that ended early; all are started again. The exit code is 75."""
+
+
+def installed_version() -> tuple[str, str]:
+    """The name of the distribution that is installed, and its version."""
+    try:
+        return DISTRIBUTION, version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return RUNTIME, version(RUNTIME)
 
 
 def install_extra(extra: str) -> str:

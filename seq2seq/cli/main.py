@@ -4,7 +4,6 @@ import argparse
 import logging
 import os
 import sys
-from importlib.metadata import version
 
 from seq2seq.cli import (
     augment,
@@ -21,7 +20,7 @@ from seq2seq.cli import (
     translate,
     verify,
 )
-from seq2seq.errors import DISTRIBUTION, RestartNeeded, Seq2SeqError
+from seq2seq.errors import RestartNeeded, Seq2SeqError, installed_version
 
 VERBS = (
     *(
@@ -47,9 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="seq2seq", description="LSTM translators: train, translate, evaluate, look inside."
     )
-    parser.add_argument(
-        "--version", action="version", version=f"{DISTRIBUTION} {version(DISTRIBUTION)}"
-    )
+    parser.add_argument("--version", action="version", version=" ".join(installed_version()))
     parser.set_defaults(whole_parser=parser)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for verb in VERBS:

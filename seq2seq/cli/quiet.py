@@ -3,6 +3,9 @@
 import os
 import sys
 import tempfile
+from importlib.util import find_spec
+
+from seq2seq.errors import DISTRIBUTION, Seq2SeqError
 
 
 def load_tensorflow(start: bool = True, threads: int | None = None) -> None:
@@ -11,7 +14,14 @@ def load_tensorflow(start: bool = True, threads: int | None = None) -> None:
     Args:
         start: whether to start its runtime too, which has to wait where workers are to be joined.
         threads: of one operation; as many as the process has processors if None.
+
+    Raises:
+        Seq2SeqError: it is not installed.
     """
+    if find_spec("tensorflow") is None:
+        raise Seq2SeqError(
+            f"this needs TensorFlow, which is not installed; pip install {DISTRIBUTION} brings it"
+        )
     if threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

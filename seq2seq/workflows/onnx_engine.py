@@ -10,12 +10,11 @@ import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from seq2seq.config.loading import with_decoding
-from seq2seq.errors import DISTRIBUTION, ExportError, RunError
+from seq2seq.errors import ExportError, RunError, installed_version
 from seq2seq.run_folder import RunFolder
 from seq2seq.translation.exported_translator import FORMAT, LACKING, OF_THE_CALLER
 
@@ -56,7 +55,7 @@ def kept_model(run: Path, settings: Mapping[str, Any], weights: str) -> Path:
             del decoding[name]
     told = {
         **{"decoding": decoding, "weights": weights, "format": FORMAT},
-        "version": version(DISTRIBUTION),
+        "version": installed_version()[1],
         "languages": [asdict(config.data.languages), config.data.tags and asdict(config.data.tags)],
     }
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
