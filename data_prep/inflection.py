@@ -1,7 +1,9 @@
 """Lemmas and features to word forms, from the tab-separated files of SIGMORPHON's shared tasks.
 
 A line has lemma, form and features such as V;PST, in the order that --columns gives. Characters are
-parted by spaces, and features are words of the source: `w a l k <V> <PST>` to `w a l k e d`.
+parted by spaces, and features are words of the source: `w a l k <V> <PST>` to `w a l k e d`. In val
+and test a lemma with its features comes once, with the form that the file has last, as the shared
+tasks' evaluations count it.
 """
 
 import argparse
@@ -49,7 +51,8 @@ def run(options: argparse.Namespace) -> str:
     """
     with open_corpus(options.output, SPLITS, ENDINGS) as writer:
         for split in SPLITS:
-            for source, target in pairs(getattr(options, split), options.columns):
+            found = pairs(getattr(options, split), options.columns)
+            for source, target in found if split == "train" else dict(found).items():
                 writer.add(split, source, target)
     return describe_corpus(options.output, ENDINGS, writer.counts)
 

@@ -32,8 +32,8 @@ def add_parser(subparsers: Any) -> None:
         "--metrics",
         metavar="NAMES",
         type=lambda text: text.split(","),
-        help="of bleu, chrf, chrf++, ter, exact_match, wer, cer, edit_distance; parted by commas "
-        "(bleu,chrf,ter)",
+        help="of bleu, chrf, chrf++, ter, exact_match, wer, cer, edit_distance, "
+        "symbol_edit_distance; parted by commas (bleu,chrf,ter)",
     )
     parser.set_defaults(run_verb=run)
 

@@ -27,7 +27,9 @@ class EditMetric(Metric):
     - "exact match": share of lines that are one of their references, in percent;
     - "WER", "CER": insertions, deletions and substitutions, of words as spaces part them or of
       characters, in percent of the reference's. Where words are sounds, the WER is the PER;
-    - "edit distance": the same of characters, a line, as SIGMORPHON's evaluations have it.
+    - "edit distance": the same of characters, a line;
+    - "symbol edit distance": of words, a line. Where a word is a character of a form, it is what
+      SIGMORPHON's evaluations call the Levenshtein distance.
 
     Spaces at the ends of lines do not count.
 
@@ -40,6 +42,7 @@ class EditMetric(Metric):
         "WER": "words",
         "CER": "characters",
         "edit distance": "characters",
+        "symbol edit distance": "words",
     }
     _SIGNATURE_TYPE = EditSignature
 
@@ -47,6 +50,7 @@ class EditMetric(Metric):
         super().__init__()
         self.name = name
         self.unit = self.UNITS[name]
+        self._is_mean = name.endswith("distance")  # over lines
         self._force = True  # no warning about spaces before stops
 
     def _preprocess_segment(self, sent: str) -> str:
@@ -64,11 +68,11 @@ class EditMetric(Metric):
         tokens = cut(hypothesis)
         edits = [(Levenshtein.distance(tokens, cut(each)), len(cut(each))) for each in references]
         best = min(edits, key=lambda each: each[0] / max(1, each[1]))
-        return [best[0], 1 if self.name == "edit distance" else best[1]]
+        return [best[0], 1 if self._is_mean else best[1]]
 
     def _aggregate_and_compute(self, stats: list[list[float]]) -> Score:
         return self._compute_score_from_stats([sum(each) for each in zip(*stats, strict=True)])
 
     def _compute_score_from_stats(self, stats: list[float]) -> Score:
-        scale = 1 if self.name == "edit distance" else 100
+        scale = 1 if self._is_mean else 100
         return Score(self.name, scale * stats[0] / max(1, stats[1]))

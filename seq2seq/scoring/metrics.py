@@ -22,9 +22,10 @@ NAMES = {  # as settings and options have them, and as they are shown
     "wer": "WER",
     "cer": "CER",
     "edit_distance": "edit distance",
+    "symbol_edit_distance": "symbol edit distance",
 }
 USUAL = ("bleu", "chrf", "ter")
-LOWER_IS_BETTER = ("TER", "WER", "CER", "edit distance")
+LOWER_IS_BETTER = ("TER", "WER", "CER", "edit distance", "symbol edit distance")
 
 TOKENIZERS = {"zh": "zh", "yue": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
 EXTRAS = ("ja", "ko")

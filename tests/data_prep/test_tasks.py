@@ -2,13 +2,16 @@
 
 import datetime
 import hashlib
+import random
 import sys
 
 import pytest
+from rapidfuzz.distance import Levenshtein
 
 from data_prep import cmudict, dates
 from data_prep.__main__ import main
-from data_prep.one_symbol_a_word import split_of
+from data_prep.one_symbol_a_word import spaced, split_of
+from seq2seq.scoring.metrics import metrics
 
 DICTIONARY = (
     "a AH0\na(2) EY1\n" + "".join(f"w{'x' * n} W {'S ' * n}IY1\n" for n in range(60)) + "3d D IY1\n"
@@ -77,6 +80,45 @@ def test_features_are_words_of_the_source(tmp_path, columns, line):
     assert main(["inflection", *files, "--output", str(output), "--columns", columns]) == 0
     assert lines(output / "test.lemmas") == ["a d ␣ h o c <N> <PL>"]
     assert lines(output / "test.forms") == ["a d ␣ h o c s"]
+
+
+def words(seed):
+    """Rows of SIGMORPHON's format: regular forms, now and then two of one lemma and features."""
+    draw = random.Random(seed)
+    for _ in range(200):
+        lemma = "".join(draw.choices("abdeik ʰ", k=draw.randint(1, 3))).strip() or "a"
+        for ending, features in (("", "N;SG"), ("s", "N;PL"), (draw.choice("nm"), "N;ACC(a,b)")):
+            yield lemma, lemma + ending, features
+
+
+def evaluated(gold, guesses):
+    """Accuracy and Levenshtein distance as the shared tasks' scripts have them: by dictionaries."""
+    right, said = ({(lemma, tags): form for lemma, form, tags in rows} for rows in (gold, guesses))
+    distances = [Levenshtein.distance(form, said[slot]) for slot, form in right.items()]
+    matches = [form == said[slot] for slot, form in right.items()]
+    return 100 * sum(matches) / len(matches), sum(distances) / len(distances)
+
+
+def test_scores_of_word_forms_are_those_of_the_shared_tasks(tmp_path):
+    gold = list(words(1))
+    file = tmp_path / "in.tsv"
+    file.write_text("".join("\t".join(row) + "\n" for row in gold))
+    assert main(["inflection", *[str(file)] * 3, "--output", str(tmp_path)]) == 0
+    sources, references = lines(tmp_path / "test.lemmas"), lines(tmp_path / "test.forms")
+    assert len(sources) == len(set(sources)) < len(gold) == len(lines(tmp_path / "train.lemmas"))
+    draw = random.Random(2)
+    said = {
+        source: draw.choice([form, form[:-1] + "x", "", form + " e e"]).strip()
+        for source, form in zip(sources, references, strict=True)
+    }
+    used = metrics(None, ("exact_match", "symbol_edit_distance")).values()
+    scores = [each.corpus_score(list(said.values()), [references]).score for each in used]
+    guesses = []
+    for lemma, _, tags in gold:
+        guess = said[" ".join([spaced(lemma), *(f"<{tag}>" for tag in tags.split(";"))])]
+        guesses.append((lemma, guess.replace(" ", "").replace("␣", " "), tags))
+    assert scores == pytest.approx(evaluated(gold, guesses))
+    assert 0 < scores[0] < 100 and scores[1] > 0
 
 
 def test_a_line_of_another_form_is_named(tmp_path, capsys):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from seq2seq.scoring.comparison import compare, measure
 from seq2seq.scoring.metrics import NAMES, metrics
 
-EDITS = ("exact_match", "wer", "cer", "edit_distance")
+EDITS = ("exact_match", "wer", "cer", "edit_distance", "symbol_edit_distance")
 
 
 def scores(translations, *references):
@@ -18,14 +18,14 @@ def scores(translations, *references):
 @pytest.mark.parametrize(
     ("translations", "references", "expected"),
     [
-        (["HH AH L OW"], ["HH AH L OW"], [100, 0, 0, 0]),
-        (["HH AH L OW"], ["HH EH L OW"], [0, 25, 10, 1]),
-        (["a b", "c"], ["a b", "d"], [50, 100 / 3, 25, 0.5]),
-        (["a b c d"], ["a"], [0, 300, 600, 6]),  # rates may exceed 100
-        ([" a "], ["a"], [100, 0, 0, 0]),
-        (["A"], ["a"], [0, 100, 100, 1]),  # case counts
-        ([""], [""], [100, 0, 0, 0]),
-        (["a ."], ["a ."], [100, 0, 0, 0]),
+        (["HH AH L OW"], ["HH AH L OW"], [100, 0, 0, 0, 0]),
+        (["HH AH L OW"], ["HH EH L OW"], [0, 25, 10, 1, 1]),
+        (["a b", "c"], ["a b", "d"], [50, 100 / 3, 25, 0.5, 0.5]),
+        (["a b c d"], ["a"], [0, 300, 600, 6, 3]),  # rates may exceed 100
+        ([" a "], ["a"], [100, 0, 0, 0, 0]),
+        (["A"], ["a"], [0, 100, 100, 1, 1]),  # case counts
+        ([""], [""], [100, 0, 0, 0, 0]),
+        (["a ."], ["a ."], [100, 0, 0, 0, 0]),
     ],
 )
 def test_scores_are_those_worked_by_hand(translations, references, expected):
@@ -33,8 +33,8 @@ def test_scores_are_those_worked_by_hand(translations, references, expected):
 
 
 def test_the_nearest_of_several_references_counts():
-    assert scores(["a b"], ["x y"], ["a b"]) == [100, 0, 0, 0]
-    assert scores(["a b"], ["x y"], ["a c"]) == pytest.approx([0, 50, 100 / 3, 1])
+    assert scores(["a b"], ["x y"], ["a b"]) == [100, 0, 0, 0, 0]
+    assert scores(["a b"], ["x y"], ["a c"]) == pytest.approx([0, 50, 100 / 3, 1, 1])
 
 
 def slow_distance(left, right):
@@ -72,4 +72,6 @@ def test_every_metric_has_an_interval_and_is_compared_with_a_baseline():
 
 
 def test_equal_texts_do_not_differ_by_edits_either():
-    assert [each.p_value for each in compare(WORSE, WORSE, REFERENCES, None, EDITS)] == [1] * 4
+    assert [each.p_value for each in compare(WORSE, WORSE, REFERENCES, None, EDITS)] == [1] * len(
+        EDITS
+    )
