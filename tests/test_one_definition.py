@@ -17,6 +17,7 @@ from seq2seq.workflows.export_portable import portable_search
 
 SOURCE, TARGET_IN = [5, 9, 14, 3], [2, 8, 6]  # EOS is 3, BOS is 2
 SIZE = 40  # of the vocabulary
+SUPPRESSED = (0, 1, 2)
 DECODING = DecodingConfig(beam_width=1)
 WIRINGS = {
     "plain": {"residual_from": 2, "encoder_layers": 2, "decoder_layers": 2},
@@ -45,10 +46,10 @@ def eagerly():
 def computed(translator):
     """Numbers from each way to run the network."""
     source = tf.constant([SOURCE])
-    searched = make_search([make_engine(translator, DECODING)], DECODING)(source)
-    stored = StoredNetwork(translator, "float32")
+    searched = make_search([make_engine(translator, DECODING, SUPPRESSED)], DECODING)(source)
+    stored = StoredNetwork(translator, SUPPRESSED, "float32")
     exported = stored.searches(DECODING, None, np.full(SIZE, -1, np.int32)).best(source)
-    portable = portable_search(translator, DECODING, None)(source)
+    portable = portable_search(translator, SUPPRESSED, DECODING, None)(source)
     return {
         "training": translator.training([source, tf.constant([TARGET_IN])], training=True).numpy(),
         "search": searched["scores"].numpy(),

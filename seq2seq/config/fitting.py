@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seq2seq.config.languages import is_unspaced
-
-SPECIAL_SUBWORDS = 261  # special ids, bytes, and a piece beside them: the smallest vocabulary
+from seq2seq.config.sections import SMALLEST_WITH_BYTES
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def _recipe(size: CorpusSize) -> _Recipe:
 
 def _subwords(size: CorpusSize) -> Iterator[Fitted]:
     recipe = _recipe(size)
-    needed = SPECIAL_SUBWORDS + size.characters
+    needed = SMALLEST_WITH_BYTES + size.characters
     wanted = recipe.vocabulary_size
     reason = f"few enough that {size.pairs:,} pairs show each one often"
     if any(language and is_unspaced(language) for language in size.languages):

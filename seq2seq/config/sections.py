@@ -18,6 +18,7 @@ from seq2seq.config.corpora import BatchTokens, DataConfig
 Steps = Annotated[int, Field(gt=0, le=10**9), NUMBER, Unit("steps")]
 # U+2581 is SentencePiece's space.
 Symbol = Annotated[str, StringConstraints(pattern=r"^[^\s\x00\u2581]+$", max_length=100)]
+SMALLEST_WITH_BYTES = 261  # special ids, bytes, and a piece beside them
 RESERVED = re.compile(r"<pad>|<unk>|</?s>|<0x[0-9A-F]{2}>")
 Seed = Annotated[int, Field(ge=0, lt=2**31), NUMBER]
 
@@ -28,8 +29,12 @@ class SubwordConfig:
 
     kind: Literal["unigram", "bpe", "word", "character"] = "unigram"
     """How text is cut into subwords."""
-    vocabulary_size: Annotated[int, Field(ge=261, le=10**6), NUMBER, Unit("subwords")] = 8000
-    """Subwords in all, 4 special ones and 256 single bytes included."""
+    vocabulary_size: Annotated[int, Field(ge=5, le=10**6), NUMBER, Unit("subwords")] = 8000
+    """Subwords in all, 4 special ones and, with `byte_fallback`, 256 single bytes included."""
+    byte_fallback: bool = True
+    """Whether what the vocabulary lacks is spelt in bytes, so that no text is lost. Without it, of
+    kind word or character, it is read as `<unk>`: for tasks whose symbols are all in the training
+    text, such as letters and sounds."""
     normalization: Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"] = "nmt_nfkc"
     """SentencePiece's rule for text before it is cut: compatibility forms become one (nfkc),
     control characters and odd spaces go too (nmt), capitals are folded (cf). With identity text
@@ -46,6 +51,15 @@ class SubwordConfig:
 
     def __post_init__(self) -> None:
         """Rejects sampling where a word has but one segmentation, and symbols that are taken."""
+        if self.byte_fallback and self.vocabulary_size < SMALLEST_WITH_BYTES:
+            raise ValueError(
+                f"vocabulary_size: Input should be greater than or equal to {SMALLEST_WITH_BYTES}, "
+                f"or byte_fallback false (got {self.vocabulary_size})"
+            )
+        if not self.byte_fallback and self.kind not in ("word", "character"):
+            raise ValueError(
+                f"byte_fallback: false needs kind: word or character (got kind: {self.kind})"
+            )
         if self.sampling and self.kind not in ("unigram", "bpe"):
             raise ValueError(
                 f"sampling needs kind: unigram or bpe (got kind: {self.kind}, sampling: "

@@ -1,8 +1,9 @@
 """Subwords: one SentencePiece model for both languages, its training and its use.
 
-Byte fallback is always on, so any text can be encoded and decoded again, up to normalisation; the
-normaliser is part of the model file. Under `identity` only SentencePiece's own space, U+2581, comes
-back as another character, a space; spaces at the ends go, and a text of white space alone is blank.
+With byte fallback, which only closed sets of words or characters go without, any text can be
+encoded and decoded again, up to normalisation; the normaliser is part of the model file. Under
+`identity` only SentencePiece's own space, U+2581, comes back as another character, a space; spaces
+at the ends go, and a text of white space alone is blank.
 """
 
 import io
@@ -14,6 +15,7 @@ from pathlib import Path
 import sentencepiece
 from sentencepiece.sentencepiece_model_pb2 import ModelProto
 
+from seq2seq.config.mistakes import printable
 from seq2seq.config.sections import SubwordConfig
 from seq2seq.errors import ConfigError, DataError
 
@@ -67,12 +69,20 @@ class Subwords:
 
     Args:
         model: contents of a SentencePiece .model file.
+
+    Attributes:
+        size: subwords in all.
+        first_text: id of the first piece that stands for text; special ones and bytes come before.
+        unwritten: ids that no output has: special ones, and bytes that break a line.
     """
 
     def __init__(self, model: bytes) -> None:
         self.model = model
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         self.size: int = self._processor.get_piece_size()
+        has_bytes = self.size > FIRST_BYTE and self._processor.is_byte(FIRST_BYTE)
+        self.first_text = FIRST_BYTE + 256 if has_bytes else FIRST_BYTE
+        self.unwritten = (PAD, UNKNOWN, BOS, *(LINE_BREAKS if has_bytes else ()))
 
     @classmethod
     def load(cls, path: Path) -> "Subwords":
@@ -86,6 +96,21 @@ class Subwords:
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, as `encode` gives them."""
         return self._processor.encode(["" if text.isspace() else text for text in texts])
+
+    def encode_known(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of texts that an output is to have.
+
+        Raises:
+            DataError: the vocabulary, which has no bytes, lacks a symbol of a text.
+        """
+        encoded = self.encode_all(texts)
+        for text, ids in zip(texts, encoded, strict=True):
+            if UNKNOWN in ids:
+                raise DataError(
+                    f"{printable(text)} has a symbol that the run's vocabulary lacks; it is "
+                    "never written"
+                )
+        return encoded
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; PAD, BOS and EOS are left out, broken byte sequences become U+FFFD."""
@@ -133,6 +158,7 @@ def train_subwords(lines: Iterable[str], config: SubwordConfig) -> Subwords:
         DataError: there is no text.
     """
     model, failures = io.BytesIO(), []
+    only_words = config.kind == "word" and not config.byte_fallback  # a second space is none
 
     def readable() -> Iterator[str]:
         try:
@@ -149,10 +175,11 @@ def train_subwords(lines: Iterable[str], config: SubwordConfig) -> Subwords:
             vocab_size=config.vocabulary_size,
             hard_vocab_limit=config.kind
             in ("unigram", "bpe"),  # words and characters: as many as there are
-            byte_fallback=True,
-            character_coverage=0.9999,  # the rarest characters are left to the bytes
+            byte_fallback=config.byte_fallback,
+            # The rarest characters are left to the bytes, if there are any.
+            character_coverage=0.9999 if config.byte_fallback else 1.0,
             normalization_rule_name=config.normalization,
-            remove_extra_whitespaces=config.normalization != "identity",
+            remove_extra_whitespaces=config.normalization != "identity" or only_words,
             user_defined_symbols=list(config.symbols),
             pad_id=PAD,
             unk_id=UNKNOWN,
@@ -167,7 +194,8 @@ def train_subwords(lines: Iterable[str], config: SubwordConfig) -> Subwords:
         if failures:
             raise failures[0] from None
         raise _explained(str(error), config) from None
-    return Subwords(_bytes_first(model.getvalue()) if config.symbols else model.getvalue())
+    moved = config.symbols and config.byte_fallback
+    return Subwords(_bytes_first(model.getvalue()) if moved else model.getvalue())
 
 
 def _bytes_first(model: bytes) -> bytes:

@@ -12,7 +12,7 @@ from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.output_formats import LineOutput, LineReport, PartReport
 from seq2seq.data.source_words import SourceWords
 from seq2seq.data.splitting import split_line
-from seq2seq.data.subwords import Subwords
+from seq2seq.data.subwords import UNKNOWN, Subwords
 from seq2seq.errors import DataError
 from seq2seq.scoring.quality_flags import flags
 from seq2seq.translation.batch_search import BatchSearch, TermIds, Translation, output_limit
@@ -64,6 +64,11 @@ def joined(line: LineTranslation, subwords: Subwords) -> list[LineOutput]:
 def source_text(line: LineTranslation, subwords: Subwords) -> str:
     """The text that was translated, as the network read it."""
     return "".join(part.joint + subwords.decode(part.outputs[0].source_ids) for part in line.parts)
+
+
+def unknown_symbols(line: LineTranslation) -> int:
+    """Source subwords that the vocabulary, which has no bytes, lacks."""
+    return sum(part.outputs[0].source_ids.count(UNKNOWN) for part in line.parts)
 
 
 def report(

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from seq2seq.data.subwords import FIRST_BYTE, WHITE_SPACE, WORD_START, Subwords
+from seq2seq.data.subwords import WHITE_SPACE, WORD_START, Subwords
 from seq2seq.decoding.step import FREE, NEW_WORD
 from seq2seq.models.output import MULTIPLE
 
@@ -34,7 +34,7 @@ class PrefixPlaces:
     def __init__(self, subwords: Subwords) -> None:
         self._subwords = subwords
         self._pieces = subwords.pieces(range(subwords.size))
-        texts = sorted(self._pieces[FIRST_BYTE + 256 :])  # no special ones and no bytes
+        texts = sorted(self._pieces[subwords.first_text :])  # no special ones and no bytes
         rank = {text: place for place, text in enumerate(texts)}
         ranks = [rank.get(piece, -1) for piece in self._pieces]
         self.ranks = np.pad(
@@ -50,8 +50,12 @@ class PrefixPlaces:
         self._hashes, self._ranges = hashes[order], np.array(ranges, np.int32)[order]
 
     def of_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """Places (B, P, 3) of prefixes; all of a blank one are free."""
-        ids = tf.ragged.constant(self._subwords.encode_all(texts), tf.int32, ragged_rank=1)
+        """Places (B, P, 3) of prefixes; all of a blank one are free.
+
+        Raises:
+            DataError: the vocabulary, which has no bytes, lacks a symbol of a prefix.
+        """
+        ids = tf.ragged.constant(self._subwords.encode_known(texts), tf.int32, ragged_rank=1)
         spaced = [re.fullmatch(ENDS_IN_SPACE, text) is not None for text in texts]
         return self._of_ids(ids, tf.constant(spaced, tf.bool)).numpy()
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import DecodingConfig, RunConfig
-from seq2seq.data.subwords import BOS, EOS, LINE_BREAKS, PAD, UNKNOWN
+from seq2seq.data.subwords import BOS, EOS, PAD
 from seq2seq.decoding.beam import beam_search
 from seq2seq.decoding.forcing import force
 from seq2seq.decoding.greedy import greedy_search
@@ -20,7 +20,6 @@ from seq2seq.models.translator import Translator, build_translator
 from seq2seq.translation.engine import Engine, Forced, begin
 from seq2seq.translation.shortlist_mask import GraphShortlist
 
-NEVER_WRITTEN = (PAD, UNKNOWN, BOS, *LINE_BREAKS)
 Search = Callable[..., dict[str, tf.Tensor]]
 
 
@@ -31,9 +30,17 @@ def network(config: RunConfig, vocabulary_size: int) -> Translator:
     )
 
 
-def make_engine(translator: Translator, config: DecodingConfig) -> Engine:
-    """The network with its weights prepared for searching."""
-    return Engine(translator, PAD, NEVER_WRITTEN, config.precision)
+def make_engine(
+    translator: Translator, config: DecodingConfig, suppressed_ids: Sequence[int]
+) -> Engine:
+    """The network with its weights prepared for searching.
+
+    Args:
+        translator: trained.
+        config: how to search.
+        suppressed_ids: ids that are no output: `Subwords.unwritten`.
+    """
+    return Engine(translator, PAD, suppressed_ids, config.precision)
 
 
 def make_search(

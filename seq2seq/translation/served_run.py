@@ -46,7 +46,8 @@ def load_served_run(
     """
     loaded = load_run(run, partial(graph_settings, settings))
     config, subwords = loaded.config, loaded.subwords
-    network, encoder = StoredNetwork(loaded.network, "float32"), GraphSubwords(subwords)
+    network = StoredNetwork(loaded.network, subwords.unwritten, "float32")
+    encoder = GraphSubwords(subwords)
     tags = config.data.tags
     graph = make_graph(network, subwords, encoder, config.decoding, loaded.shortlist, tags)
     functions = signature_functions(graph) | parts_function(graph)

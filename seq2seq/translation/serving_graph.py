@@ -17,7 +17,7 @@ from seq2seq.config.sections import DecodingConfig, RunConfig
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.splitting import SENTENCE_ENDS, WIDE_SENTENCE_ENDS
-from seq2seq.data.subwords import EOS, FIRST_BYTE, PAD, WORD_START, Subwords
+from seq2seq.data.subwords import EOS, PAD, WORD_START, Subwords
 from seq2seq.decoding.forcing import force
 from seq2seq.decoding.step import FREE, Prefixes
 from seq2seq.models.translator import Translator
@@ -37,14 +37,14 @@ from seq2seq.serving.saved_model.translator_graph import (
 )
 from seq2seq.translation.engine import Engine, Forced, begin, output_limits
 from seq2seq.translation.prefixes import PrefixPlaces
-from seq2seq.translation.search import NEVER_WRITTEN, run_search, search_rules
+from seq2seq.translation.search import run_search, search_rules
 from seq2seq.translation.shortlist_mask import GraphShortlist
 
 IDS = tf.TensorSpec((None, None), tf.int32)
 TARGETS = tf.TensorSpec((None, None, None), tf.int32)
 PLACES = tf.TensorSpec((None, None, 3), tf.int32)
 PART = 4  # subwords that a search in parts goes on by
-CONTINUING_BYTES = range(0x80, 0xC0)  # within a UTF-8 character
+CONTINUING_BYTES = frozenset(f"<0x{byte:02X}>" for byte in range(0x80, 0xC0))
 
 
 class StoredNetwork:
@@ -52,11 +52,13 @@ class StoredNetwork:
 
     Args:
         translator: built for float32, trained.
+        suppressed_ids: ids that are no output: `Subwords.unwritten`.
         dtype: "float32", "bfloat16" or "float16".
     """
 
-    def __init__(self, translator: Translator, dtype: str) -> None:
+    def __init__(self, translator: Translator, suppressed_ids: Sequence[int], dtype: str) -> None:
         self._translator = translator
+        self._suppressed_ids = suppressed_ids
         self._stored = [
             (weight, tf.Variable(tf.cast(weight, dtype), trainable=False, name=weight.name))
             for weight in translator.training.weights
@@ -153,7 +155,8 @@ class StoredNetwork:
 
     def _engine(self) -> Engine:
         """To be made inside a graph, and inside `_weights`."""
-        return Engine(self._translator, PAD, NEVER_WRITTEN, "float32", cache_weights=False)
+        ids = self._suppressed_ids
+        return Engine(self._translator, PAD, ids, "float32", cache_weights=False)
 
     def _weights(self) -> keras.StatelessScope:
         """Where layers read the stored weights instead of their own; casts them once a call."""
@@ -203,7 +206,7 @@ def make_graph(
         decode=encoder.decode,
         prefix_places=lambda texts, ids: prefixes.of_tensors(readable(texts), ids),
         pieces=pieces,
-        places=cutting_places(pieces),
+        places=cutting_places(pieces, subwords.first_text),
         pad=PAD,
         eos=EOS,
     )
@@ -227,11 +230,17 @@ def readable(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
 
 
-def cutting_places(pieces: Sequence[str]) -> CuttingPlaces:
-    """Where a text may be cut, by the written form of its pieces."""
+def cutting_places(pieces: Sequence[str], first_text: int) -> CuttingPlaces:
+    """Where a text may be cut, by the written form of its pieces.
+
+    Args:
+        pieces: of the vocabulary.
+        first_text: id of the first that is neither a special one nor a byte.
+    """
     before = np.full(len(pieces), CUT_IN_WORD, np.int8)
     before[[piece.startswith(WORD_START) for piece in pieces]] = CUT_BEFORE_WORD
-    before[[FIRST_BYTE + byte for byte in CONTINUING_BYTES]] = CUT_IN_CHARACTER
+    is_continuing = [piece in CONTINUING_BYTES for piece in pieces[:first_text]]
+    before[:first_text][is_continuing] = CUT_IN_CHARACTER  # within a UTF-8 character
     after = np.full(len(pieces), NO_END, np.int8)
     for ends, kind in (
         (SENTENCE_ENDS, NARROW_END),

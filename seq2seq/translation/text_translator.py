@@ -74,7 +74,9 @@ class TextTranslator:
         self._seen: bytes | None = None  # a digest of the weights, once others can change them
         self.decoding = decoding
         self._threads = threads
-        self.engines = [make_engine(network, decoding) for network in parts.networks]
+        self.engines = [
+            make_engine(network, decoding, parts.subwords.unwritten) for network in parts.networks
+        ]
         self.shortlist = GraphShortlist(parts.shortlist) if parts.shortlist else None
         self._searches: dict[tuple[bool, bool, bool], BatchSearch] = {}
         self._scorers: dict[bool, Search] = {}
@@ -148,7 +150,7 @@ class TextTranslator:
     def _terms(self, text: str) -> list[list[int]]:
         """What the translation of a text has to contain."""
         targets = self.glossary.targets(text) if self.glossary else []
-        return self.subwords.encode_all(targets)
+        return self.subwords.encode_known(targets)
 
     def read(self, text: str) -> str:
         """A source as the network reads it: behind the tag of a language, if it reads tags."""

@@ -139,7 +139,7 @@ def _save_graph(
     translator: TextTranslator, shortlist: Shortlist | None, dtype: str, directory: Path
 ) -> int:
     """Writes the SavedModel; returns the bytes of its parameters."""
-    network = StoredNetwork(translator.network, dtype)
+    network = StoredNetwork(translator.network, translator.subwords.unwritten, dtype)
     encoder = GraphSubwords(translator.subwords)
     subwords, decoding = translator.subwords, translator.decoding
     graph = make_graph(network, subwords, encoder, decoding, shortlist, translator.tags)

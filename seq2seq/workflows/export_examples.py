@@ -15,7 +15,6 @@ logger = logging.getLogger(__name__)
 
 MOST = 200
 MOST_READ = 20_000  # lines of a file that are looked at
-FIRST_PIECE = 4 + 256  # special ids and byte pieces come before
 LONGEST_MADE = 20  # pieces
 
 
@@ -53,4 +52,4 @@ def _made_texts(subwords: Subwords) -> Iterator[str]:
     yield "a"
     random = np.random.default_rng(seed=1)
     for length in random.integers(1, LONGEST_MADE + 1, size=MOST):
-        yield subwords.decode(random.integers(FIRST_PIECE, subwords.size, size=length))
+        yield subwords.decode(random.integers(subwords.first_text, subwords.size, size=length))

@@ -46,7 +46,7 @@ from seq2seq.translation.engine import Engine, begin
 from seq2seq.translation.exported_translator import FORMAT, LACKING, batch_search
 from seq2seq.translation.line_translator import LineTranslator, joined
 from seq2seq.translation.loading import load_run
-from seq2seq.translation.search import NEVER_WRITTEN, run_search
+from seq2seq.translation.search import run_search
 from seq2seq.translation.shortlist_mask import GraphShortlist
 from seq2seq.translation.text_translator import TextTranslator
 from seq2seq.workflows.export_examples import example_texts
@@ -121,8 +121,9 @@ def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> Non
     texts = example_texts(config, translator.subwords)
     say("searching the run's own sentences")
     examples = find_examples(translator, texts)
-    search = portable_search(translator.network, decoding, portable.batch, loaded.shortlist)
-    variables = [weight.value for weight in translator.network.training.weights]
+    network, ids = translator.network, translator.subwords.unwritten
+    search = portable_search(network, ids, decoding, portable.batch, loaded.shortlist)
+    variables = [weight.value for weight in network.training.weights]
     with portable.named_failures(), file_errors_of_libraries(directory):
         say(f"converting the search to {portable.file}")
         found = portable.convert(search, variables, directory)
@@ -151,6 +152,7 @@ def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> Non
 
 def portable_search(
     network: Translator,
+    suppressed_ids: Sequence[int],
     decoding: DecodingConfig,
     batch: int | None,
     shortlist: Shortlist | None = None,
@@ -159,6 +161,7 @@ def portable_search(
 
     Args:
         network: trained.
+        suppressed_ids: ids that are no output: `Subwords.unwritten`.
         decoding: how to search.
         batch: sentences a call; any number if None.
         shortlist: the search sees no other ids than it allows.
@@ -166,7 +169,7 @@ def portable_search(
     network = replace(network, encoder=with_plain_loops(network.encoder))
 
     def search(source_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        engine = Engine(network, PAD, NEVER_WRITTEN, "float32", cache_weights=False)
+        engine = Engine(network, PAD, suppressed_ids, "float32", cache_weights=False)
         lists = GraphShortlist(shortlist) if shortlist else None
         step, inputs = begin([engine], source_ids, decoding, True, lists)
         inputs = replace(inputs, compacting=batch is None, normalized=True)

@@ -24,6 +24,7 @@ from seq2seq.translation.line_translator import (
     TextEngine,
     report,
     source_text,
+    unknown_symbols,
 )
 from seq2seq.workflows.onnx_engine import keep_model, kept_model
 
@@ -250,6 +251,7 @@ def _translated(
     prefixes = _prefixes(job, done)
     translate_windows = translator.line_translator(details, prefixed=prefixes is not None)
     tally = UnseenTally(translator.source_words) if translator.source_words else None
+    unknown = 0
     reporter.started(done)
     for window in translate_windows(_windows(job, stream, done, end), done, prefixes):
         lines = []
@@ -257,10 +259,16 @@ def _translated(
             found = report(number, line, translator.subwords, translator.decoding, details)
             unseen = tally.add(source_text(line, translator.subwords)) if tally else None
             lines.append(as_line(replace(found, unseen_words=unseen)))
+            unknown += unknown_symbols(line)
         done += len(window)
         yield done, "".join(f"{line}\n" for line in lines).encode()
         reporter.advanced(len(window))
     _say_what_was_split(translate_windows, translator)
+    if unknown:
+        logger.warning(
+            "%d source symbol(s) are not in the vocabulary; the network reads them as <unk>",
+            unknown,
+        )
     if tally and tally.unseen:
         _say_what_was_unseen(tally, details)
 

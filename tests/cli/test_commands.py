@@ -152,7 +152,7 @@ def test_settings_prints_every_setting_or_a_section(capsys):
     section = capsys.readouterr().out
     assert "subwords.vocabulary_size: 8000\n" in section and section in every
     assert "model.units" in every and "model.units" not in section
-    assert "(whole number, from 261 up to 1,000,000; subwords)" in section
+    assert "(whole number, from 5 up to 1,000,000; subwords)" in section
 
 
 def test_settings_prints_the_files_of_configs(capfd):

@@ -42,8 +42,8 @@ def test_an_unknown_setting_is_named_with_the_nearest_valid_one(write):
 def test_an_unknown_setting_like_no_other_is_answered_with_the_valid_names(write):
     message = complaint(write(subwords={"xyz": 3}))
     assert "subwords.xyz: Unexpected setting (got 3)" in message
-    names = "kind, vocabulary_size, normalization, symbols, sampling, sampling_smoothness"
-    assert message.endswith(f"valid names: {names}")
+    names = "kind, vocabulary_size, byte_fallback, normalization, symbols, sampling, "
+    assert message.endswith(f"valid names: {names}sampling_smoothness")
 
 
 def test_a_misspelt_section_is_named_with_the_nearest_valid_one(write):

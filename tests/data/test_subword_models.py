@@ -295,3 +295,62 @@ def test_training_time_does_not_grow_with_the_square_of_a_line():
     assert time.process_time() - started < 20  # minutes, if the line is not cut
     without = train_subwords(sentences(), SubwordConfig(vocabulary_size=360))
     assert len(found.encode("zoowal")) < len(without.encode("zoowal"))  # it is not left out
+
+
+CLOSED = ["h e l l o", "HH AH L OW", "ʰ ʼ V;PST"] * 3
+
+
+@pytest.fixture(params=["word", "character"], scope="module")
+def closed(request):
+    """A vocabulary without bytes, and its tokenizer in the graph."""
+    config = SubwordConfig(
+        kind=request.param, vocabulary_size=5 + 99, normalization="identity", byte_fallback=False
+    )
+    model = train_subwords(CLOSED, config)
+    return model, GraphSubwords(model)
+
+
+def test_without_bytes_a_vocabulary_is_what_the_text_has(closed):
+    model, graph = closed
+    symbols = {"▁" + word for line in CLOSED for word in line.split()}
+    if symbols != set(model.written_pieces()):  # of characters
+        symbols = {"▁", *"".join(CLOSED).replace(" ", "")}
+    assert set(model.written_pieces()) == symbols
+    assert model.size == 4 + len(symbols) == model.first_text + len(symbols)
+    for line in CLOSED:
+        assert model.decode(model.encode(line)) == line
+        assert UNKNOWN not in model.encode(line)
+    assert graph.encode(tf.constant(CLOSED)).to_list() == model.encode_all(CLOSED)
+    if "▁h" in symbols:  # of words, which space parts however wide it is
+        assert model.encode(" h  e ") == model.encode("h e")
+    assert set(model.unwritten) == {PAD, UNKNOWN, BOS}  # all else may be an output
+
+
+def test_without_bytes_what_is_not_in_the_text_is_unknown(closed):
+    model, graph = closed
+    texts = ["h q l", "犬", "HH \0 OW", "<0x41>"]
+    found = model.encode_all(texts)
+    assert all(UNKNOWN in ids and "\u2047" in model.decode(ids) for ids in found)
+    assert graph.encode(tf.constant(texts)).to_list() == found
+    assert model.encode_known(["h e", ""]) == model.encode_all(["h e", ""])
+    with pytest.raises(DataError, match="h q has a symbol that the run's vocabulary lacks"):
+        model.encode_known(["h e", "h q"])
+
+
+def test_with_bytes_nothing_is_unknown(model):
+    assert model.first_text == 260
+    assert set(model.unwritten) == {PAD, UNKNOWN, BOS, *LINE_BREAKS}
+    assert model.encode_known(["犬"]) == [model.encode("犬")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"byte_fallback": False}, "byte_fallback: false needs kind: word or character"),
+        ({"vocabulary_size": 260}, "vocabulary_size: Input should be greater than or equal to 261"),
+        ({"kind": "word", "byte_fallback": False, "vocabulary_size": 4}, "vocabulary_size"),
+    ],
+)
+def test_vocabularies_that_cannot_be_are_refused(settings, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        SubwordConfig(**settings)

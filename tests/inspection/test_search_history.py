@@ -18,7 +18,7 @@ SENTENCE = "a man in a blue shirt is standing on a ladder"
 @pytest.fixture(scope="module")
 def opened(trained_run):
     translator = loaded(trained_run, n_best=3, beam_width=4)
-    engine = make_engine(translator.network, translator.decoding)
+    engine = make_engine(translator.network, translator.decoding, translator.subwords.unwritten)
     return translator, [engine], [*translator.subwords.encode(SENTENCE), EOS]
 
 

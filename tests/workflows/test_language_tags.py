@@ -141,7 +141,7 @@ def test_a_graph_reads_the_ids_that_the_translator_reads(translator, default):
         decode=lambda ids: ids,
         prefix_places=lambda texts, ids: ids,
         pieces=all_pieces,
-        places=cutting_places(all_pieces),
+        places=cutting_places(all_pieces, subwords.first_text),
         pad=0,
         eos=EOS,
     )

@@ -18,7 +18,7 @@ from seq2seq.run_folder import RunFolder
 from seq2seq.translation.batch_search import BatchSearch
 from seq2seq.translation.engine import Engine
 from seq2seq.translation.exported_translator import load_exported
-from seq2seq.translation.search import NEVER_WRITTEN, make_engine, make_search
+from seq2seq.translation.search import make_engine, make_search
 
 MODES = {
     "greedy": {"beam_width": 1},
@@ -85,7 +85,9 @@ def padded(search, columns):
 
 
 def raw_search(translator):
-    return make_search([make_engine(translator.network, translator.decoding)], translator.decoding)
+    unwritten = translator.subwords.unwritten
+    engine = make_engine(translator.network, translator.decoding, unwritten)
+    return make_search([engine], translator.decoding)
 
 
 def test_fifty_columns_of_padding_change_nothing(beam, texts):
@@ -101,7 +103,7 @@ def test_with_the_mask_off_padding_would_change_translations(beam, trained_run, 
     folder = RunFolder.open(trained_run)
     unmasked = build_translator(folder.config().model, beam.subwords.size, pad_id=-1)
     unmasked.training.load_weights(folder.weights("best"))
-    engine = Engine(unmasked, -1, NEVER_WRITTEN, "float32")
+    engine = Engine(unmasked, -1, beam.subwords.unwritten, "float32")
     search = make_search([engine], beam.decoding)
     assert best(beam, texts, padded(search, 50))[0] != best(beam, texts, search, 16)[0]
 
@@ -131,7 +133,7 @@ def test_forced_decoding_gives_what_training_would(beam, texts):
         target_in = tf.constant([[BOS, *each.ids[:-1]]])
         inputs = [tf.constant([each.source_ids]), target_in]
         logits = beam.network.training(inputs, training=False)[0].numpy()
-        logits[:, list(NEVER_WRITTEN)] = -1e9
+        logits[:, list(beam.subwords.unwritten)] = -1e9
         forced = tf.gather(tf.nn.log_softmax(logits), each.ids, batch_dims=1).numpy()
         np.testing.assert_allclose(each.token_log_probabilities, forced, atol=1e-4)
         assert each.score == pytest.approx(forced.sum() / ((5 + len(each.ids)) / 6), abs=1e-4)
