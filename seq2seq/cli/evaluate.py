@@ -17,7 +17,13 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("evaluate", help=__doc__, description=__doc__)
     parser.add_argument("run_folder", metavar="RUN", type=Path, help="a trained run folder")
     parser.add_argument("source", metavar="SOURCE", type=Path, help="text to translate")
-    parser.add_argument("reference", metavar="REFERENCE", type=Path, help="its right translation")
+    parser.add_argument(
+        "reference",
+        metavar="REFERENCE",
+        type=Path,
+        nargs="+",
+        help="its right translation; more files hold other right ones, and blank lines for none",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
         "--report", metavar="FILE", type=Path, help="write an HTML page: scores, lengths, sentences"

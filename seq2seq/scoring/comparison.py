@@ -46,6 +46,7 @@ def measure(
     references: Sequence[str],
     language: str | None = None,
     names: Sequence[str] = USUAL,
+    others: Sequence[Sequence[str]] = (),
 ) -> list[Measured]:
     """Scores with intervals from bootstrap samples of the lines.
 
@@ -56,6 +57,7 @@ def measure(
         references: one for each line.
         language: of both, a BCP 47 tag: what words are, see `metrics.bleu`.
         names: metrics, of `metrics.NAMES`.
+        others: more references for each line; a blank one is none.
 
     Raises:
         ValueError: the counts differ or there is nothing to score.
@@ -64,7 +66,7 @@ def measure(
     return [
         Measured(name, float(ours.score), float(ours.ci or 0), signature)
         for name, signature, (ours,) in _bootstrapped(
-            metrics(language, names), [translations], references
+            metrics(language, names), [translations], [references, *others]
         )
     ]
 
@@ -80,7 +82,7 @@ def bleu_interval(
         language: of both.
     """
     only = {"BLEU": bleu(language)}
-    ((_, _, (ours,)),) = _bootstrapped(only, [translations], references)
+    ((_, _, (ours,)),) = _bootstrapped(only, [translations], [references])
     return float(ours.ci or 0)
 
 
@@ -90,6 +92,7 @@ def compare(
     references: Sequence[str],
     language: str | None = None,
     names: Sequence[str] = USUAL,
+    others: Sequence[Sequence[str]] = (),
 ) -> list[Compared]:
     """Scores of two translations, with p-values by paired bootstrap resampling.
 
@@ -101,29 +104,34 @@ def compare(
         references: one for each line.
         language: of all three, see `measure`.
         names: metrics, of `metrics.NAMES`.
+        others: more references, see `measure`.
 
     Raises:
         ValueError: the counts differ or there is nothing to score.
         ConfigError: the language needs MeCab, and it is not installed.
     """
-    systems = [baseline, translations]
+    used, systems = metrics(language, names), [baseline, translations]
     return [
         _compared(name, signature, *results)
-        for name, signature, results in _bootstrapped(metrics(language, names), systems, references)
+        for name, signature, results in _bootstrapped(used, systems, [references, *others])
     ]
 
 
 def _bootstrapped(
-    used: Mapping[str, Metric], systems: Sequence[Sequence[str]], references: Sequence[str]
+    used: Mapping[str, Metric],
+    systems: Sequence[Sequence[str]],
+    references: Sequence[Sequence[str]],
 ) -> list[tuple[str, str, list[Result]]]:
     """Name and signature of each metric, and its results for each system."""
-    sizes = {len(references), *map(len, systems)}
-    if len(sizes) != 1 or not references:
+    first, *others = references
+    sizes = set(map(len, [*references, *systems]))
+    if len(sizes) != 1 or not first:
         raise ValueError(f"texts of {sorted(sizes)} lines; each needs one for each reference")
+    more = [[line if line.strip() else None for line in each] for each in others]
     signatures, scores = PairedTest(
         [(str(number), system) for number, system in enumerate(systems)],
         used,
-        [references],
+        cast(list[Sequence[str]], [first, *more]),  # sacreBLEU's types do not know its None
         test_type="bs",
         n_samples=SAMPLES,
     )()

@@ -30,10 +30,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's translation of a text, beside its references and perhaps another translation."""
+    """A run's translation of a text, beside its references and perhaps another translation.
+
+    Of several reference files the report shows the first; the scores are of all.
+    """
 
     source_path: Path
-    reference_path: Path
+    reference_paths: tuple[Path, ...]
     sources: list[str]
     references: list[str]
     system: System
@@ -71,7 +74,7 @@ class Evaluation:
             )
             save(draw_bleu_by_length(lengths.bins, lengths.scores, lengths.counts), picture, "svg")
         report = EvaluationReport(
-            files=f"{self.source_path}, compared with {self.reference_path}",
+            files=f"{self.source_path}, compared with {', '.join(map(str, self.reference_paths))}",
             system=self.system,
             baseline=self.baseline,
             sources=self.sources,
@@ -87,7 +90,7 @@ class Evaluation:
 def evaluate(
     run: Path,
     source: Path,
-    reference: Path,
+    reference: Path | Sequence[Path],
     baseline: Path | None = None,
     metrics: Sequence[str] = USUAL,
 ) -> Evaluation:
@@ -96,7 +99,8 @@ def evaluate(
     Args:
         run: a trained run folder.
         source: text to translate.
-        reference: its right translation.
+        reference: its right translation; or files of several, of which those after the first may
+            have blank lines where there is no other.
         baseline: another run folder, or a file of translations of the same lines.
         metrics: names of `seq2seq.scoring.metrics.NAMES`.
 
@@ -108,7 +112,8 @@ def evaluate(
     unknown = [name for name in metrics if name not in NAMES]
     if unknown:
         raise ConfigError(f"--metrics {printable(','.join(unknown))}: there are {', '.join(NAMES)}")
-    sources, _ = read_parallel(source, reference)  # mistakes that need no network to be seen
+    for each in _paths(reference):
+        sources, _ = read_parallel(source, each)  # mistakes that need no network to be seen
     other = None
     if baseline is not None and not baseline.is_dir():
         other = System(str(baseline), read_parallel(source, baseline)[1])
@@ -122,7 +127,7 @@ def evaluate_with(
     translator: TextTranslator,
     name: str,
     source: Path,
-    reference: Path,
+    reference: Path | Sequence[Path],
     baseline: System | None = None,
     metrics: Sequence[str] = USUAL,
 ) -> Evaluation:
@@ -132,23 +137,30 @@ def evaluate_with(
         translator: what is scored.
         name: what it is called in the report.
         source: text to translate.
-        reference: its right translation.
+        reference: see `evaluate`.
         baseline: other translations of the same lines.
         metrics: see `evaluate`.
 
     Raises:
         DataError: files are missing, or their numbers of lines differ.
     """
-    sources, references = read_parallel(source, reference)
-    translator = _writing(translator, language_of_file(reference))
+    paths = _paths(reference)
+    sources, references = read_parallel(source, paths[0])
+    others = [read_parallel(source, path)[1] for path in paths[1:]]
+    translator = _writing(translator, language_of_file(paths[0]))
     system = System(name, translator.translate(sources))
     languages = translator.languages
+    asked = (references, languages.target, metrics, others)
     measured: list[Measured] = (
-        [*compare(system.lines, baseline.lines, references, languages.target, metrics)]
+        [*compare(system.lines, baseline.lines, *asked)]
         if baseline
-        else measure(system.lines, references, languages.target, metrics)
+        else measure(system.lines, *asked)
     )
-    return Evaluation(source, reference, sources, references, system, baseline, measured, languages)
+    return Evaluation(source, paths, sources, references, system, baseline, measured, languages)
+
+
+def _paths(reference: Path | Sequence[Path]) -> tuple[Path, ...]:
+    return (reference,) if isinstance(reference, Path) else tuple(reference)
 
 
 def score_run(folder: RunFolder) -> None:

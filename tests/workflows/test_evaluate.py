@@ -31,9 +31,28 @@ def test_metrics_are_those_that_are_asked_for(trained_run, tmp_path, monkeypatch
     found = json.loads(run_command(*chosen, "exact_match,wer,edit_distance"))
     assert (found["exact_match"], found["wer"], found["edit_distance"]) == (100, 0, 0)
     assert "unit:words" in found["wer_signature"] and "bleu" not in found
-    assert fails(*chosen, "wer,rouge").endswith(
-        "--metrics rouge: there are bleu, chrf, chrf++, ter, exact_match, wer, cer, edit_distance"
+    there_are = (
+        "bleu, chrf, chrf++, ter, exact_match, wer, cer, edit_distance, symbol_edit_distance"
     )
+    assert fails(*chosen, "wer,rouge").endswith(f"--metrics rouge: there are {there_are}")
+
+
+def test_a_line_is_right_that_is_in_any_reference_file(trained_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.workflows.evaluate.load_translator", loaded)
+    folder = write_corpus(tmp_path, train=5, others=12)
+    source, reference, other = folder / "test.en", folder / "test.de", tmp_path / "other.de"
+    own = loaded(trained_run).translate(list(read_lines(source)))
+    write_lines(other, [own[0] + " nie", *own[1:6], *[""] * 6])
+    chosen = (reference, other, "--json", "--metrics", "exact_match")
+    found = json.loads(run_command("evaluate", trained_run, source, *chosen))["exact_match"]
+    (alone,) = evaluate(trained_run, source, reference, metrics=["exact_match"]).measured
+    assert found >= 41 and alone.score < found
+    report = tmp_path / "report.html"
+    run_command("evaluate", trained_run, source, reference, other, "--report", report)
+    assert f"{reference}, {other}" in report.read_text()
+    write_lines(other, own[:3])
+    unequal = fails("evaluate", trained_run, source, reference, other)
+    assert "test.en has 12 lines but" in unequal and "other.de has 3" in unequal
 
 
 def test_a_run_and_a_file_of_its_translations_are_the_same_baseline(
