@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from conftest import Silent, miniature_settings
 from free_ports import free_addresses
 from test_train import equal, everything
 
+from data_prep.shards.preparation import prepare
 from seq2seq.config.loading import as_settings, load_run_config
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.training_state import load_state
@@ -30,11 +32,18 @@ NOISY = {"embedding_size": 8, "units": 8, "dropout": 0.3}
 TRAINING = {"epochs": 2, "averaging": 0.99, "save_every": 3}
 
 
-def settings_file(path, corpus, model=()):
-    """Epochs of 23 batches: in the last step of each, the chief alone has one."""
+def settings_file(path, corpus, model=(), shards=None):
+    """Epochs of 23 batches: in the last step of each, the chief alone has one.
+
+    Args:
+        shards: a folder to prepare, and to train on.
+    """
     config = miniature_settings(
         corpus, model=NOISY | dict(model), training=TRAINING, data={"batch_tokens": 330}
     )
+    if shards:
+        prepare(config, shards, 1)
+        config = replace(config, data=replace(config.data, shards=shards))
     path.write_text(yaml.safe_dump(as_settings(config)))
     return path
 
@@ -100,9 +109,12 @@ def undisturbed(small_corpus, tmp_path_factory):
     return workers
 
 
-def test_two_workers_take_the_steps_of_one_process_that_accumulates(small_corpus, tmp_path):
-    still = {"dropout": 0.0}
-    config = settings_file(tmp_path / "config.yaml", small_corpus, model=still)
+@pytest.mark.parametrize("prepared", [False, True], ids=["text", "shards"])
+def test_two_workers_take_the_steps_of_one_process_that_accumulates(
+    small_corpus, tmp_path, prepared
+):
+    shards = tmp_path / "shards" if prepared else None
+    config = settings_file(tmp_path / "config.yaml", small_corpus, {"dropout": 0.0}, shards)
     workers = Workers(tmp_path, config)
     codes, said = ended(
         [workers.start(each, environment=tf_config(workers, each)) for each in (0, 1)]
