@@ -254,6 +254,14 @@ def test_other_settings_and_another_vocabulary_are_named(prepared, text_settings
         ShardedCorpus(on(prepared, text_settings), other)
 
 
+def test_shards_of_a_release_with_fewer_settings_are_taken(shards, text_settings):
+    path = shards / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["settings"]["subwords.normalization"]
+    path.write_text(json.dumps(manifest))
+    opened(shards, text_settings)
+
+
 def test_text_beside_shards_is_the_one_they_were_made_of_or_is_not_there(
     shards, text_settings, small_corpus, tmp_path
 ):
