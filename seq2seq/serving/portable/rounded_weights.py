@@ -85,7 +85,7 @@ class _Rounding:
         nodes: list[Node] = []
         rounded_rows: dict[str, tuple[str, str]] = {}
         makers, readers = makers_of(graph), readers_of(graph)
-        for node in graph.node:
+        for node in map(self._as_product, graph.node):
             for body in bodies(node):
                 self.graph(body)
             if node.op_type == "MatMul" and self._is_matrix(node.input[1]):
@@ -101,6 +101,23 @@ class _Rounding:
                 nodes.append(node)
         del graph.node[:]
         graph.node.extend(nodes)
+
+    def _as_product(self, node: Node) -> Node:
+        """A Gemm that does nothing but multiply by a weight as a MatMul; any other node as it is.
+
+        tf2onnx makes them of the products of a Transformer's attention.
+        """
+        changes = {each.name: each.f or each.i for each in node.attribute}
+        if node.op_type != "Gemm" or len(node.input) != 2 or node.input[1] not in self._weights:
+            return node
+        if changes.get("alpha", 1) != 1 or changes.get("transA"):
+            return node
+        left, weight = node.input
+        if changes.get("transB"):
+            turned = f"{weight}_turned"
+            self._weights[turned] = self._weights[weight].T
+            weight = turned
+        return helper.make_node("MatMul", [left, weight], list(node.output))
 
     def _is_matrix(self, name: str) -> bool:
         return name in self._weights or name in self._columns_found

@@ -125,6 +125,34 @@ def test_columns_that_are_looked_up_are_multiplied_as_integers_too():
     assert 0 < np.linalg.norm(found - exact) < 0.03 * np.linalg.norm(exact)
 
 
+@pytest.mark.parametrize(
+    "attributes, rounded",
+    [
+        ({}, True),
+        ({"alpha": 1.0, "transB": 0}, True),
+        ({"transB": 1}, True),
+        ({"alpha": 2.0}, False),
+    ],
+)
+def test_a_product_that_the_converter_made_a_gemm_is_rounded_too(attributes, rounded):
+    """As in the encoder of a Transformer; one that scales the product stays as it is."""
+    weight = FIRST.T.copy() if attributes.get("transB") else FIRST
+    model = model_of(
+        [
+            helper.make_node("Gather", ["table", "ids"], ["rows"]),
+            helper.make_node("Gemm", ["rows", "weight"], ["hidden"], **attributes),
+        ],
+        {"table": TABLE, "weight": weight},
+        {"hidden": FLOAT},
+    )
+    exact = run(model, [5, 99, 7])["hidden"]
+    round_to_int8(model)
+    product = "MatMulIntegerToFloat" if rounded else "Gemm"
+    assert kinds(model) & {"Gemm", "MatMulIntegerToFloat"} == {product}
+    found = run(model, [5, 99, 7])["hidden"]
+    assert 0 < np.linalg.norm(found - exact) < 0.03 * np.linalg.norm(exact)
+
+
 def taking(outputs):
     """What Keras makes of `take`: the size is added to negative indices."""
     return model_of(
