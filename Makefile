@@ -106,13 +106,13 @@ $(ONNX_WEB)/package/package.json:
 pictures-page: .venv/installed-dev
 	$(BIN)/python -m benchmarks.page_pictures $(RUN) docs/pictures
 
-# The tutorials, each in a new kernel: two rows of them side by side, with a thread each. In a row, later
-# ones use what earlier ones trained. Warnings of Jupyter's own are none of ours.
+# The tutorials, each in a new kernel: two side by side, with a thread each. Some use what 02 trained.
 NBMAKE := $(BIN)/python -m pytest --nbmake --nbmake-timeout=900 -p no:warnings --override-ini addopts=
 notebooks: .venv/installed-dev
 	rm -rf runs/notebooks data/notebooks
-	$(MAKE) --no-print-directory --output-sync --jobs=2 row-01-04 row-02-03-05
+	$(MAKE) --no-print-directory --output-sync --jobs=2 row-02 row-01-04 row-03 row-05
 
+row-03 row-05: row-02
 row-%:
 	TF_NUM_INTRAOP_THREADS=1 $(NBMAKE) $(foreach number,$(subst -, ,$*),notebooks/$(number)_*.ipynb)
 
