@@ -1,6 +1,5 @@
 """What a training finds in its run folder, and what it leaves there: saves, scores, history."""
 
-import functools
 import logging
 from collections.abc import Callable
 
@@ -13,8 +12,8 @@ from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RunError
 from seq2seq.files import file_errors_of_libraries
 from seq2seq.manifest import RESTORE
-from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import HISTORY, TENSORBOARD, RunFolder
+from seq2seq.training.tensorflow_process import RemoteValidator, on_tensorflow
 from seq2seq.training.train_step import Optimization
 from seq2seq.training.training_state import (
     Reporter,
@@ -58,7 +57,8 @@ class Keeper:
         self._folder = folder
         self._subwords = subwords
         self._reporter = reporter
-        self._validator = Validator(config, subwords)
+        make_validator = Validator if on_tensorflow() else RemoteValidator
+        self._validator = make_validator(config, subwords)
         self._tensorboard = folder.path / TENSORBOARD
         with file_errors_of_libraries(self._tensorboard):
             self._summaries = tf.summary.create_file_writer(str(self._tensorboard))
@@ -181,7 +181,6 @@ class Keeper:
             "state": lambda stream: save_state(stream, state, optimization.arrays()),
         }
         if best:
-            network = self._validator.translator.training
-            writers["best"] = functools.partial(write_weights, network)
+            writers["best"] = self._validator.save_weights
         self._folder.save_weights(state.step, writers)
         self._folder.write_record(HISTORY, state.history_csv())

@@ -13,10 +13,12 @@ from seq2seq.config.sections import RunConfig
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RestartNeeded
 from seq2seq.training.cluster import AGAIN, Cluster
+from seq2seq.training.jax_step import JaxOptimization
 from seq2seq.training.keeper import Keeper
 from seq2seq.training.schedules import learning_rate
 from seq2seq.training.shared_state import follow_chief
 from seq2seq.training.summed_step import SummedOptimization
+from seq2seq.training.tensorflow_process import on_tensorflow
 from seq2seq.training.text import TrainingText, epochs_of, report_left_out
 from seq2seq.training.train_step import Optimization, seeded
 from seq2seq.training.training_state import Reporter, TrainingState, diverged
@@ -59,7 +61,8 @@ class Training:
                 summed = SummedOptimization(config, subwords.size, cluster)
                 self._optimization: Optimization = summed
             else:
-                self._optimization = Optimization(config, subwords.size)
+                make = Optimization if on_tensorflow() else JaxOptimization
+                self._optimization = make(config, subwords.size)
         if cluster:
             self._follow = functools.partial(follow_chief, cluster, self.state, summed)
         self._decide(self._resume, whole=True)

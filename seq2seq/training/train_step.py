@@ -1,7 +1,7 @@
 """One optimizer step, and everything that it changes: weights, moments, random states."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -79,6 +79,8 @@ class Optimization:
     but the weights over a restart, bit for bit.
     """
 
+    adam: type[keras.optimizers.Adam] = Adam
+
     def __init__(self, config: RunConfig, vocabulary_size: int) -> None:
         training = config.training
         self._smoothing = training.label_smoothing
@@ -92,7 +94,7 @@ class Optimization:
             precision=training.precision,
         )
         self._weights = self._translator.training.trainable_variables
-        self._optimizer = Adam(
+        self._optimizer = self.adam(
             training.learning_rate,
             beta_2=0.98,
             epsilon=1e-8,
@@ -103,10 +105,15 @@ class Optimization:
         self._optimizer.exclude_from_weight_decay(var_list=vectors)
         self._optimizer.build(self._weights)
         averaged = self._weights if self._decay else []
-        self._averages = [tf.Variable(weight, trainable=False) for weight in averaged]
-        self._compiled = tf.function(
-            self._step, input_signature=[*BATCH, tf.TensorSpec((), tf.float32)], autograph=False
-        )
+        self._averages = [self._copy(weight) for weight in averaged]
+        self._compiled = self._compile()
+
+    def _copy(self, weight: keras.Variable) -> Any:
+        return tf.Variable(weight, trainable=False)
+
+    def _compile(self) -> Callable[..., Any]:
+        rate = tf.TensorSpec((), tf.float32)
+        return tf.function(self._step, input_signature=[*BATCH, rate], autograph=False)
 
     @property
     def parameters(self) -> int:
@@ -117,8 +124,9 @@ class Optimization:
         """Puts vectors in place of the "source" or the "target" embedding's fresh ones."""
         layers = self._translator.layers
         embedding = layers.source_embedding if side == "source" else layers.target_embedding
-        rows = tf.IndexedSlices(tf.constant(found.vectors), tf.constant(found.ids))
-        embedding.embeddings.value.scatter_update(rows)
+        rows = np.array(embedding.embeddings)
+        rows[found.ids] = found.vectors
+        embedding.embeddings.assign(rows)
         self._average_anew()
 
     def step(self, batch: tuple, learning_rate: float) -> tuple[float, int]:
@@ -195,7 +203,7 @@ class Optimization:
     def _average_anew(self) -> None:
         if self._decay:
             for average, weight in zip(self._averages, self._weights, strict=True):
-                average.assign(weight)
+                average.assign(np.array(weight))
 
     def _average(self) -> tf.Operation:
         rounds = tf.cast(self._optimizer.iterations.value // AVERAGED_EVERY, tf.float32)

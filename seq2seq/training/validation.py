@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,7 @@ from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.id_rows import batches_in_order
 from seq2seq.data.subwords import PAD, Subwords
 from seq2seq.models.translator import Translator
+from seq2seq.models.weight_files import write_weights
 from seq2seq.scoring.scores import corpus_bleu, corpus_score
 from seq2seq.training.corpus import read_parallel, tagged_sources
 from seq2seq.translation.search import network
@@ -63,6 +65,10 @@ class Validator:
             return tf.reduce_sum(found), tf.size(targets)
 
         self._losses = losses
+
+    def save_weights(self, stream: BinaryIO) -> None:
+        """Writes the weights that were scored last."""
+        write_weights(self.translator.training, stream)
 
     def __call__(self, weights: list[np.ndarray]) -> Validated:
         """Scores a set of weights, in the order of `keras.Model.get_weights`."""

@@ -15,6 +15,11 @@ from seq2seq.training.run_lifecycle import (
     only_trainer,
     open_to_go_on,
 )
+from seq2seq.training.tensorflow_process import (
+    TensorFlowProcess,
+    check_backend,
+    on_tensorflow,
+)
 from seq2seq.training.text import TrainingText, count_run_words, learn_run_shortlist
 from seq2seq.training.training_state import Reporter, TrainingState, saved_state
 from seq2seq.workflows.evaluate import score_run
@@ -43,7 +48,17 @@ def complete(folder: RunFolder, corpus: TrainingText) -> None:
         folder.save_shortlist(learn_run_shortlist(corpus, folder.subwords().size))
     if not folder.source_words():
         folder.save_source_words(count_run_words(corpus, folder.subwords()))
+    if on_tensorflow():
+        score_run(folder)
+    else:
+        folder.manifest = TensorFlowProcess().run(_scored, folder.path)
+
+
+def _scored(run: Path) -> dict:
+    """Scores a run; returns its manifest."""
+    folder = RunFolder.open(run)
     score_run(folder)
+    return folder.manifest
 
 
 def fit(config: RunConfig, run: Path, reporter: Reporter) -> RunFolder:
@@ -69,6 +84,7 @@ def _trained(
     config: RunConfig, run: Path, reporter: Reporter
 ) -> Iterator[tuple[RunFolder, TrainingText]]:
     """A run whose last step is done, held for this process, and its training text."""
+    check_backend(config)
     check_files(config)
     made = create_if_missing(config, run)
     with only_trainer(run):

@@ -13,6 +13,7 @@ from seq2seq.training.corpus import check_files
 from seq2seq.training.keeper import Keeper
 from seq2seq.training.loop import Training
 from seq2seq.training.run_lifecycle import create_if_missing, only_trainer, open_to_go_on
+from seq2seq.training.tensorflow_process import check_backend
 from seq2seq.training.text import TrainingText
 from seq2seq.training.training_state import Reporter
 from seq2seq.workflows.train import complete, nothing_left
@@ -52,6 +53,7 @@ def _lead(
     """The chief's part, which holds the run folder until `held` is closed."""
 
     def open_run() -> tuple[RunFolder, TrainingText]:
+        check_backend(config, workers=True)
         check_files(config)
         made = create_if_missing(config, run)
         held.enter_context(only_trainer(run))

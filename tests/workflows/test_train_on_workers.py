@@ -134,11 +134,11 @@ def test_two_workers_take_the_steps_of_one_process_that_accumulates(
         assert low <= distance(found, last_weights(run)) <= high
 
 
-def restarted(workers, index, sent=0, at=0):
+def restarted(workers, index, sent, at):
     """Codes and words of a worker that a job manager starts anew by itself until it is done."""
     codes, said = [], []
-    while not codes or (codes[-1] and len(codes) < 8):
-        process = workers.start(index, *((sent, at) if not codes else ()))
+    while not codes or (codes[-1] and len(codes) < 16):
+        process = workers.start(index, sent, at)
         try:
             said.append(process.communicate(timeout=LONGEST)[1])
         finally:
@@ -147,20 +147,23 @@ def restarted(workers, index, sent=0, at=0):
     return codes, said
 
 
-@pytest.mark.parametrize(("index", "step"), [(0, 1), (1, 4), (0, 9), (1, 11), (0, 14)])
-def test_a_killed_worker_ends_the_other_and_both_go_on_bit_for_bit(
-    undisturbed, tmp_path, index, step
-):
-    workers = Workers(tmp_path, undisturbed.config)
+def test_workers_killed_at_five_moments_go_on_bit_for_bit(undisturbed, tmp_path):
+    workers, kills = Workers(tmp_path, undisturbed.config), ("1,9,14", "4,11")
     with ThreadPoolExecutor(2) as threads:
-        killed = threads.submit(restarted, workers, index, signal.SIGKILL, step)
-        codes, said = threads.submit(restarted, workers, 1 - index).result()
-    line = said[0].strip().splitlines()[-1]
-    assert line.startswith(f"error: lost worker {index} ({workers.addresses[index]}); start all")
-    assert "Traceback" not in "".join([*said, *killed.result()[1]])
-    again = killed.result()[0]
-    assert (again[0], codes[0]) == (-signal.SIGKILL, 75)
-    assert (again[-1], codes[-1]) == (0, 0) and {*again[1:-1], *codes[:-1]} <= {75}
+        futures = [
+            threads.submit(restarted, workers, index, signal.SIGKILL, steps)
+            for index, steps in enumerate(kills)
+        ]
+        found = [each.result() for each in futures]
+    for index, (codes, said) in enumerate(found):
+        assert codes[-1] == 0 and {*codes[:-1]} <= {75, -signal.SIGKILL}, said
+        assert codes.count(-signal.SIGKILL) == len(kills[index].split(","))
+        assert "Traceback" not in "".join(said)
+        other = 1 - index
+        lost = f"error: lost worker {other} ({workers.addresses[other]}); start all"
+        last_lines = [each.strip().splitlines()[-1] for each in said[:-1] if each.strip()]
+        told = [line for line in last_lines if line.startswith(lost)]
+        assert len(told) >= len(kills[other].split(","))
     assert equal(everything(workers.run), everything(undisturbed.run))
 
 

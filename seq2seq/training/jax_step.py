@@ -1,0 +1,116 @@
+"""The optimizer step where Keras runs on JAX: a compiled function of all arrays that it changes."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from seq2seq.data.subwords import PAD
+from seq2seq.models.products import Tensor
+from seq2seq.training.train_step import AVERAGED_EVERY, AVERAGING_WARMUP, Optimization
+
+LENGTHS = 8  # subwords; sides are padded to a multiple, because each shape is compiled anew
+
+
+class JaxOptimization(Optimization):
+    """A network in training on JAX.
+
+    The same network, loss, Adam, clipping and averages as on TensorFlow; dropout draws other
+    numbers there, and padding is computed and then left out.
+    """
+
+    adam = keras.optimizers.Adam
+
+    def _copy(self, weight: keras.Variable) -> keras.Variable:
+        return keras.Variable(np.array(weight), trainable=False)  # a buffer of its own
+
+    def _compile(self) -> Callable[..., Any]:
+        training = self._translator.training
+        weights = {id(each) for each in training.weights}
+        self._seeds = [each for each in training.variables if id(each) not in weights]
+        self._changed = (self._weights, self._seeds, self._optimizer.variables, self._averages)
+        return importlib.import_module("jax").jit(self._next, donate_argnums=0)
+
+    def step(self, batch: tuple, learning_rate: float) -> tuple[float, int]:
+        """See `Optimization.step`; the first step of a shape of batches takes seconds."""
+        before = tuple([each.value for each in group] for group in self._changed)
+        after, loss, tokens = self._compiled(before, padded(batch), np.float32(learning_rate))
+        for group, values in zip(self._changed, after, strict=True):
+            for variable, value in zip(group, values, strict=True):
+                variable.assign(value)
+        return float(loss), int(tokens)
+
+    def _next(self, values: tuple, batch: tuple, rate: Tensor) -> tuple[tuple, Tensor, Tensor]:
+        """What the values are after a step; its mean loss; its tokens."""
+        weights, seeds, moments, averages = values
+        differentiate = importlib.import_module("jax").value_and_grad(self._loss, has_aux=True)
+        (loss, (tokens, seeds)), gradients = differentiate(weights, seeds, batch)
+        optimizer = self._optimizer
+        moments = [
+            rate if each is optimizer._learning_rate else value
+            for each, value in zip(optimizer.variables, moments, strict=True)
+        ]
+        weights, moments = optimizer.stateless_apply(moments, gradients, weights)
+        if averages:
+            taken = moments[_place(optimizer.iterations, optimizer.variables)]
+            averages = self._averaged(averages, weights, taken)
+        return (list(weights), seeds, list(moments), averages), loss, tokens
+
+    def _loss(self, weights: list, seeds: list, batch: tuple) -> tuple[Tensor, tuple]:
+        """The mean over real target tokens; their number, and the random states after it."""
+        passes = 2 if self._consistency else 1
+        source, target_in, target_out = (ops.tile(each, (passes, 1)) for each in batch)
+        values = [*zip(self._weights, weights, strict=True), *zip(self._seeds, seeds, strict=True)]
+        with keras.StatelessScope(state_mapping=values) as scope:
+            readout = self._translator.readout([source, target_in], training=True)
+            vectors = ops.reshape(readout, (-1, readout.shape[-1]))
+            targets = ops.reshape(target_out, (-1,))
+            losses = self._translator.output.losses(
+                vectors, targets, self._smoothing, self._consistency
+            )
+        after = [
+            old if (new := scope.get_current_value(variable)) is None else new
+            for variable, old in zip(self._seeds, seeds, strict=True)
+        ]
+        real = ops.cast(ops.not_equal(targets[: losses.shape[0]], PAD), "float32")
+        tokens = ops.sum(real)
+        return ops.sum(losses * real) / tokens, (tokens, after)
+
+    def _averaged(self, averages: list, weights: Sequence[Tensor], taken: Tensor) -> list:
+        """See `Optimization._average`."""
+        rounds = ops.cast(taken // AVERAGED_EVERY, "float32")
+        decay = ops.minimum(self._decay**AVERAGED_EVERY, rounds / (AVERAGING_WARMUP + rounds))
+        share = ops.where(taken % AVERAGED_EVERY == 0, 1 - decay, 0.0)
+        return [
+            average - share * (average - weight)
+            for average, weight in zip(averages, weights, strict=True)
+        ]
+
+
+def padded(batch: Sequence[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A batch in one of few shapes: lengths are multiples of `LENGTHS`, rows a power of two.
+
+    Further rows are copies of the first, whose source attention can read, with no target of their
+    own.
+    """
+    sides = [np.asarray(each) for each in batch]
+    rows = len(sides[0])
+    wanted = 1 << (rows - 1).bit_length()
+
+    def wide(side: np.ndarray) -> np.ndarray:
+        missing = -side.shape[1] % LENGTHS
+        return np.pad(side, ((0, 0), (0, missing)), constant_values=PAD)
+
+    source, target_in, target_out = (
+        np.concatenate([side, np.repeat(side[:1], wanted - rows, axis=0)])
+        for side in map(wide, sides)
+    )
+    target_out[rows:] = PAD
+    return source, target_in, target_out
+
+
+def _place(wanted: Any, among: Sequence[Any]) -> int:
+    return next(n for n, each in enumerate(among) if each is wanted)

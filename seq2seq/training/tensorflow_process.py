@@ -1,0 +1,157 @@
+"""Work that needs Keras on TensorFlow, for a training that runs on another backend.
+
+Keras has one backend in a process, which is chosen when it is imported; so the work is done in
+another process. Search, and with it validation and scores, is written for TensorFlow.
+"""
+
+import atexit
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from logging.handlers import QueueHandler
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import keras
+import numpy as np
+
+from seq2seq.config.sections import RunConfig
+from seq2seq.data.subwords import Subwords
+from seq2seq.errors import ConfigError, RunError
+from seq2seq.training.validation import Validated, Validator
+
+BACKEND = "KERAS_BACKEND"  # the environment variable that Keras reads
+
+
+def on_tensorflow() -> bool:
+    """Whether this process's Keras is."""
+    return keras.backend.backend() == "tensorflow"
+
+
+def check_backend(config: RunConfig, workers: bool = False) -> None:
+    """That training can run on this process's backend.
+
+    Args:
+        config: every setting.
+        workers: whether several train together.
+
+    Raises:
+        ConfigError: it cannot, or not with these settings.
+    """
+    backend = keras.backend.backend()
+    if backend not in ("tensorflow", "jax"):
+        raise ConfigError(
+            f"{BACKEND}={backend}: training runs on tensorflow or on jax; choose one of them"
+        )
+    summed = "several workers train" if workers else "training.accumulate works"
+    if backend == "jax" and (workers or config.training.accumulate > 1):
+        raise ConfigError(f"{summed} on tensorflow alone; leave {BACKEND}={backend} out")
+
+
+class TensorFlowProcess:
+    """A process that waits for work; it ends with this one."""
+
+    def __init__(self) -> None:
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), _leave_interrupts)
+        before = os.environ.get(BACKEND)
+        os.environ[BACKEND] = "tensorflow"
+        try:
+            self.submit(os.getpid)  # starts it
+        finally:
+            os.environ.pop(BACKEND) if before is None else os.environ.update({BACKEND: before})
+        atexit.register(self._pool.shutdown)
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future:
+        """Begins some work, after that which is under way."""
+        return self._pool.submit(_with_records, work, arguments)
+
+    def run(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function gives there; what it logs is logged here.
+
+        Raises:
+            RunError: the process has died.
+        """
+        return self.result(self.submit(work, *arguments))
+
+    def result(self, future: Future) -> Any:
+        """What work that was begun gives; see `run`."""
+        try:
+            found, records = future.result()
+        except BrokenProcessPool:
+            raise RunError(
+                "the process that validates and scores on TensorFlow has ended (out of memory?); "
+                "the same command goes on from the last save"
+            ) from None
+        for record in records:
+            logging.getLogger(record.name).handle(record)
+        return found
+
+
+class RemoteValidator:
+    """`Validator` in another process.
+
+    Args:
+        config: every setting.
+        subwords: the run's vocabulary.
+    """
+
+    def __init__(self, config: RunConfig, subwords: Subwords) -> None:
+        self._process = TensorFlowProcess()
+        self._made = self._process.submit(_make_validator, config, subwords.model)
+
+    def __call__(self, weights: list[np.ndarray]) -> Validated:
+        """See `Validator`."""
+        self._process.result(self._made)
+        return self._process.run(_validate, weights)
+
+    def save_weights(self, stream: BinaryIO) -> None:
+        """See `Validator`."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "best.weights.h5"
+            self._process.run(_save, path)
+            stream.write(path.read_bytes())
+
+
+_validators: list[Validator] = []  # of the other process
+
+
+def _make_validator(config: RunConfig, model: bytes) -> None:
+    _validators.append(Validator(config, Subwords(model)))
+
+
+def _validate(weights: list[np.ndarray]) -> Validated:
+    return _validators[-1](weights)
+
+
+def _save(path: Path) -> None:
+    with path.open("wb") as stream:
+        _validators[-1].save_weights(stream)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; the one that trains decides what follows."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.getLogger("seq2seq").setLevel(logging.INFO)
+
+
+class _Kept(QueueHandler):
+    """Keeps records in a list, as they travel."""
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        self.queue.append(record)  # type: ignore[attr-defined]
+
+
+def _with_records(work: Callable[..., Any], arguments: tuple) -> tuple[Any, list]:
+    records: list[logging.LogRecord] = []
+    handler = _Kept(records)  # type: ignore[arg-type]
+    logger = logging.getLogger("seq2seq")
+    logger.addHandler(handler)
+    try:
+        return work(*arguments), records
+    finally:
+        logger.removeHandler(handler)
