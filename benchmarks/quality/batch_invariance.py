@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import seq2seq
-from seq2seq.cli.quiet import load_tensorflow
+from seq2seq.quiet import load_tensorflow
 from seq2seq.scoring.scores import corpus_bleu
 from seq2seq.training.corpus import read_parallel
 

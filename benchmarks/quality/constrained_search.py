@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seq2seq.cli.quiet import load_tensorflow
 from seq2seq.data.source_words import words_of
+from seq2seq.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from seq2seq.translation.text_translator import TextTranslator

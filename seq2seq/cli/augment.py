@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seq2seq.cli.overrides import add_sampling, add_setting, given_settings
-from seq2seq.cli.quiet import load_tensorflow
 from seq2seq.config.languages import Languages, language_of_file
 from seq2seq.data.corpus_files import Table, find_corpus
 from seq2seq.errors import DataError
 from seq2seq.manifest import MANIFEST
+from seq2seq.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from seq2seq.workflows.augment import Text

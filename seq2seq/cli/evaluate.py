@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seq2seq.cli.quiet import load_tensorflow
 from seq2seq.errors import DataError
+from seq2seq.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from seq2seq.scoring.comparison import Measured

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from seq2seq.cli.quiet import load_tensorflow
 from seq2seq.config.serving import (
     BatchingConfig,
     RequestLimits,
@@ -18,6 +17,7 @@ from seq2seq.config.serving import (
     check_server_settings,
 )
 from seq2seq.errors import ConfigError, ServerError
+from seq2seq.quiet import load_tensorflow
 
 OPTIONS = {  # option: its section, its setting, and its help
     "--name": (None, "name", "in paths, /v1/models/NAME, of a single model without a name"),

@@ -23,6 +23,7 @@ import numpy as np
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import ConfigError, RunError
+from seq2seq.quiet import load_tensorflow
 from seq2seq.training.validation import Validated, Validator
 
 BACKEND = "KERAS_BACKEND"  # the environment variable that Keras reads
@@ -57,11 +58,11 @@ class TensorFlowProcess:
     """A process that waits for work; it ends with this one."""
 
     def __init__(self) -> None:
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"), _leave_interrupts)
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), load_tensorflow)
         before = os.environ.get(BACKEND)
         os.environ[BACKEND] = "tensorflow"
         try:
-            self.submit(os.getpid)  # starts it
+            self.submit(_leave_interrupts)  # starts it
         finally:
             os.environ.pop(BACKEND) if before is None else os.environ.update({BACKEND: before})
         atexit.register(self._pool.shutdown)

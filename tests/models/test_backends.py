@@ -56,6 +56,7 @@ def saved(request, tmp_path_factory):
     return folder, network, logits, network.step()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_computes_and_trains_the_same_network(saved, backend):
     folder, network, logits, (before, after, stepped) = saved
