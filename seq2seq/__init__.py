@@ -44,7 +44,7 @@ def train(
     from rich.console import Console
 
     from seq2seq.config.loading import as_run_config
-    from seq2seq.quiet import load_tensorflow
+    from seq2seq.translation.quiet import load_tensorflow
 
     settings = as_run_config(config, overrides)
     load_tensorflow()
@@ -81,7 +81,7 @@ def build(
         seq2seq.errors.Seq2SeqError: settings or data cannot be used.
     """
     from seq2seq.config.loading import as_run_config
-    from seq2seq.quiet import load_tensorflow
+    from seq2seq.translation.quiet import load_tensorflow
 
     settings = as_run_config(config, overrides)
     load_tensorflow()
@@ -109,7 +109,7 @@ def dataset(
         seq2seq.errors.Seq2SeqError: settings or data cannot be used.
     """
     from seq2seq.config.loading import as_run_config
-    from seq2seq.quiet import load_tensorflow
+    from seq2seq.translation.quiet import load_tensorflow
 
     settings = as_run_config(config)
     load_tensorflow()
@@ -133,7 +133,7 @@ def load(run: str | Path, ensemble: Sequence[str | Path] = (), **decoding: Any) 
         seq2seq.errors.ConfigError: a setting that does not exist or is out of range.
         seq2seq.errors.RunError: no run, an altered file, or no weights yet.
     """
-    from seq2seq.quiet import load_tensorflow
+    from seq2seq.translation.quiet import load_tensorflow
 
     load_tensorflow()
     from seq2seq.translation.loading import load_translator

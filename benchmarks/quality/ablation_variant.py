@@ -21,7 +21,7 @@ from typing import Any
 from seq2seq.config.loading import dump_run_config, load_run_config
 from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError, Seq2SeqError
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 PILOT_WARM_UP, PILOT_STEPS = 5, 40  # which say how many steps fit into the minutes
 SPEED_LINES = 300  # of the test text, translated for the speeds

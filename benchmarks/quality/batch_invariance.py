@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import seq2seq
-from seq2seq.quiet import load_tensorflow
 from seq2seq.scoring.scores import corpus_bleu
 from seq2seq.training.corpus import read_parallel
+from seq2seq.translation.quiet import load_tensorflow
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "float32": {"precision": "float32"},

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq.data.source_words import words_of
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from seq2seq.translation.text_translator import TextTranslator

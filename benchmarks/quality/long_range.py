@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from benchmarks.quality.long_range_report import Cell, draw, markdown
 from data_prep.memory_tasks import CopyTask, LastSymbolTask, MemoryTask, OrderTask
 from seq2seq.inspection.figures.picture import save
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from benchmarks.quality.long_range_training import Network, Way

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.machine import machine_rate
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 WARM_UP, MEASURED = 10, 60  # steps
 SENTENCES = 64  # a batch, on average

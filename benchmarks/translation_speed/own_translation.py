@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.machine import machine_rate
 from seq2seq.config.sections import ModelConfig
 from seq2seq.data.lines import read_lines, write_lines
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from seq2seq.config.languages import Languages, language_of_file
 from seq2seq.data.corpus_files import Table, find_corpus
 from seq2seq.errors import DataError
 from seq2seq.manifest import MANIFEST
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from seq2seq.workflows.augment import Text

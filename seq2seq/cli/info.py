@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.cli.overrides import add_overrides
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 
 def add_parser(subparsers: Any) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seq2seq.cli.table_columns import columns
 from seq2seq.data.corpus_files import Table, find_corpus
 from seq2seq.errors import DataError
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from seq2seq.workflows.init import Initialised

@@ -17,7 +17,7 @@ from seq2seq.config.serving import (
     check_server_settings,
 )
 from seq2seq.errors import ConfigError, ServerError
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 OPTIONS = {  # option: its section, its setting, and its help
     "--name": (None, "name", "in paths, /v1/models/NAME, of a single model without a name"),

@@ -8,7 +8,7 @@ from typing import Any
 from seq2seq.cli.overrides import add_overrides
 from seq2seq.config.loading import load_run_config
 from seq2seq.config.workers import workers_of
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 WAIT = 600.0  # seconds; a cluster may take minutes to start a machine
 

@@ -11,7 +11,7 @@ from seq2seq.cli.prompt import converse, is_terminal
 from seq2seq.data.lines import count_lines
 from seq2seq.data.parts import Part
 from seq2seq.errors import RunError, ServerError
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from seq2seq.workflows.translate import FileJob

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seq2seq.quiet import load_tensorflow
+from seq2seq.translation.quiet import load_tensorflow
 
 
 def add_parser(subparsers: Any) -> None:

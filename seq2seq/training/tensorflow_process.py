@@ -23,8 +23,8 @@ import numpy as np
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import ConfigError, RunError
-from seq2seq.quiet import load_tensorflow
 from seq2seq.training.validation import Validated, Validator
+from seq2seq.translation.quiet import load_tensorflow
 
 BACKEND = "KERAS_BACKEND"  # the environment variable that Keras reads
 
