@@ -122,9 +122,9 @@ def _children(units: int, kind: str, addresses: str, processes: int) -> list[dic
 def _measure(units: int, kind: str, addresses: str, index: str) -> dict[str, float]:
     """Processor ms a step, and the sizes of the network and of a batch."""
     from seq2seq.config.workers import Workers
-    from seq2seq.training.cluster import joined
-    from seq2seq.training.summed_step import SummedOptimization
     from seq2seq.training.train_step import Optimization
+    from seq2seq.training.workers.cluster import joined
+    from seq2seq.training.workers.summed_step import SummedOptimization
 
     config = _settings(units)
     if kind == ALONE:

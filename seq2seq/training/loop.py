@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterator
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RestartNeeded
-from seq2seq.training.cluster import AGAIN, Cluster
 from seq2seq.training.jax_step import JaxOptimization
 from seq2seq.training.keeper import Keeper
 from seq2seq.training.schedules import learning_rate
-from seq2seq.training.shared_state import follow_chief
-from seq2seq.training.summed_step import SummedOptimization
 from seq2seq.training.tensorflow_process import on_tensorflow
 from seq2seq.training.text import TrainingText, epochs_of, report_left_out
 from seq2seq.training.train_step import Optimization, seeded
 from seq2seq.training.training_state import Reporter, TrainingState, diverged
+from seq2seq.training.workers.cluster import AGAIN, Cluster
+from seq2seq.training.workers.shared_state import follow_chief
+from seq2seq.training.workers.summed_step import SummedOptimization
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from seq2seq.config.sections import RunConfig
 from seq2seq.config.workers import Workers
 from seq2seq.run_folder import RunFolder
-from seq2seq.training.briefing import Briefing
-from seq2seq.training.cluster import Cluster, joined
 from seq2seq.training.corpus import check_files
 from seq2seq.training.keeper import Keeper
 from seq2seq.training.loop import Training
@@ -16,6 +14,8 @@ from seq2seq.training.run_lifecycle import create_if_missing, only_trainer, open
 from seq2seq.training.tensorflow_process import check_backend
 from seq2seq.training.text import TrainingText
 from seq2seq.training.training_state import Reporter
+from seq2seq.training.workers.briefing import Briefing
+from seq2seq.training.workers.cluster import Cluster, joined
 from seq2seq.workflows.train import complete, nothing_left
 
 

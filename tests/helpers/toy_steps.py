@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from seq2seq.config.loading import check_settings
 from seq2seq.config.workers import Workers
-from seq2seq.training.cluster import joined
-from seq2seq.training.summed_step import SummedOptimization
 from seq2seq.training.train_step import seeded
+from seq2seq.training.workers.cluster import joined
+from seq2seq.training.workers.summed_step import SummedOptimization
 
 VOCABULARY = 270
 LENGTHS = (6, 2, 9)  # of three batches, so that a mean of their means is no mean over tokens

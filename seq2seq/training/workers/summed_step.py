@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import RunConfig
-from seq2seq.training.cluster import Cluster
 from seq2seq.training.train_step import BATCH, SEED, Optimization, Step
+from seq2seq.training.workers.cluster import Cluster
 
 # Between the dropout seeds of two workers: far more than a network has layers that draw.
 APART = 1_000_003

@@ -10,7 +10,7 @@ from free_ports import free_addresses
 
 from seq2seq.config.workers import Workers
 from seq2seq.errors import RestartNeeded, RunError
-from seq2seq.training.cluster import Cluster, joined
+from seq2seq.training.workers.cluster import Cluster, joined
 
 
 def test_every_worker_that_does_not_come_is_named_in_time():

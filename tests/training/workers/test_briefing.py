@@ -10,10 +10,10 @@ from data_prep.shards.preparation import prepare
 from seq2seq.config.loading import as_settings, check_settings
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run_folder import RunFolder
-from seq2seq.training.briefing import Briefing
 from seq2seq.training.corpus import learn_subwords
 from seq2seq.training.encoded_corpus import encode_corpus
 from seq2seq.training.text import training_text
+from seq2seq.training.workers.briefing import Briefing
 
 
 def settings(folder, **sections):

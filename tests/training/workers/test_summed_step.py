@@ -10,8 +10,8 @@ import toy_steps
 from free_ports import free_addresses
 from toy_steps import LENGTHS, RATE, drawn, optimization, values_of
 
-from seq2seq.training.summed_step import SummedOptimization
 from seq2seq.training.train_step import Optimization
+from seq2seq.training.workers.summed_step import SummedOptimization
 
 
 def joined(batches):

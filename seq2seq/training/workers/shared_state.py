@@ -3,9 +3,9 @@
 import io
 from collections.abc import Callable
 
-from seq2seq.training.cluster import Cluster
-from seq2seq.training.summed_step import SummedOptimization
 from seq2seq.training.training_state import TrainingState, load_state, save_state
+from seq2seq.training.workers.cluster import Cluster
+from seq2seq.training.workers.summed_step import SummedOptimization
 
 
 def follow_chief(
