@@ -71,8 +71,8 @@ data/multi30k_de_en/train.en: | .venv/installed
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -p no:nbmake
 
-# Tests whose point needs a training or an export of their own, several processes that train together, and
-# the page's in a browser (Debian's chromium): another ten minutes, in CI too.
+# Tests whose point needs a training, an export or processes of their own, and the page's in a browser (Debian's
+# chromium): another ten minutes, in CI too.
 test-long: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "long or browser" -p no:nbmake
 

@@ -28,6 +28,7 @@ def settings_file(small_corpus, tmp_path):
     return path
 
 
+@pytest.mark.long
 def test_train_says_how_it_goes_and_load_opens_what_it_made(
     settings_file, tmp_path, capsys, monkeypatch
 ):
@@ -84,6 +85,7 @@ def _files(root):
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 def test_a_wheel_has_every_file_of_the_packages_and_a_source_distribution_all(built):
     source, folder = built
     (wheel,), (archive,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
@@ -101,6 +103,7 @@ def test_a_wheel_has_every_file_of_the_packages_and_a_source_distribution_all(bu
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.long
 def test_what_a_wheel_holds_runs_in_another_folder(built, tmp_path):
     _, folder = built
     (wheel,) = folder.glob("*.whl")
@@ -125,6 +128,7 @@ def test_what_a_wheel_holds_runs_in_another_folder(built, tmp_path):
     assert where.startswith(str(installed)) and settings == MINIATURE.read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_load_prints_nothing_but_what_it_is_asked_for(trained_run):
     script = f"import seq2seq; print(seq2seq.load({str(trained_run)!r}).translate([''])[0] == '')"
     environment = {

@@ -166,6 +166,7 @@ def test_settings_prints_the_files_of_configs(capfd):
     assert "leave SECTION out" in fails(["settings", "model", "--example"], capfd)
 
 
+@pytest.mark.long
 def test_translate_reads_standard_input_and_answers_before_it_ends(trained_run):
     command = [sys.executable, "-m", "seq2seq", "translate", str(trained_run)]
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)

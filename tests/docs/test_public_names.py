@@ -55,6 +55,7 @@ def test_types_that_public_functions_name_have_entries():
     assert not entry("seq2seq.translation.engine.Engine")  # the control
 
 
+@pytest.mark.long
 def test_a_program_on_the_public_names_passes_the_strictest_checks(tmp_path):
     said, _, status = mypy.run([*STRICT, str(PROGRAM)])
     assert status == 0, said

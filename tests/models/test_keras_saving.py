@@ -64,10 +64,8 @@ def saved(tmp_path_factory, ids):
     return folder
 
 
-@pytest.mark.parametrize(
-    "imports",
-    ["import seq2seq, keras", pytest.param("import keras, seq2seq", marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("imports", ["import seq2seq, keras", "import keras, seq2seq"])
 def test_every_network_comes_back_in_another_process(saved, imports):
     script = READ.format(imports=imports)
     done = subprocess.run(

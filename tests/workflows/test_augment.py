@@ -91,7 +91,7 @@ def test_each_real_line_stands_beside_its_translation(both, trained_run, corpus)
     assert sorted(path.name for path in both.iterdir()) == ["train.de", "train.en"]
 
 
-@pytest.mark.parametrize("stop_after", [6, COUNT + 4])
+@pytest.mark.parametrize("stop_after", [pytest.param(6, marks=pytest.mark.long), COUNT + 4])
 def test_what_was_interrupted_goes_on_to_the_same_files(
     both, trained_run, backward, corpus, tmp_path, stop_after
 ):

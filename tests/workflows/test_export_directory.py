@@ -108,6 +108,7 @@ def test_weights_that_lose_too_much_are_refused(exported, tmp_path, monkeypatch)
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.long
 def test_an_export_that_answers_otherwise_leaves_nothing(
     exported, tmp_path, monkeypatch, few_checks
 ):

@@ -148,6 +148,7 @@ def test_a_run_that_cannot_be_loaded_is_one_error(run):
         serve({"seq2seq": run}, ServerConfig(port=0))
 
 
+@pytest.mark.long
 def test_later_garbage_collections_do_not_look_at_a_loaded_model(tmp_path, monkeypatch):
     class Model:
         pass

@@ -60,6 +60,7 @@ def whole(prepared, tmp_path_factory):
     return run, reporter.losses
 
 
+@pytest.mark.long
 def test_the_run_is_that_on_the_same_text_in_the_order_of_an_epoch(
     prepared, whole, tmp_path, monkeypatch
 ):
@@ -87,6 +88,7 @@ def test_the_run_is_that_on_the_same_text_in_the_order_of_an_epoch(
     assert equal == {"same": True, "other": False}
 
 
+@pytest.mark.long
 def test_a_run_has_all_that_one_on_text_has(prepared, whole):
     folder = RunFolder.open(whole[0])
     assert folder.shortlist() and folder.source_words().counts and folder.scores()
@@ -94,6 +96,7 @@ def test_a_run_has_all_that_one_on_text_has(prepared, whole):
     assert dict(describe(whole[0]))["source language"] == "en"
 
 
+@pytest.mark.long
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(prepared, whole, tmp_path):
     class Interrupted(Silent):
         def stepped(self, state, *rest):

@@ -32,7 +32,7 @@ def after_steps(network, together):
     return losses, values_of(network)
 
 
-@pytest.mark.parametrize("consistency", [0.0, 2.0])
+@pytest.mark.parametrize("consistency", [pytest.param(0.0, marks=pytest.mark.long), 2.0])
 def test_several_batches_are_one_larger_one(consistency):
     losses, values = after_steps(optimization(SummedOptimization, consistency=consistency), False)
     one = after_steps(optimization(Optimization, consistency=consistency), True)
