@@ -29,7 +29,7 @@ NOT_RUN = {  # a pattern, and who runs it if not this
     r"seq2seq (train|evaluate) .*multi30k.*": "it takes hours, on text that is downloaded",
     r"data_prep cmudict .*": "tests/data_prep, on some of the dictionary",
     r"seq2seq (train|evaluate) .*runs/sounds.*": "it takes minutes, on the whole of it",
-    r"seq2seq train CONFIG .*": "tests/workflows, with several processes; or tests/training, on JAX",
+    r"seq2seq train CONFIG .*": "tests/workflows, with several processes, or tests/training",
     r"benchmarks\..*": "it takes hours",
     r"seq2seq (serve|translate --server) .*": "tests/workflows, with a server",
     r"seq2seq translate portable .*": "tests/workflows, with a model made once",
