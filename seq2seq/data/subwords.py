@@ -79,7 +79,7 @@ class Subwords:
     def __init__(self, model: bytes) -> None:
         self.model = model
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-        self.size: int = self._processor.get_piece_size()
+        self.size = int(self._processor.get_piece_size())
         has_bytes = self.size > FIRST_BYTE and self._processor.is_byte(FIRST_BYTE)
         self.first_text = FIRST_BYTE + 256 if has_bytes else FIRST_BYTE
         self.unwritten = (PAD, UNKNOWN, BOS, *(LINE_BREAKS if has_bytes else ()))
