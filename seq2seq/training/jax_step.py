@@ -49,10 +49,7 @@ class JaxOptimization(Optimization):
         differentiate = importlib.import_module("jax").value_and_grad(self._loss, has_aux=True)
         (loss, (tokens, seeds)), gradients = differentiate(weights, seeds, batch)
         optimizer = self._optimizer
-        moments = [
-            rate if each is optimizer._learning_rate else value
-            for each, value in zip(optimizer.variables, moments, strict=True)
-        ]
+        moments[_place(optimizer.learning_rate, optimizer.variables)] = rate
         weights, moments = optimizer.stateless_apply(moments, gradients, weights)
         if averages:
             taken = moments[_place(optimizer.iterations, optimizer.variables)]

@@ -4,17 +4,16 @@ Keras has one backend in a process, which is chosen when it is imported; so the 
 another process. Search, and with it validation and scores, is written for TensorFlow.
 """
 
-import atexit
+import functools
+import io
 import logging
 import os
 import signal
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from logging.handlers import QueueHandler
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import keras
@@ -65,7 +64,6 @@ class TensorFlowProcess:
             self.submit(_leave_interrupts)  # starts it
         finally:
             os.environ.pop(BACKEND) if before is None else os.environ.update({BACKEND: before})
-        atexit.register(self._pool.shutdown)
 
     def submit(self, work: Callable[..., Any], *arguments: Any) -> Future:
         """Begins some work, after that which is under way."""
@@ -84,6 +82,7 @@ class TensorFlowProcess:
         try:
             found, records = future.result()
         except BrokenProcessPool:
+            tensorflow_process.cache_clear()
             raise RunError(
                 "the process that validates and scores on TensorFlow has ended (out of memory?); "
                 "the same command goes on from the last save"
@@ -91,6 +90,12 @@ class TensorFlowProcess:
         for record in records:
             logging.getLogger(record.name).handle(record)
         return found
+
+
+@functools.cache
+def tensorflow_process() -> TensorFlowProcess:
+    """The process that all of this process's work goes to."""
+    return TensorFlowProcess()
 
 
 class RemoteValidator:
@@ -102,7 +107,7 @@ class RemoteValidator:
     """
 
     def __init__(self, config: RunConfig, subwords: Subwords) -> None:
-        self._process = TensorFlowProcess()
+        self._process = tensorflow_process()
         self._made = self._process.submit(_make_validator, config, subwords.model)
 
     def __call__(self, weights: list[np.ndarray]) -> Validated:
@@ -112,10 +117,7 @@ class RemoteValidator:
 
     def save_weights(self, stream: BinaryIO) -> None:
         """See `Validator`."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "best.weights.h5"
-            self._process.run(_save, path)
-            stream.write(path.read_bytes())
+        stream.write(self._process.run(_weights))
 
 
 _validators: list[Validator] = []  # of the other process
@@ -129,9 +131,10 @@ def _validate(weights: list[np.ndarray]) -> Validated:
     return _validators[-1](weights)
 
 
-def _save(path: Path) -> None:
-    with path.open("wb") as stream:
-        _validators[-1].save_weights(stream)
+def _weights() -> bytes:
+    stream = io.BytesIO()
+    _validators[-1].save_weights(stream)
+    return stream.getvalue()
 
 
 def _leave_interrupts() -> None:

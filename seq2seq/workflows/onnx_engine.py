@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -63,17 +63,24 @@ def kept_model(run: Path, settings: Mapping[str, Any], weights: str) -> Path:
     return folder.path / FOLDER / f"{of_weights[:DIGITS]}-{key[:DIGITS]}"
 
 
-def keep_model(run: Path, settings: Mapping[str, Any], weights: str) -> Path:
+def keep_model(
+    run: Path,
+    settings: Mapping[str, Any],
+    weights: str,
+    before_export: Callable[[], None] = lambda: None,
+) -> Path:
     """The directory of a run's model, which is exported if it is not there yet.
 
     Args:
         run: see `kept_model`, as are the others and what is raised.
         settings: decoding settings in place of the run's.
         weights: how they are stored.
+        before_export: called before the run is exported, which loads TensorFlow.
     """
     directory = kept_model(run, settings, weights)
     if directory.exists():
         return directory
+    before_export()
     from seq2seq.workflows.export_portable import PortableJob, export_portable
 
     logger.info("exporting %s for ONNX Runtime, once for these weights and settings", run)

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from seq2seq.config.serving import ServerConfig
 from seq2seq.config.tokens import read_tokens
 from seq2seq.errors import ServerError, install_extra
-from seq2seq.manifest import MANIFEST
+from seq2seq.manifest import MANIFEST, read_manifest
 from seq2seq.run_folder import RunFolder
 from seq2seq.serving.server.version_folders import VersionFolders
 from seq2seq.translation.exported_translator import is_portable
-from seq2seq.workflows.onnx_engine import keep_model, kept_model
+from seq2seq.workflows.onnx_engine import keep_model
 
 if TYPE_CHECKING:
     from seq2seq.serving.server.servable import Loader, ServedModel
@@ -140,9 +140,7 @@ def keep_onnx_models(
         with _signals_interrupt():
             for name, run in runs.items():
                 own = {"n_best": _beam(run, settings), **settings}
-                if not kept_model(run, own, weights).exists():
-                    before_export()
-                kept[name] = keep_model(run, own, weights)
+                kept[name] = keep_model(run, own, weights, before_export)
         return kept
     except KeyboardInterrupt:
         logger.info(STOPPED)
@@ -207,7 +205,10 @@ def _export(run: Path, settings: Mapping[str, Any], model: Path) -> None:
 
 
 def _beam(run: Path, settings: Mapping[str, Any]) -> int:
-    return settings.get("beam_width") or RunFolder.open(run).config().decoding.beam_width
+    """What the run says is compared with its hash by `keep_model`."""
+    if given := settings.get("beam_width"):
+        return int(given)
+    return RunFolder(run, read_manifest(run)).config().decoding.beam_width
 
 
 def threads_of_a_run(config: ServerConfig) -> int | None:

@@ -16,9 +16,9 @@ from seq2seq.training.run_lifecycle import (
     open_to_go_on,
 )
 from seq2seq.training.tensorflow_process import (
-    TensorFlowProcess,
     check_backend,
     on_tensorflow,
+    tensorflow_process,
 )
 from seq2seq.training.text import TrainingText, count_run_words, learn_run_shortlist
 from seq2seq.training.training_state import Reporter, TrainingState, saved_state
@@ -51,7 +51,7 @@ def complete(folder: RunFolder, corpus: TrainingText) -> None:
     if on_tensorflow():
         score_run(folder)
     else:
-        folder.manifest = TensorFlowProcess().run(_scored, folder.path)
+        folder.manifest = tensorflow_process().run(_scored, folder.path)
 
 
 def _scored(run: Path) -> dict:

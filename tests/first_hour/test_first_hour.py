@@ -39,15 +39,25 @@ def environment(tmp_path_factory):
     folder = tmp_path_factory.mktemp("environment")
     run(f"{sys.executable} -m build --wheel --outdir {folder}/dist {build_options()} {REPOSITORY}")
     (wheel,) = (folder / "dist").glob("*.whl")
-    python = folder / "venv" / "bin" / "python"
-    venv.create(folder / "venv", with_pip=FRESH)
+    commands, packages = install(wheel, folder / "venv")
+    if not FRESH:
+        (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return commands
+
+
+def install(wheel, environment):
+    """The folders of commands and of packages of a new environment of a wheel.
+
+    Unless `FRESH`, it has nothing of what the wheel needs.
+    """
+    python = environment / "bin" / "python"
+    venv.create(environment, with_pip=FRESH)
     if FRESH:
         run(f"{python} -m pip install {wheel}")
     else:
         run(f"{sys.executable} -m pip --python {python} install --no-deps --no-index {wheel}")
-        (borrowed,) = (folder / "venv").glob("lib/python*/site-packages")
-        (borrowed / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return python.parent
+    (packages,) = environment.glob("lib/python*/site-packages")
+    return python.parent, packages
 
 
 def build_options():

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import urllib.request
-import venv
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from exported_model import RULES, exported_onnx
 from loaded import loaded
 from packaging.requirements import Requirement
 from server_process import server_process
-from test_first_hour import FRESH, REPOSITORY, build_options, run
+from test_first_hour import FRESH, REPOSITORY, build_options, install, run
 
 pytestmark = pytest.mark.first_hour
 LINES = ["Today she reads the book.", "", "The dog sleeps."]
@@ -32,16 +31,10 @@ def commands(tmp_path_factory):
     build = f"{sys.executable} -m build --wheel --outdir {folder}/dist {build_options()}"
     run(f"{build} {folder}/source")
     (wheel,) = (folder / "dist").glob("seq2seq_runtime-*.whl")
-    python = folder / "venv" / "bin" / "python"
-    venv.create(folder / "venv", with_pip=FRESH)
-    if FRESH:
-        run(f"{python} -m pip install {wheel}")
-    else:
-        run(f"{sys.executable} -m pip --python {python} install --no-deps --no-index {wheel}")
-        (packages,) = (folder / "venv").glob("lib/python*/site-packages")
-        named = run(f'{python} -c "{NAMED}"').splitlines()
-        link_packages(named, packages)
-    return python.parent
+    commands, packages = install(wheel, folder / "venv")
+    if not FRESH:
+        link_packages(run(f'{commands}/python -c "{NAMED}"').splitlines(), packages)
+    return commands
 
 
 NAMED = "import importlib.metadata as m; print(*m.requires('seq2seq-runtime'), sep='\\n')"
