@@ -86,7 +86,10 @@ class PairEncoder:
 
     def __call__(self, texts: Sequence[tuple[str, str]]) -> Encoded:
         """The pairs that training can use, by bucket."""
-        sources, targets = (self._rows(side) for side in zip(*texts, strict=True))
+        sources, targets = (
+            IdRows.of(self._subwords.encode_all(side), self._kind)
+            for side in zip(*texts, strict=True)
+        )
         counter = CorpusCounter(self._longest)
         lengths = sources.lengths(), targets.lengths()
         kept = np.flatnonzero(counter.count(*lengths) & (np.minimum(*lengths) > 0))
@@ -100,11 +103,6 @@ class PairEncoder:
             for number, part in zip(numbers.tolist(), parts, strict=False)
         ]
         return Encoded(counter.counts(), blocks)
-
-    def _rows(self, texts: Sequence[str]) -> IdRows:
-        ids = self._subwords.encode_all(texts)
-        flat = np.fromiter(itertools.chain.from_iterable(ids), self._kind)
-        return IdRows(flat, np.cumsum([0, *map(len, ids)]))
 
     def _with_digests(self, sources: IdRows, targets: IdRows) -> Pairs:
         between = np.array([EOS], self._kind).tobytes()

@@ -1,9 +1,12 @@
 """Sentences as rows of ids in one array, and padded batches of them."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from seq2seq.data.subwords import BOS, EOS, PAD
 
@@ -27,6 +30,12 @@ class IdRows:
 
     flat: np.ndarray
     splits: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]], kind: DTypeLike = np.int32) -> "IdRows":
+        """Rows of ids, as numbers of a type."""
+        flat = np.fromiter(itertools.chain.from_iterable(rows), kind)
+        return cls(flat, np.cumsum([0, *map(len, rows)]))
 
     def __len__(self) -> int:
         """Number of rows."""

@@ -1,8 +1,6 @@
 """The batches of a training: one seeded stream for each epoch."""
 
 import functools
-import itertools
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -114,17 +112,12 @@ class Epochs:
             self._sampler.encode(text, seed + place)
             for text, place in zip(texts, places.tolist(), strict=True)
         ]
-        return _joined(drawn)
+        return IdRows.of(drawn)
 
 
 def _as_they_are(ids: IdRows, rows: np.ndarray, seed: int, places: np.ndarray) -> IdRows:
     """Some pairs' ids; the seed is for those who draw."""
-    return _joined([ids[row].tolist() for row in rows[places]])
-
-
-def _joined(rows: Sequence[Sequence[int]]) -> IdRows:
-    flat = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
-    return IdRows(flat, np.cumsum([0, *map(len, rows)]))
+    return IdRows.of([ids[row].tolist() for row in rows[places]])
 
 
 def mixed_seed(*numbers: int) -> int:
