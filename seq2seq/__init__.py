@@ -44,10 +44,10 @@ def train(
     from rich.console import Console
 
     from seq2seq.config.loading import as_run_config
-    from seq2seq.translation.quiet import load_tensorflow
+    from seq2seq.translation.quiet import TRAINED_ON, load_tensorflow
 
     settings = as_run_config(config, overrides)
-    load_tensorflow()
+    load_tensorflow(backends=TRAINED_ON)
     from seq2seq.cli.progress import LiveReporter
     from seq2seq.workflows.train import train as train_run
 
@@ -84,7 +84,7 @@ def build(
     from seq2seq.translation.quiet import load_tensorflow
 
     settings = as_run_config(config, overrides)
-    load_tensorflow()
+    load_tensorflow(backends=None)
     from seq2seq.workflows.keras_training import build as build_fresh
 
     return build_fresh(settings)
@@ -112,7 +112,7 @@ def dataset(
     from seq2seq.translation.quiet import load_tensorflow
 
     settings = as_run_config(config)
-    load_tensorflow()
+    load_tensorflow(backends=None)
     from seq2seq.workflows.keras_training import dataset as batches
 
     return batches(settings, subwords, split)

@@ -23,9 +23,7 @@ from seq2seq.config.sections import RunConfig
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.training.validation import Validated, Validator
-from seq2seq.translation.quiet import load_tensorflow
-
-BACKEND = "KERAS_BACKEND"  # the environment variable that Keras reads
+from seq2seq.translation.quiet import BACKEND, load_tensorflow
 
 
 def on_tensorflow() -> bool:
@@ -34,23 +32,18 @@ def on_tensorflow() -> bool:
 
 
 def check_backend(config: RunConfig, workers: bool = False) -> None:
-    """That training can run on this process's backend.
+    """That training can run on this process's backend as it is asked to.
 
     Args:
         config: every setting.
         workers: whether several train together.
 
     Raises:
-        ConfigError: it cannot, or not with these settings.
+        ConfigError: it cannot.
     """
-    backend = keras.backend.backend()
-    if backend not in ("tensorflow", "jax"):
-        raise ConfigError(
-            f"{BACKEND}={backend}: training runs on tensorflow or on jax; choose one of them"
-        )
-    summed = "several workers train" if workers else "training.accumulate works"
-    if backend == "jax" and (workers or config.training.accumulate > 1):
-        raise ConfigError(f"{summed} on tensorflow alone; leave {BACKEND}={backend} out")
+    if not on_tensorflow() and (workers or config.training.accumulate > 1):
+        what = "several workers train" if workers else "training.accumulate works"
+        raise ConfigError(f"{what} on tensorflow alone; leave {BACKEND} out")
 
 
 class TensorFlowProcess:

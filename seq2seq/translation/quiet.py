@@ -3,25 +3,36 @@
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 
-from seq2seq.errors import DISTRIBUTION, Seq2SeqError
+from seq2seq.errors import DISTRIBUTION, ConfigError, Seq2SeqError, install_extra
+
+BACKEND = "KERAS_BACKEND"  # the environment variable that Keras reads
+TRAINED_ON = ("tensorflow", "jax")
 
 
-def load_tensorflow(start: bool = True, threads: int | None = None) -> None:
+def load_tensorflow(
+    start: bool = True,
+    threads: int | None = None,
+    backends: Sequence[str] | None = ("tensorflow",),
+) -> None:
     """Imports TensorFlow and tensorflow-text; if that fails, what they wrote is shown after all.
 
     Args:
         start: whether to start its runtime too, which has to wait where workers are to be joined.
         threads: of one operation; as many as the process has processors if None.
+        backends: those that Keras may run on for what comes; any if None.
 
     Raises:
-        Seq2SeqError: it is not installed.
+        Seq2SeqError: it is not installed, or Keras's backend is not, or is another.
     """
     if find_spec("tensorflow") is None:
         raise Seq2SeqError(
             f"this needs TensorFlow, which is not installed; pip install {DISTRIBUTION} brings it"
         )
+    if backends:
+        _check_backend(backends)
     if threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -42,3 +53,16 @@ def load_tensorflow(start: bool = True, threads: int | None = None) -> None:
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def _check_backend(backends: Sequence[str]) -> None:
+    backend = os.environ.get(BACKEND, "tensorflow")
+    if backend not in backends:
+        raise ConfigError(
+            f"{BACKEND}={backend}: this runs on {' or '.join(backends)}; leave {BACKEND} out"
+        )
+    if find_spec(backend) is None:
+        raise ConfigError(
+            f"{BACKEND}={backend} needs {backend}, which is not installed; "
+            f"{install_extra(backend)} brings it"
+        )
