@@ -44,10 +44,10 @@ def train(
     from rich.console import Console
 
     from seq2seq.config.loading import as_run_config
-    from seq2seq.translation.quiet import TRAINED_ON, load_tensorflow
+    from seq2seq.translation.quiet import load_for_training
 
     settings = as_run_config(config, overrides)
-    load_tensorflow(backends=TRAINED_ON)
+    load_for_training()
     from seq2seq.cli.progress import LiveReporter
     from seq2seq.workflows.train import train as train_run
 

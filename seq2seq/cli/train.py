@@ -8,7 +8,7 @@ from typing import Any
 from seq2seq.cli.overrides import add_overrides
 from seq2seq.config.loading import load_run_config
 from seq2seq.config.workers import workers_of
-from seq2seq.translation.quiet import TRAINED_ON, load_tensorflow
+from seq2seq.translation.quiet import load_for_training
 
 WAIT = 600.0  # seconds; a cluster may take minutes to start a machine
 
@@ -49,8 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     config = load_run_config(arguments.config, arguments.overrides)
     folder_path = arguments.run or Path("runs") / arguments.config.stem
     workers = workers_of(arguments.workers, arguments.worker, arguments.wait, os.environ)
-    # Workers are joined before the first operation.
-    load_tensorflow(start=workers is None, backends=TRAINED_ON)
+    load_for_training(start=workers is None)  # workers are joined before the first operation
     from rich.console import Console
 
     from seq2seq.cli.progress import LiveReporter, log_through

@@ -55,6 +55,11 @@ def load_tensorflow(
             os.close(terminal)
 
 
+def load_for_training(start: bool = True) -> None:
+    """`load_tensorflow`, where Keras may run on another backend that trains."""
+    load_tensorflow(start, backends=TRAINED_ON)
+
+
 def _check_backend(backends: Sequence[str]) -> None:
     backend = os.environ.get(BACKEND, "tensorflow")
     if backend not in backends:

@@ -5,7 +5,7 @@ from command_line import fails
 
 from seq2seq.errors import ConfigError
 from seq2seq.translation import quiet
-from seq2seq.translation.quiet import BACKEND, TRAINED_ON, load_tensorflow
+from seq2seq.translation.quiet import BACKEND, load_for_training, load_tensorflow
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
@@ -18,7 +18,7 @@ def test_keras_on_another_backend_translates_nothing(backend, monkeypatch, train
 def test_training_names_the_backends_that_it_has(monkeypatch):
     monkeypatch.setenv(BACKEND, "torch")
     with pytest.raises(ConfigError, match="this runs on tensorflow or jax"):
-        load_tensorflow(backends=TRAINED_ON)
+        load_for_training()
     load_tensorflow(backends=None)
 
 
@@ -26,6 +26,6 @@ def test_a_backend_that_is_not_installed_is_told_with_its_extra(monkeypatch):
     monkeypatch.setenv(BACKEND, "jax")
     monkeypatch.setattr(quiet, "find_spec", lambda name: None if name == "jax" else name)
     with pytest.raises(ConfigError, match=r"jax, which is not installed; pip install .*\[jax\]"):
-        load_tensorflow(backends=TRAINED_ON)
+        load_for_training()
     monkeypatch.delenv(BACKEND)
-    load_tensorflow(backends=TRAINED_ON)  # the control
+    load_for_training()  # the control
