@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo demo-real best try test test-long first-hour clients axe onnxruntime-web pictures-page notebooks notebooks-write pictures ablations networks test-family test-presets test-init docs dist check lint format benchmark
+.PHONY: demo demo-real best try test test-long first-hour clients axe onnxruntime-web pictures-page notebooks notebooks-cleared notebooks-write pictures ablations networks test-family test-presets test-init docs dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -106,19 +106,20 @@ $(ONNX_WEB)/package/package.json:
 pictures-page: .venv/installed-dev
 	$(BIN)/python -m benchmarks.page_pictures $(RUN) docs/pictures
 
-# The tutorials, each in a new kernel: two side by side, with a thread each. Some use what 02 trained.
+# The tutorials, each in a new kernel with one thread, so that `make --jobs=2 notebooks` runs two at a time. Some
+# use what 02 trained.
 NBMAKE := $(BIN)/python -m pytest --nbmake --nbmake-timeout=900 -p no:warnings --override-ini addopts=
-notebooks: .venv/installed-dev
-	rm -rf runs/notebooks data/notebooks
-	$(MAKE) --no-print-directory --output-sync --jobs=2 row-02 row-01-04 row-03 row-05
+notebooks: row-02 row-01-04 row-03 row-05
 
 row-03 row-05: row-02
-row-%:
+row-%: .venv/installed-dev notebooks-cleared
 	TF_NUM_INTRAOP_THREADS=1 $(NBMAKE) $(foreach number,$(subst -, ,$*),notebooks/$(number)_*.ipynb)
 
-# All of them, one after the other with all threads, which keeps their new outputs.
-notebooks-write: .venv/installed-dev
+notebooks-cleared:
 	rm -rf runs/notebooks data/notebooks
+
+# All of them, one after the other with all threads, which keeps their new outputs.
+notebooks-write: .venv/installed-dev notebooks-cleared
 	$(NBMAKE) --overwrite notebooks
 
 # The gallery of docs/looking_inside.md, from what `make demo` trained.

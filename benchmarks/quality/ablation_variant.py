@@ -3,8 +3,9 @@
     python -m benchmarks.quality.ablation_variant CONFIG RUN --set model.attention=dot --minutes 15
 
 With --trained a run is only translated by, with the decoding settings given. A process of its own,
-pinned to a core, because TensorFlow's number of threads is fixed at its first operation. Called
-again, it goes on where it was interrupted.
+pinned to a core, because TensorFlow's number of threads is fixed at its first operation. Minutes
+and rates are of the core's time for the process, so that other work beside it lengthens the wait
+but changes no figure. Called again, it goes on where it was interrupted.
 """
 
 import argparse
@@ -138,7 +139,7 @@ def _planned(config: RunConfig, steps: int) -> RunConfig:
 
 
 def _pilot(config: RunConfig) -> tuple[float, float]:
-    """Seconds and target tokens of a training step, means over batches as they come."""
+    """Seconds of the core and target tokens of a training step, means over batches as they come."""
     from seq2seq.training.corpus import learn_subwords
     from seq2seq.training.encoded_corpus import encode_corpus
     from seq2seq.training.epochs import Epochs
@@ -151,18 +152,18 @@ def _pilot(config: RunConfig) -> tuple[float, float]:
     batches = list(islice(epoch, PILOT_WARM_UP + PILOT_STEPS))
     for batch in batches[:PILOT_WARM_UP]:
         optimization.step(batch, 0.0)
-    started = time.monotonic()
+    started = time.process_time()
     tokens = sum(int(optimization.step(batch, 0.0)[1]) for batch in batches[PILOT_WARM_UP:])
     steps = max(1, len(batches) - PILOT_WARM_UP)
-    return (time.monotonic() - started) / steps, tokens / steps
+    return (time.process_time() - started) / steps, tokens / steps
 
 
 def _speed(translator: Any, lines: list[str]) -> float:
-    """Sentences a second, after a pass that warms up."""
+    """Sentences a second of the core, after a pass that warms up."""
     translator.translate(lines)
-    started = time.monotonic()
+    started = time.process_time()
     translator.translate(lines)
-    return len(lines) / (time.monotonic() - started)
+    return len(lines) / (time.process_time() - started)
 
 
 class _Quiet:
