@@ -1,0 +1,103 @@
+"""Points of `benchmarks.growth` as tables and as a figure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from benchmarks.growth.point import DOINGS, Point
+
+LABELS = {
+    "length": "subwords of a sentence",
+    "beam": "beam width",
+    "vocabulary": "vocabulary",
+    "units": "units",
+    "sentences": "sentences a batch",
+    "tokens": "target tokens a step",
+}
+COLUMNS = ("ms", "of products alone", "growth", "MiB")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A size that grows, of a network that translates or is trained."""
+
+    doing: str
+    name: str
+    values: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        """How the command calls it."""
+        return f"{self.doing}.{self.name}"
+
+
+Curves = Mapping[Axis, Sequence[Point]]
+
+
+def markdown(curves: Curves) -> str:
+    """A table for each axis.
+
+    `growth` is the exponent between a point and the one above it: 1 where time grows as the size
+    does.
+    """
+    tables = []
+    for axis, points in curves.items():
+        head = f"{axis.doing}: {LABELS[axis.name]}"
+        rows = [f"| {head} | " + " | ".join(COLUMNS) + " |", "|---:" * 5 + "|"]
+        for number, (value, point) in enumerate(zip(axis.values, points, strict=True)):
+            spread = f"{_ms(point.seconds)} ({_ms(point.least)} to {_ms(point.most)})"
+            grown = _exponent(axis, points, number) if number else ""
+            rows.append(
+                f"| {value:,} | {spread} | {_ms(point.product_seconds)} | {grown} | "
+                f"{point.mebibytes:,.0f} |"
+            )
+        tables.append("\n".join(rows) + "\n")
+    return "\n".join(tables)
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:,.1f}"
+
+
+def _exponent(axis: Axis, points: Sequence[Point], number: int) -> str:
+    times = points[number].seconds / points[number - 1].seconds
+    return f"{log(times) / log(axis.values[number] / axis.values[number - 1]):.2f}"
+
+
+def draw(curves: Curves) -> Figure:
+    """Time against each size, both on logarithmic scales, with the time of the products alone."""
+    rows = [[axis for axis in curves if axis.doing == doing] for doing in DOINGS]
+    rows = [row for row in rows if row]
+    columns = max(len(row) for row in rows)
+    size = 0.5 + 2.6 * columns, 0.6 + 2.6 * len(rows)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for row, panels in zip(rows, grid, strict=True):
+        for axis, axes in zip(row, panels, strict=False):
+            _draw_panel(axes, axis, curves[axis])
+        for axes in panels[len(row) :]:
+            axes.set_axis_off()
+        panels[0].set_ylabel(f"{row[0].doing}: ms a call")
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def _draw_panel(axes: Axes, axis: Axis, points: Sequence[Point]) -> None:
+    axes.loglog(
+        axis.values, [1000 * each.seconds for each in points], "o-", color="0.1", label="measured"
+    )
+    axes.loglog(
+        axis.values,
+        [1000 * each.product_seconds for each in points],
+        "--",
+        color="0.5",
+        label="its products at the rate of a large one",
+    )
+    axes.set_xlabel(LABELS[axis.name])
+    axes.set_xticks(axis.values, [f"{value:,}" for value in axis.values], rotation=30)
+    axes.xaxis.set_minor_formatter(NullFormatter())
