@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seq2seq.cli import serve, train
+from seq2seq.cli import serve, train, translate
 from seq2seq.config.serving import ServerConfig
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 PROBES = ("/healthz", "/readyz")
+TRAINED_BY = ("kubernetes.yaml", "jobset.yaml", "slurm.sh", "ray_train.py")
 
 
 def text(name):
@@ -148,16 +149,21 @@ def test_slurm_starts_each_worker_and_requeues_what_was_lost(tmp_path, status, r
     assert rest == (["requeue 7"] if requeued else [])
 
 
-def test_options_of_a_training_are_those_of_the_command():
+@pytest.mark.parametrize(
+    ("name", "verb", "options"),
+    [
+        *((f"training/{name}", train, "run|workers?") for name in TRAINED_BY),
+        ("translation/ray_translate.py", translate, r"\w+"),
+    ],
+)
+def test_options_are_those_of_the_command(name, verb, options):
     parser = argparse.ArgumentParser()
-    train.add_parser(parser.add_subparsers())
-    known = (
-        parser.format_help() + parser._subparsers._group_actions[0].choices["train"].format_help()
-    )
-    for name in ("kubernetes.yaml", "jobset.yaml", "slurm.sh", "ray_train.py"):
-        lines = [line for line in text(f"training/{name}").splitlines() if "SBATCH" not in line]
-        words = re.findall(r"--(?:run|workers?)\b", "\n".join(lines))
-        assert words and all(word in known for word in words), name
+    verb.add_parser(parser.add_subparsers())
+    (command,) = parser._subparsers._group_actions[0].choices.values()
+    known = parser.format_help() + command.format_help()
+    lines = [line for line in text(name).splitlines() if "SBATCH" not in line]
+    words = re.findall(rf"--(?:{options})\b", "\n".join(lines))
+    assert words and all(word in known for word in words)
 
 
 def test_every_variable_is_an_option():

@@ -51,11 +51,6 @@ class Point:
     machine_rate: float  # multiply-adds a second of one large product of the same type
     mebibytes: float  # that the process grew by
 
-    @property
-    def product_seconds(self) -> float:
-        """What the products would take at the rate of a large one."""
-        return self.multiply_adds / self.machine_rate
-
 
 def measure(ask: Ask) -> Point:
     """Makes the network, and lets it work until times agree."""

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
+from statistics import median
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from benchmarks.growth.point import DOINGS, Point
 
@@ -48,15 +49,26 @@ def markdown(curves: Curves) -> str:
     for axis, points in curves.items():
         head = f"{axis.doing}: {LABELS[axis.name]}"
         rows = [f"| {head} | " + " | ".join(COLUMNS) + " |", "|---:" * 5 + "|"]
+        products = product_times(curves, axis)
         for number, (value, point) in enumerate(zip(axis.values, points, strict=True)):
             spread = f"{_ms(point.seconds)} ({_ms(point.least)} to {_ms(point.most)})"
             grown = _exponent(axis, points, number) if number else ""
             rows.append(
-                f"| {value:,} | {spread} | {_ms(point.product_seconds)} | {grown} | "
+                f"| {value:,} | {spread} | {_ms(products[number])} | {grown} | "
                 f"{point.mebibytes:,.0f} |"
             )
         tables.append("\n".join(rows) + "\n")
     return "\n".join(tables)
+
+
+def product_times(curves: Curves, axis: Axis) -> list[float]:
+    """Seconds that the products of an axis's points would take at the rate of a large one.
+
+    The rate is the median of those beside all points of the same kind.
+    """
+    alike = (points for each, points in curves.items() if each.doing == axis.doing)
+    rate = median(point.machine_rate for points in alike for point in points)
+    return [point.multiply_adds / rate for point in curves[axis]]
 
 
 def _ms(seconds: float) -> str:
@@ -78,7 +90,7 @@ def draw(curves: Curves) -> Figure:
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for row, panels in zip(rows, grid, strict=True):
         for axis, axes in zip(row, panels, strict=False):
-            _draw_panel(axes, axis, curves[axis])
+            _draw_panel(axes, axis, curves[axis], product_times(curves, axis))
         for axes in panels[len(row) :]:
             axes.set_axis_off()
         panels[0].set_ylabel(f"{row[0].doing}: ms a call")
@@ -87,17 +99,20 @@ def draw(curves: Curves) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, axis: Axis, points: Sequence[Point]) -> None:
+def _draw_panel(axes: Axes, axis: Axis, points: Sequence[Point], products: Sequence[float]) -> None:
     axes.loglog(
         axis.values, [1000 * each.seconds for each in points], "o-", color="0.1", label="measured"
     )
     axes.loglog(
         axis.values,
-        [1000 * each.product_seconds for each in points],
+        [1000 * each for each in products],
         "--",
         color="0.5",
         label="its products at the rate of a large one",
     )
     axes.set_xlabel(LABELS[axis.name])
     axes.set_xticks(axis.values, [f"{value:,}" for value in axis.values], rotation=30)
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.yaxis.set_minor_locator(NullLocator())

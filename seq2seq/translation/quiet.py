@@ -10,6 +10,9 @@ from seq2seq.errors import DISTRIBUTION, ConfigError, Seq2SeqError, install_extr
 
 BACKEND = "KERAS_BACKEND"  # the environment variable that Keras reads
 TRAINED_ON = ("tensorflow", "jax")
+# Some set it for programs of Keras 2, and Ray Train for all that it starts. TensorFlow then takes
+# the package tf_keras for Keras, and nothing if that is not there.
+LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
 
 
 def load_tensorflow(
@@ -33,6 +36,8 @@ def load_tensorflow(
         )
     if backends:
         _check_backend(backends)
+    if find_spec("tf_keras") is None:
+        os.environ.pop(LEGACY_KERAS, None)
     if threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

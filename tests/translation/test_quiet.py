@@ -1,5 +1,7 @@
 """What is needed before an engine runs is asked for in one line."""
 
+import os
+
 import pytest
 from command_line import fails
 
@@ -29,3 +31,12 @@ def test_a_backend_that_is_not_installed_is_told_with_its_extra(monkeypatch):
         load_for_training()
     monkeypatch.delenv(BACKEND)
     load_for_training()  # the control
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_another_programs_keras_2_is_not_asked_for_where_it_is_not(installed, monkeypatch):
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    absent = set() if installed else {"tf_keras"}
+    monkeypatch.setattr(quiet, "find_spec", lambda name: None if name in absent else name)
+    load_tensorflow()
+    assert os.environ.get("TF_USE_LEGACY_KERAS") == ("1" if installed else None)
