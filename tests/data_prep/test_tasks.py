@@ -59,6 +59,9 @@ def test_other_pronunciations_are_beside_the_first(tmp_path, monkeypatch):
     found = dict(zip(words, zip(*sounds, strict=True), strict=True))
     assert found.pop("a") == ("AH", "EY")
     assert found and all(first and not other for first, other in found.values())
+    elsewhere = next(seed for seed in range(99) if split_of("a", seed) == "train")
+    assert main(["cmudict", "--output", str(tmp_path), "--seed", str(elsewhere)]) == 0
+    assert not (tmp_path / "test.sounds2").exists()  # nor are those of other words left
 
 
 def test_the_dictionary_is_told_by_its_hash(tmp_path, monkeypatch, caplog):
