@@ -9,7 +9,6 @@ length of its source.
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import time
@@ -17,9 +16,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks.machine import machine_rate
+from benchmarks.machine import load_on_cores, machine_rate
 from seq2seq.config.sections import DecodingConfig, RunConfig
-from seq2seq.translation.quiet import load_tensorflow
 
 REPEATS = 5  # of the timed call
 LEAST_SECONDS = 0.2  # of each
@@ -165,9 +163,7 @@ def main() -> None:
         if name != "doing":
             parser.add_argument(f"--{name}", type=int, default=value)
     ask = Ask(**vars(parser.parse_args()))
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-    os.environ["OMP_NUM_THREADS"] = "1"
-    load_tensorflow()
+    load_on_cores(1)
     print(json.dumps(asdict(measure(ask))))
 
 

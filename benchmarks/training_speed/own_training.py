@@ -8,15 +8,13 @@ process of its own, because TensorFlow's number of threads is fixed at its first
 
 import argparse
 import json
-import os
 import statistics
 import time
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.machine import machine_rate
-from seq2seq.translation.quiet import load_tensorflow
+from benchmarks.machine import load_on_cores, machine_rate
 
 WARM_UP, MEASURED = 10, 60  # steps
 SENTENCES = 64  # a batch, on average
@@ -138,9 +136,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
     arguments = parser.parse_args()
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
-    os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
-    load_tensorflow()
+    load_on_cores(arguments.threads)
     print(json.dumps(asdict(measure(arguments.folder, arguments.threads, arguments.precision))))
 
 

@@ -9,7 +9,6 @@ gets the translations, a file for each variant.
 
 import argparse
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -17,10 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import machine_rate
+from benchmarks.machine import load_on_cores, machine_rate
 from seq2seq.config.sections import ModelConfig
 from seq2seq.data.lines import read_lines, write_lines
-from seq2seq.translation.quiet import load_tensorflow
 
 
 @dataclass(frozen=True)
@@ -193,9 +191,7 @@ def main() -> None:
     parser.add_argument("--single", action="store_true", help="one sentence at a time")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     arguments = parser.parse_args()
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-    os.environ["OMP_NUM_THREADS"] = "1"
-    load_tensorflow()
+    load_on_cores(1)
     print(json.dumps(asdict(measure(arguments))))
 
 
