@@ -1,6 +1,8 @@
 """The optimizer step where Keras runs on JAX: a compiled function of all arrays that it changes."""
 
+import functools
 import importlib
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +12,7 @@ from keras import ops
 
 from seq2seq.data.subwords import PAD
 from seq2seq.models.products import Tensor
-from seq2seq.training.train_step import AVERAGED_EVERY, AVERAGING_WARMUP, Optimization
+from seq2seq.training.train_step import AVERAGED_EVERY, AVERAGING_WARMUP, Optimization, Step
 
 LENGTHS = 8  # subwords; sides are padded to a multiple, because each shape is compiled anew
 
@@ -32,32 +34,65 @@ class JaxOptimization(Optimization):
         weights = {id(each) for each in training.weights}
         self._seeds = [each for each in training.variables if id(each) not in weights]
         self._changed = (self._weights, self._seeds, self._optimizer.variables, self._averages)
-        return importlib.import_module("jax").jit(self._next, donate_argnums=0)
+        jax = importlib.import_module("jax")
+        self._summed = jax.jit(self._sums)
+        self._add = jax.jit(functools.partial(jax.tree.map, operator.add), donate_argnums=0)
+        self._apply = jax.jit(self._moved, donate_argnums=0)
+        return jax.jit(self._next, donate_argnums=0)
 
     def step(self, batch: tuple, learning_rate: float) -> tuple[float, int]:
         """See `Optimization.step`; the first step of a shape of batches takes seconds."""
-        before = tuple([each.value for each in group] for group in self._changed)
-        after, loss, tokens = self._compiled(before, padded(batch), np.float32(learning_rate))
+        rate = np.float32(learning_rate)
+        return self._assign(*self._compiled(self._values(), padded(batch), rate))
+
+    def step_over(self, batches: Sequence[tuple], learning_rate: float) -> Step:
+        """Updates the weights once, by the mean loss over the tokens of all batches."""
+        if len(batches) == 1:
+            return Step(*self.step(batches[0], learning_rate), batches=1)
+        weights, seeds, moments, averages = self._values()
+        sums, seeds = self._summed(weights, seeds, padded(batches[0]))
+        for batch in batches[1:]:
+            more, seeds = self._summed(weights, seeds, padded(batch))
+            sums = self._add(sums, more)
+        after = self._apply((weights, seeds, moments, averages), sums, np.float32(learning_rate))
+        return Step(*self._assign(*after), batches=len(batches))
+
+    def _values(self) -> tuple:
+        return tuple([each.value for each in group] for group in self._changed)
+
+    def _assign(self, after: tuple, loss: Tensor, tokens: Tensor) -> tuple[float, int]:
         for group, values in zip(self._changed, after, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
         return float(loss), int(tokens)
 
     def _next(self, values: tuple, batch: tuple, rate: Tensor) -> tuple[tuple, Tensor, Tensor]:
-        """What the values are after a step; its mean loss; its tokens."""
+        """What the values are after a step over one batch; its mean loss; its tokens."""
         weights, seeds, moments, averages = values
+        sums, seeds = self._sums(weights, seeds, batch)
+        return self._moved((weights, seeds, moments, averages), sums, rate)
+
+    def _sums(self, weights: list, seeds: list, batch: tuple) -> tuple[tuple, list]:
+        """A batch's gradients, summed loss and tokens; the random states after it."""
         differentiate = importlib.import_module("jax").value_and_grad(self._loss, has_aux=True)
         (loss, (tokens, seeds)), gradients = differentiate(weights, seeds, batch)
+        return (gradients, loss, tokens), seeds
+
+    def _moved(self, values: tuple, sums: tuple, rate: Tensor) -> tuple[tuple, Tensor, Tensor]:
+        """What the values are after a step by some sums; its mean loss; its tokens."""
+        weights, seeds, moments, averages = values
+        gradients, loss, tokens = sums
+        gradients = [each / tokens for each in gradients]
         optimizer = self._optimizer
         moments[_place(optimizer.learning_rate, optimizer.variables)] = rate
         weights, moments = optimizer.stateless_apply(moments, gradients, weights)
         if averages:
             taken = moments[_place(optimizer.iterations, optimizer.variables)]
             averages = self._averaged(averages, weights, taken)
-        return (list(weights), seeds, list(moments), averages), loss, tokens
+        return (list(weights), seeds, list(moments), averages), loss / tokens, tokens
 
     def _loss(self, weights: list, seeds: list, batch: tuple) -> tuple[Tensor, tuple]:
-        """The mean over real target tokens; their number, and the random states after it."""
+        """The sum over real target tokens; their number, and the random states after it."""
         passes = 2 if self._consistency else 1
         source, target_in, target_out = (ops.tile(each, (passes, 1)) for each in batch)
         values = [*zip(self._weights, weights, strict=True), *zip(self._seeds, seeds, strict=True)]
@@ -73,8 +108,7 @@ class JaxOptimization(Optimization):
             for variable, old in zip(self._seeds, seeds, strict=True)
         ]
         real = ops.cast(ops.not_equal(targets[: losses.shape[0]], PAD), "float32")
-        tokens = ops.sum(real)
-        return ops.sum(losses * real) / tokens, (tokens, after)
+        return ops.sum(losses * real), (ops.sum(real), after)
 
     def _averaged(self, averages: list, weights: Sequence[Tensor], taken: Tensor) -> list:
         """See `Optimization._average`."""

@@ -57,12 +57,13 @@ class Training:
         self._stop = 0  # the signal that all workers stop by
         self._follow: Callable[..., None] | None = None
         with seeded(config.training.seed):
-            if cluster or config.training.accumulate > 1:
+            if not on_tensorflow():
+                self._optimization: Optimization = JaxOptimization(config, subwords.size)
+            elif cluster or config.training.accumulate > 1:
                 summed = SummedOptimization(config, subwords.size, cluster)
-                self._optimization: Optimization = summed
+                self._optimization = summed
             else:
-                make = Optimization if on_tensorflow() else JaxOptimization
-                self._optimization = make(config, subwords.size)
+                self._optimization = Optimization(config, subwords.size)
         if cluster:
             self._follow = functools.partial(follow_chief, cluster, self.state, summed)
         self._decide(self._resume, whole=True)

@@ -21,7 +21,7 @@ import numpy as np
 
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.subwords import Subwords
-from seq2seq.errors import ConfigError, RunError
+from seq2seq.errors import RunError
 from seq2seq.training.validation import Validated, Validator
 from seq2seq.translation.quiet import BACKEND, load_tensorflow
 
@@ -29,21 +29,6 @@ from seq2seq.translation.quiet import BACKEND, load_tensorflow
 def on_tensorflow() -> bool:
     """Whether this process's Keras is."""
     return keras.backend.backend() == "tensorflow"
-
-
-def check_backend(config: RunConfig, workers: bool = False) -> None:
-    """That training can run on this process's backend as it is asked to.
-
-    Args:
-        config: every setting.
-        workers: whether several train together.
-
-    Raises:
-        ConfigError: it cannot.
-    """
-    if not on_tensorflow() and (workers or config.training.accumulate > 1):
-        what = "several workers train" if workers else "training.accumulate works"
-        raise ConfigError(f"{what} on tensorflow alone; leave {BACKEND} out")
 
 
 class TensorFlowProcess:

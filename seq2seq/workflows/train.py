@@ -15,11 +15,7 @@ from seq2seq.training.run_lifecycle import (
     only_trainer,
     open_to_go_on,
 )
-from seq2seq.training.tensorflow_process import (
-    check_backend,
-    on_tensorflow,
-    tensorflow_process,
-)
+from seq2seq.training.tensorflow_process import on_tensorflow, tensorflow_process
 from seq2seq.training.text import TrainingText, count_run_words, learn_run_shortlist
 from seq2seq.training.training_state import Reporter, TrainingState, saved_state
 from seq2seq.workflows.evaluate import score_run
@@ -84,7 +80,6 @@ def _trained(
     config: RunConfig, run: Path, reporter: Reporter
 ) -> Iterator[tuple[RunFolder, TrainingText]]:
     """A run whose last step is done, held for this process, and its training text."""
-    check_backend(config)
     check_files(config)
     made = create_if_missing(config, run)
     with only_trainer(run):

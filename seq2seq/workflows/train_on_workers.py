@@ -6,16 +6,18 @@ from pathlib import Path
 
 from seq2seq.config.sections import RunConfig
 from seq2seq.config.workers import Workers
+from seq2seq.errors import ConfigError
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.corpus import check_files
 from seq2seq.training.keeper import Keeper
 from seq2seq.training.loop import Training
 from seq2seq.training.run_lifecycle import create_if_missing, only_trainer, open_to_go_on
-from seq2seq.training.tensorflow_process import check_backend
+from seq2seq.training.tensorflow_process import on_tensorflow
 from seq2seq.training.text import TrainingText
 from seq2seq.training.training_state import Reporter
 from seq2seq.training.workers.briefing import Briefing
 from seq2seq.training.workers.cluster import Cluster, joined
+from seq2seq.translation.quiet import BACKEND
 from seq2seq.workflows.train import complete, nothing_left
 
 
@@ -40,6 +42,8 @@ def train_on_workers(
         RestartNeeded: a worker is missing or lost, or SIGTERM came; the last save is kept.
         KeyboardInterrupt: after Ctrl-C on any of them, with everything so far saved.
     """
+    if not on_tensorflow():
+        raise ConfigError(f"several workers train on tensorflow alone; leave {BACKEND} out")
     with joined(workers) as cluster, cluster.signals_between_steps(), ExitStack() as held:
         if cluster.is_chief:
             return _lead(cluster, config, run, reporter, held)
@@ -53,7 +57,6 @@ def _lead(
     """The chief's part, which holds the run folder until `held` is closed."""
 
     def open_run() -> tuple[RunFolder, TrainingText]:
-        check_backend(config, workers=True)
         check_files(config)
         made = create_if_missing(config, run)
         held.enter_context(only_trainer(run))

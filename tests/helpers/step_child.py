@@ -14,16 +14,23 @@ from conftest import miniature_settings
 from seq2seq.data.subwords import BOS, EOS, PAD
 from seq2seq.training.jax_step import JaxOptimization
 from seq2seq.training.train_step import Optimization, seeded
+from seq2seq.training.workers.summed_step import SummedOptimization
 
 SETTINGS = "settings.json"
-STEPS, STOPPED_AFTER = 10, 5
+BATCHES, STOPPED_AFTER = 10, 3
 VOCABULARY = 30
+
+
+def steps(settings):
+    """The batches of each step of a training."""
+    every, size = list(batches()), settings["training"].get("accumulate", 1)
+    return [every[first : first + size] for first in range(0, BATCHES, size)]
 
 
 def batches():
     """Of several shapes, some sentences shorter than others."""
     random = np.random.default_rng(1)
-    for number in range(STEPS):
+    for number in range(BATCHES):
         rows = 5 + number % 2
         source, target = (random.integers(4, VOCABULARY, (rows, size)) for size in (6, 9))
         source[1, -2:] = PAD
@@ -37,9 +44,10 @@ def batches():
 def optimization(settings, weights=None):
     """A network in training, with weights of a file."""
     config = miniature_settings(Path("corpus"), **settings)
+    on_tensorflow = SummedOptimization if config.training.accumulate > 1 else Optimization
     on_jax = keras.backend.backend() == "jax"
     with seeded(1):
-        made = (JaxOptimization if on_jax else Optimization)(config, VOCABULARY)
+        made = (JaxOptimization if on_jax else on_tensorflow)(config, VOCABULARY)
     if weights:
         made.load_weights(weights)
     return made
@@ -47,7 +55,7 @@ def optimization(settings, weights=None):
 
 def taken(training, some, rate=0.01):
     """Losses and tokens of steps, and all that they changed."""
-    found = [training.step(batch, rate) for batch in some]
+    found = [training.step_over(batches, rate)[:2] for batches in some]
     weights = {f"weight/{n}": each for n, each in enumerate(training.translation_weights())}
     return {"steps": np.array(found)} | weights | training.arrays()
 
@@ -55,13 +63,13 @@ def taken(training, some, rate=0.01):
 def main(folder):
     """See the module."""
     for name, settings in json.loads((folder / SETTINGS).read_text()).items():
-        training, some = optimization(settings, folder / f"{name}.weights.h5"), list(batches())
+        training, some = optimization(settings, folder / f"{name}.weights.h5"), steps(settings)
         found = taken(training, some[:STOPPED_AFTER])
         if name == "dropout":
             np.savez(folder / f"{name}.again.npz", **resumed(settings, training, folder))
         rest = taken(training, some[STOPPED_AFTER:])
-        steps = np.concatenate([found["steps"], rest["steps"]])
-        np.savez(folder / f"{name}.npz", **rest | {"steps": steps})
+        every = np.concatenate([found["steps"], rest["steps"]])
+        np.savez(folder / f"{name}.npz", **rest | {"steps": every})
 
 
 def resumed(settings, stopped, folder):
@@ -71,7 +79,7 @@ def resumed(settings, stopped, folder):
         stopped.save_weights(stream)
     training = optimization(settings, weights)
     training.restore(stopped.arrays())
-    return taken(training, list(batches())[STOPPED_AFTER:])
+    return taken(training, steps(settings)[STOPPED_AFTER:])
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ MODEL = {"embedding_size": 12, "units": 16, "dropout": 0.0}
 SETTINGS = {
     "default": {"model": MODEL, "training": {"averaging": 0.9, "weight_decay": 0.1}},
     "two_passes": {"model": MODEL, "training": {"consistency": 1.0, "label_smoothing": 0.1}},
+    "summed": {"model": MODEL, "training": {"accumulate": 2, "averaging": 0.9}},
     "dropout": {"model": MODEL | {"dropout": 0.3}, "training": {"averaging": 0.9}},
 }
 
@@ -51,7 +52,7 @@ def stepped(tmp_path_factory):
         training = step_child.optimization(settings)
         with (folder / f"{name}.weights.h5").open("wb") as stream:
             training.save_weights(stream)
-        here[name] = step_child.taken(training, step_child.batches())
+        here[name] = step_child.taken(training, step_child.steps(settings))
     done = run(step_child.__file__, folder)
     assert done.returncode == 0, done.stderr[-3000:]
     on_jax = {name: dict(np.load(folder / f"{name}.npz")) for name in SETTINGS}
@@ -72,7 +73,7 @@ def test_steps_are_those_on_tensorflow(stepped, name):
     here, on_jax, _ = stepped
     assert distance(here[name], on_jax[name]) < 1e-4
     other = step_child.optimization(SETTINGS[name])
-    control = step_child.taken(other, step_child.batches(), rate=0.0101)
+    control = step_child.taken(other, step_child.steps(SETTINGS[name]), rate=0.0101)
     assert distance(here[name], control) > 1e-4
 
 
@@ -102,19 +103,15 @@ def test_a_run_trained_on_jax_is_a_run(small_corpus, tmp_path):
     assert done.returncode == 0 and "nothing left to train" in done.stderr
 
 
-def refused(backend, small_corpus, tmp_path, **training):
-    settings = tmp_path / "config.yaml"
-    config = miniature_settings(small_corpus, training=training)
-    settings.write_text(yaml.safe_dump(as_settings(config)))
-    done = run("-m", "seq2seq", "train", settings, "--run", tmp_path / "run", backend=backend)
-    assert done.returncode == 1 and not (tmp_path / "run").exists()
-    return done.stderr.strip().splitlines()[-1]
-
-
 @pytest.mark.long
-def test_what_jax_cannot_train_is_said_before_anything_is_written(small_corpus, tmp_path):
-    line = refused("jax", small_corpus, tmp_path, accumulate=2)
-    assert line.startswith("error: training.accumulate works on tensorflow alone")
+def test_workers_are_refused_before_anything_is_written(small_corpus, tmp_path):
+    settings = tmp_path / "config.yaml"
+    settings.write_text(yaml.safe_dump(as_settings(miniature_settings(small_corpus))))
+    several = ("--workers", "localhost:1,localhost:2", "--worker", 0)
+    done = run("-m", "seq2seq", "train", settings, "--run", tmp_path / "run", *several)
+    assert done.returncode == 1 and not (tmp_path / "run").exists()
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith("error: several workers train on tensorflow alone")
 
 
 sizes = st.integers(1, 40)
