@@ -49,7 +49,7 @@ class Prefixes:
 
 
 class Terms(NamedTuple):
-    """Sequences of tokens that each sentence's outputs contain; see `terms.term_arrays`."""
+    """Sequences of tokens that each sentence's outputs contain; see `terms.prepared`."""
 
     ids: Tensor  # (B, P, L) int32: the tokens of each term; FREE after its end
     # (B, P, L, L) int32: of a term of which s tokens were said last, how many are after the first

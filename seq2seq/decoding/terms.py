@@ -19,35 +19,53 @@ from collections.abc import Sequence
 import numpy as np
 from keras import ops
 
-from seq2seq.decoding.step import FREE, LOG_ZERO, SUPPRESSED_BELOW, Tensor, Terms
+from seq2seq.decoding.step import FREE, LOG_ZERO, SUPPRESSED_BELOW, Tensor, Terms, write
 
 
-def term_arrays(terms: Sequence[Sequence[Sequence[int]]]) -> tuple[np.ndarray, np.ndarray]:
-    """Both arrays of `Terms` for the terms of each sentence.
+def term_ids(terms: Sequence[Sequence[Sequence[int]]]) -> np.ndarray:
+    """`Terms.ids` for the terms of each sentence.
 
-    >>> ids, moves = term_arrays([[[7, 7, 8]], []])
-    >>> ids.tolist()
+    >>> term_ids([[[7, 7, 8]], []]).tolist()
     [[[7, 7, 8]], [[-1, -1, -1]]]
-    >>> moves[0, 0].tolist()  # after 7, 7 another 7 leaves two of them
-    [[1, 1, 0], [2, 2, 0], [2, 2, 3]]
     """
     count = max([1, *map(len, terms)])
     longest = max([1, *(len(term) for some in terms for term in some)])
     ids = np.full((len(terms), count, longest), FREE, np.int32)
-    moves = np.zeros((len(terms), count, longest, longest), np.int32)
     for sentence, some in enumerate(terms):
         for place, term in enumerate(some):
             ids[sentence, place, : len(term)] = term
-            for said in range(len(term)):
-                for number, token in enumerate(term):
-                    moves[sentence, place, said, number] = _border([*term[:said], token], term)
-    return ids, moves
+    return ids
 
 
-def _border(said: Sequence[int], term: Sequence[int]) -> int:
-    """Tokens at the beginning of a term that are the last ones said."""
-    lengths = range(min(len(said), len(term)), 0, -1)
-    return next((n for n in lengths if list(said[-n:]) == list(term[:n])), 0)
+def prepared(ids_BPL: Tensor) -> Terms:
+    """Terms as a search takes them; the moves are Knuth, Morris and Pratt's automaton.
+
+    After a token that continues the term, one more is said; after another, as many as that token
+    leaves of the longest beginning that stands behind the first token, which falls back likewise.
+
+    >>> prepared(term_ids([[[7, 7, 8]]])).moves[0, 0].numpy().tolist()  # 7, 7, 7: two still stand
+    [[1, 1, 0], [2, 2, 0], [2, 2, 3]]
+    """
+    batch, count, longest = ops.shape(ids_BPL)
+    ids_BPL = ops.cast(ids_BPL, "int32")
+    states_L = ops.reshape(ops.arange(longest, dtype="int32"), (1, -1, 1, 1))
+
+    def add_state(state: Tensor, fallback_BP: Tensor, moves_BLPL: Tensor) -> tuple:
+        token_BP1 = ops.take(ops.moveaxis(ids_BPL, 2, 0), state, axis=0)[..., None]
+        here = ops.cast(ops.equal(states_L, fallback_BP[:, None, :, None]), "int32")
+        fallen_BPL = ops.sum(moves_BLPL * here, axis=1)
+        row_BPL = ops.where(ops.equal(ids_BPL, token_BP1), state + 1, fallen_BPL)
+        row_BPL = ops.where((ids_BPL >= 0) & (token_BP1 >= 0), row_BPL, 0)
+        fallback_BP = ops.take(ops.moveaxis(fallen_BPL, 2, 0), state, axis=0)
+        return state + 1, fallback_BP, write([moves_BLPL], state, [row_BPL])[0]
+
+    start = (
+        ops.convert_to_tensor(0, "int32"),
+        ops.zeros_like(ids_BPL[:, :, 0]),
+        ops.zeros((batch, longest, count, longest), dtype="int32"),
+    )
+    moves_BLPL = ops.while_loop(lambda state, *_: state < longest, add_state, start)[2]
+    return Terms(ids_BPL, ops.transpose(moves_BLPL, (0, 2, 1, 3)))
 
 
 def lengths_of(ids_BPL: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ from seq2seq.decoding.forcing import force
 from seq2seq.decoding.greedy import greedy_search
 from seq2seq.decoding.rules import Rules
 from seq2seq.decoding.sampling import sample
-from seq2seq.decoding.step import Hypotheses, Prefixes, SearchInputs, StepFunction, Terms
-from seq2seq.decoding.terms import term_arrays
+from seq2seq.decoding.step import Hypotheses, Prefixes, SearchInputs, StepFunction
+from seq2seq.decoding.terms import prepared, term_ids
 from seq2seq.models.translator import Translator, build_translator
 from seq2seq.translation.engine import Engine, Forced, begin
 from seq2seq.translation.shortlist_mask import GraphShortlist
@@ -71,7 +71,7 @@ def make_search(
             prefixes, others = Prefixes(others[0], tf.constant(ranks)), others[1:]
         terms = None
         if with_terms:
-            terms, others = Terms(*others[:2]), others[2:]
+            terms, others = prepared(others[0]), others[1:]
         forced = Forced(prefixes, terms)
         step, inputs = begin(engines, source_ids, config, with_attention, shortlist, forced)
         uniforms = others[0] if config.sampling else None
@@ -85,17 +85,17 @@ def make_search(
     if ranks is not None:
         signature.append(tf.TensorSpec((None, None, 3), tf.int32))
     if with_terms:
-        signature += [tf.TensorSpec((None,) * rank, tf.int32) for rank in (3, 4)]
+        signature.append(tf.TensorSpec((None, None, None), tf.int32))
     if config.sampling:
         signature.append(tf.TensorSpec((None, config.n_best, None), tf.float32))
     traced = tf.function(search, input_signature=signature, autograph=False)
-    return functools.partial(_with_term_arrays, traced) if with_terms else traced
+    return functools.partial(_with_term_ids, traced) if with_terms else traced
 
 
-def _with_term_arrays(search: Search, *inputs: Any) -> dict[str, tf.Tensor]:
+def _with_term_ids(search: Search, *inputs: Any) -> dict[str, tf.Tensor]:
     """A search whose last input is terms as lists."""
     *others, terms = inputs
-    return search(*others, *term_arrays(terms))
+    return search(*others, term_ids(terms))
 
 
 def make_scorer(engines: Sequence[Engine], config: DecodingConfig, keep_attention: bool) -> Search:

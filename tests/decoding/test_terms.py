@@ -12,33 +12,31 @@ from twins import Sentence, all_outputs
 
 from seq2seq.decoding.beam import beam_search
 from seq2seq.decoding.forcing import force
-from seq2seq.decoding.step import FREE, Terms
-from seq2seq.decoding.terms import say, term_arrays
+from seq2seq.decoding.step import FREE
+from seq2seq.decoding.terms import prepared, say, term_ids
 
 REAL = (3, 4, 5, 6)
 LIMITS = (4, 4, 3)
 some_terms = st.lists(st.lists(st.sampled_from(REAL), min_size=1, max_size=3), max_size=2)
 
 
-def constrained(step, start, rules, ids, moves, **options):
-    """The search with terms, their moves as rows (B, P, L * L)."""
-    ids = tf.ensure_shape(ids, (None, None, None))
-    shape = tf.shape(ids)
-    moves = tf.reshape(moves, tf.concat([shape, shape[2:]], 0))
-    return beam_search(step, replace(start, terms=Terms(ids, moves)), rules, **options)
+def constrained(step, start, rules, ids, **options):
+    """The search with terms."""
+    terms = prepared(tf.ensure_shape(ids, (None, None, None)))
+    return beam_search(step, replace(start, terms=terms), rules, **options)
 
 
-def arrays(terms):
+def padded(terms):
     """Terms of each sentence as the search takes them, padded to two terms of three tokens."""
     filled = [[*some, [0, 0, 0], [0, 0, 0]][:2] for some in terms]
-    ids, moves = term_arrays(filled)
+    ids = term_ids(filled)
     for sentence, some in enumerate(terms):
         ids[sentence, len(some) :] = FREE
-    return ids, moves.reshape(*moves.shape[:2], -1)
+    return ids
 
 
 def search(tables, limits, terms, rules=PLAIN, **options):
-    return run(constrained, tables, limits, rules, *arrays(terms), mode="graph", **options)
+    return run(constrained, tables, limits, rules, padded(terms), mode="graph", **options)
 
 
 def contains(ids, term):
@@ -117,9 +115,23 @@ def test_a_term_stands_where_it_costs_least():
     ("term", "said"), [([3, 3, 4], [3, 3, 3, 4]), ([3, 4, 3, 5], [3, 4, 3, 4, 3, 5])]
 )
 def test_a_term_that_begins_within_its_own_beginning_is_noticed(term, said):
-    terms = Terms(*map(tf.constant, term_arrays([[term]])))
+    terms = prepared(tf.constant(term_ids([[term]])))
     states = [np.zeros((1, 1, 1), np.int32)]
     for token in said:
         states.append(np.array(say(terms, tf.constant(states[-1]), tf.constant([[token]]))))
     assert states[-1] == len(term) > max(states[:-1])
     assert say(terms, tf.constant(states[-1]), tf.constant([[6]])) == len(term)  # and stays said
+
+
+@given(st.lists(st.lists(st.integers(3, 5), min_size=1, max_size=7), min_size=1, max_size=3))
+def test_moves_are_the_longest_beginnings_that_still_stand(terms):
+    ids = term_ids([terms])
+    moves = prepared(ids).moves.numpy()[0]
+    wanted = np.zeros_like(moves)
+    for place, term in enumerate(terms):
+        for said, number in np.ndindex(len(term), len(term)):
+            heard = [*term[:said], term[number]]
+            wanted[place, said, number] = max(
+                n for n in range(len(heard) + 1) if heard[len(heard) - n :] == term[:n]
+            )
+    np.testing.assert_array_equal(moves, wanted)
