@@ -220,14 +220,15 @@ def _run_remotely(arguments: argparse.Namespace, settings: dict[str, Any]) -> No
     from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
 
     files = ("resume", "prefix", "prefix_file", "part")
-    names = ("to", "glossary", "ensemble", *files, "engine", "weights", "threads")
+    names = ("to", "ensemble", *files, "engine", "weights", "threads")
     if settings or any(getattr(arguments, name) for name in names) or arguments.input is not None:
         raise ServerError(
-            "--server goes with [INPUT], --output, --format and --token-file alone: a server's "
-            "model was exported with its settings"
+            "--server goes with [INPUT], --output, --format, --glossary and --token-file alone: a "
+            "server's model was exported with its settings"
         )
     job = RemoteJob(
         *(arguments.server, _path(arguments.run_folder), arguments.output, arguments.format),
+        glossary=arguments.glossary,
         token_file=arguments.token_file,
     )
     translate_remotely(job, sys.stdin.buffer, sys.stdout.buffer)

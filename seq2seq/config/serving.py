@@ -12,10 +12,6 @@ from seq2seq.config.mistakes import explain
 from seq2seq.errors import ConfigError
 
 DEFAULT_NAME = "seq2seq"
-# Of a text this much is translated, more than a novel: without a limit, some megabytes of noise
-# would keep a core of the server busy for hours.
-LONGEST_TEXT = 100_000  # subwords
-MOST_BYTES = 2_000_000
 
 Port = Annotated[int, Field(ge=0, le=65535), NUMBER]  # 0: any free one
 HostName = Annotated[str, Field(pattern=r"^[^/\s]+$")]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.config.serving import LONGEST_TEXT, MOST_BYTES
+from seq2seq.config.text_limits import LONGEST_TEXT, MOST_BYTES
 from seq2seq.data.subwords import Subwords
 from seq2seq.serving.saved_model.tensors import (
     DEFAULT_SIGNATURE,

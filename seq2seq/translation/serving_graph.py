@@ -20,6 +20,7 @@ from seq2seq.data.splitting import SENTENCE_ENDS, WIDE_SENTENCE_ENDS
 from seq2seq.data.subwords import EOS, PAD, WORD_START, Subwords
 from seq2seq.decoding.forcing import force
 from seq2seq.decoding.step import FREE, Prefixes
+from seq2seq.decoding.terms import prepared
 from seq2seq.models.translator import Translator
 from seq2seq.serving.saved_model.translator_graph import (
     CUT_BEFORE_WORD,
@@ -43,6 +44,7 @@ from seq2seq.translation.shortlist_mask import GraphShortlist
 IDS = tf.TensorSpec((None, None), tf.int32)
 TARGETS = tf.TensorSpec((None, None, None), tf.int32)
 PLACES = tf.TensorSpec((None, None, 3), tf.int32)
+TERMS = tf.TensorSpec((None, None, None), tf.int32)
 PART = 4  # subwords that a search in parts goes on by
 CONTINUING_BYTES = frozenset(f"<0x{byte:02X}>" for byte in range(0x80, 0xC0))
 
@@ -89,6 +91,7 @@ class StoredNetwork:
             aligned=self._search(alone, listed, keep_attention=True),
             forced=self._scorer(alone),
             led=self._led_search(config, listed, ranks),
+            constrained=self._constrained(config, listed) if config.beam_width > 1 else None,
             part=self._part_search(config, listed, ranks),
             outputs=config.n_best,
             limits=limits,
@@ -119,6 +122,21 @@ class StoredNetwork:
             return vars(found) | {"ids": step.real_ids(found.ids)}
 
         return tf.function(search, input_signature=[IDS, PLACES], autograph=False)
+
+    def _constrained(
+        self, config: DecodingConfig, shortlist: GraphShortlist | None
+    ) -> tf.types.experimental.GenericFunction:
+        keep_attention = config.coverage_penalty > 0
+
+        def search(source_ids: tf.Tensor, terms: tf.Tensor) -> Fields:
+            forced = Forced(terms=prepared(terms))
+            with self._weights():
+                engines = [self._engine()]
+                step, start = begin(engines, source_ids, config, keep_attention, shortlist, forced)
+                found = run_search(step, start, config, None)
+            return vars(found) | {"ids": step.real_ids(found.ids)}
+
+        return tf.function(search, input_signature=[IDS, TERMS], autograph=False)
 
     def _part_search(
         self, config: DecodingConfig, shortlist: GraphShortlist | None, ranks: np.ndarray

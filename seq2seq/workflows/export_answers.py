@@ -13,6 +13,7 @@ from seq2seq.serving.saved_model.expected_answers import FLOAT_TOLERANCE, Answer
 from seq2seq.serving.saved_model.tensors import Arrays, as_array, row_count, take_rows
 from seq2seq.serving.saved_model.warmup import WarmupRequest
 from seq2seq.translation.batch_search import Translation
+from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.text_translator import TextTranslator
 
 BATCH = 40
@@ -48,6 +49,8 @@ def record_answers(translator: TextTranslator, texts: Sequence[str]) -> list[Ans
     inputs = {"text": as_array(few, "string"), "prefix": as_array(prefixes, "string")}
     led = _ranked(translator, translator.search(few, prefixes))
     answers.append(Answer("translate_prefix", inputs, led))
+    if translator.decoding.beam_width > 1:
+        answers.append(_with_terms(translator, few, outputs))
     return answers
 
 
@@ -95,7 +98,27 @@ def warmup_requests(translator: TextTranslator, texts: Sequence[str]) -> list[Wa
                 requests.append(WarmupRequest(signature, {"text": batch}))
             requests.append(WarmupRequest("score", {"text": batch, "reference": batch}))
             requests.append(WarmupRequest("translate_prefix", {"text": batch, "prefix": batch}))
+            if translator.decoding.beam_width > 1:
+                terms = as_array([[""]] * size, "string")
+                requests.append(WarmupRequest("translate_terms", {"text": batch, "terms": terms}))
     return requests
+
+
+def _with_terms(
+    translator: TextTranslator, texts: Sequence[str], outputs: Sequence[Sequence[Translation]]
+) -> Answer:
+    """What each text gives if the last word of its worst output is asked for."""
+    words = [_text(translator, each, len(each)).split()[-1:] for each in outputs]
+    asked = {text: word[0] for text, word in zip(texts, words, strict=True) if word}
+    wanted: list[list[str]] = [[] for _ in texts]
+    if asked:
+        glossary = Glossary(asked)
+        wanted = [glossary.targets(text) for text in texts]
+        outputs = translator.with_glossary(glossary).search(texts)
+    width = max(1, *map(len, wanted))
+    terms = as_array([each + [""] * (width - len(each)) for each in wanted], "string")
+    inputs = {"text": as_array(texts, "string"), "terms": terms}
+    return Answer("translate_terms", inputs, _ranked(translator, outputs))
 
 
 def _beginning(text: str) -> str:

@@ -2,16 +2,19 @@
 
 import math
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from seq2seq.config.text_limits import LONGEST_TERMS
 from seq2seq.config.tokens import read_tokens
 from seq2seq.data.lines import cut_lines, decode_lines, read_lines, write_lines
 from seq2seq.data.output_formats import FORMATS, LineOutput, LineReport, PartReport
 from seq2seq.errors import DataError, ServerError
 from seq2seq.serving.client import Client
+from seq2seq.translation.glossary import Glossary
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -24,6 +27,7 @@ class RemoteJob:
     source: Path | None = None  # None: the input stream
     output: Path | None = None  # None: the output stream
     format: str = "text"
+    glossary: Path | None = None  # terms and the translations that have to be used
     token_file: Path | None = None  # the first of its tokens is sent
 
 
@@ -33,6 +37,9 @@ def translate_remotely(job: RemoteJob, input_stream: BinaryIO, output_stream: Bi
     Raises:
         Seq2SeqError: a file cannot be used, or the server cannot be reached or refuses lines.
     """
+    if job.glossary and job.format == "jsonl":
+        raise DataError("of a server, --glossary goes with --format text or tsv")
+    glossary = Glossary.read(job.glossary) if job.glossary else None
     token = read_tokens(job.token_file)[0] if job.token_file else None
     if job.source and not job.source.is_file():
         raise DataError(f"{job.source} does not exist; give a text file, or - for standard input")
@@ -40,7 +47,10 @@ def translate_remotely(job: RemoteJob, input_stream: BinaryIO, output_stream: Bi
         lines = read_lines(job.source)
     else:
         lines = decode_lines(cut_lines(input_stream, "standard input"), "standard input")
-    reports = SIGNATURES[job.format](Client(job.url, token=token), lines)
+    client = Client(job.url, token=token)
+    reports = (
+        _with_terms(client, lines, glossary) if glossary else SIGNATURES[job.format](client, lines)
+    )
     rows = map(FORMATS[job.format], reports)
     if job.output:
         write_lines(job.output, rows)
@@ -59,16 +69,46 @@ def _n_best(client: Client, lines: Iterator[str]) -> Iterator[LineReport]:
     """All outputs; where a model gives fewer, the rest of its columns is empty."""
     rows = client.predict_rows("translate_nbest", ({"text": line} for line in lines))
     for number, row in enumerate(rows, 1):
-        answer = _Answer(client.url, number, row)
-        texts = answer.texts("translations")
-        scores, log_probabilities = answer.numbers("scores"), answer.numbers("log_probabilities")
-        if not len(texts) == len(scores) == len(log_probabilities):
-            raise answer.malformed("a score for each translation")
-        found = [
-            LineOutput(_one_line(text), score, log_probability)
-            for text, score, log_probability in zip(texts, scores, log_probabilities, strict=True)
-        ]
-        yield LineReport(number, [each for rank, each in enumerate(found) if not rank or each.text])
+        yield LineReport(number, _ranked(_Answer(client.url, number, row)))
+
+
+def _with_terms(client: Client, lines: Iterator[str], glossary: Glossary) -> Iterator[LineReport]:
+    """As `_n_best`, with the translations of terms in every output."""
+    asked: deque[list[str]] = deque()  # of each line that is under way
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for number, line in enumerate(lines, 1):
+            terms = glossary.targets(line)
+            if len(terms) > LONGEST_TERMS:
+                raise DataError(
+                    f"line {number} has {len(terms)} terms; a server takes {LONGEST_TERMS} a line"
+                )
+            asked.append(terms)
+            # All rows of a request have equally many.
+            yield {"text": line, "terms": [*terms, *[""] * (LONGEST_TERMS - len(terms))]}
+
+    for number, row in enumerate(client.predict_rows("translate_terms", rows()), 1):
+        outputs, terms = _ranked(_Answer(client.url, number, row)), asked.popleft()
+        if terms and not outputs[0].text:
+            shown = ", ".join(terms)
+            raise DataError(
+                f"no translation of line {number} can have {shown}: that is more than "
+                f"{LONGEST_TERMS} subwords, or than it may have, or symbols that the model lacks"
+            )
+        yield LineReport(number, outputs)
+
+
+def _ranked(answer: "_Answer") -> list[LineOutput]:
+    """The outputs of an answer; there is one at least, which may be blank."""
+    texts = answer.texts("translations")
+    scores, log_probabilities = answer.numbers("scores"), answer.numbers("log_probabilities")
+    if not len(texts) == len(scores) == len(log_probabilities):
+        raise answer.malformed("a score for each translation")
+    found = [
+        LineOutput(_one_line(text), score, log_probability)
+        for text, score, log_probability in zip(texts, scores, log_probabilities, strict=True)
+    ]
+    return [each for rank, each in enumerate(found) if not rank or each.text]
 
 
 def _details(client: Client, lines: Iterator[str]) -> Iterator[LineReport]:

@@ -13,7 +13,7 @@ from seq2seq.serving.saved_model.signatures import (
     SCORES,
     TEXT,
     _continuation_types,
-    _ranked_types,
+    ranked_types,
 )
 from seq2seq.serving.saved_model.tensors import TensorSpec, as_array
 from seq2seq.serving.server.errors import Code, RequestError
@@ -48,7 +48,7 @@ def test_signatures_are_those_of_a_savedmodel(model):
     wanted = {
         "serving_default": {"translation": TEXT},
         "translate": {"translation": TEXT, "score": SCORES["score"]},
-        "translate_nbest": _ranked_types(COUNT),
+        "translate_nbest": ranked_types(COUNT),
         "align": ALIGNMENTS,
         "translate_prefix": _continuation_types(COUNT),
     }

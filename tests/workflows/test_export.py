@@ -5,6 +5,7 @@ import pytest
 from exported_model import LONGEST, N_BEST, exported_model
 from loaded import loaded
 
+from seq2seq.config.text_limits import LONGEST_TERMS
 from seq2seq.data.lines import read_lines
 from seq2seq.run_folder import RunFolder
 from seq2seq.serving.saved_model.tensors import as_array
@@ -45,7 +46,13 @@ OUTPUTS = {
         "token_log_probabilities_nbest": ("float32", (N_BEST, None)),
         "alignment_nbest": ("float32", (N_BEST, None, None)),
     },
+    "translate_terms": {
+        "translations": ("string", (N_BEST,)),
+        "scores": ("float32", (N_BEST,)),
+        "log_probabilities": ("float32", (N_BEST,)),
+    },
 }
+OTHERS = {"score": "reference", "translate_prefix": "prefix", "translate_terms": "terms"}
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +128,7 @@ def join(subwords, parts):
 def ask(served, signature, texts, others=None):
     inputs = {"text": as_array(texts, "string")}
     if others is not None:
-        name = "prefix" if signature == "translate_prefix" else "reference"
-        inputs[name] = as_array(others, "string")
+        inputs[OTHERS[signature]] = as_array(others, "string")
     return served.predict(signature, inputs)
 
 
@@ -130,13 +136,16 @@ def test_every_signature_has_its_documented_outputs(served, lines):
     assert served.signatures.keys() == OUTPUTS.keys()
     for name, outputs in OUTPUTS.items():
         signature = served.signatures[name]
-        others = {"score": ["reference"], "translate_prefix": ["prefix"]}.get(name, [])
-        assert list(signature.inputs) == [*others, "text"]
-        assert {each.shape for each in signature.inputs.values()} == {(None,)}
+        other = OTHERS.get(name)
+        shapes = {other: (None, None) if other == "terms" else (None,)} if other else {}
+        shapes["text"] = (None,)
+        assert {key: each.shape for key, each in signature.inputs.items()} == shapes
         promised = {key: (each.dtype, each.shape[1:]) for key, each in signature.outputs.items()}
         assert promised == outputs
         for texts in ([], [b""], lines[:5]):
-            found = ask(served, name, texts, texts if others else None)
+            others = as_array(texts, "string")
+            others = others[:, None] if other == "terms" else others
+            found = ask(served, name, texts, others if other else None)
             for key, (_, shape) in outputs.items():
                 assert found[key].shape[0] == len(texts)
                 assert len(found[key].shape) == 1 + len(shape)
@@ -231,6 +240,33 @@ def test_what_begins_with_a_prefix_is_what_does_in_memory(served, translator, se
     free = ask(served, "translate_prefix", texts, [""] * len(texts))
     nbest = ask(served, "translate_nbest", texts[:12])
     assert free["translations"][:12].tolist() == nbest["translations"].tolist()
+
+
+def test_terms_are_in_every_output_as_in_memory(served, translator, sentences):
+    texts = [*sentences[:7], "", " ".join(sentences[:40]), *sentences[7:9]]
+    terms = [["Quokka", "犬"], ["zwei  Wörter", ""], ["", " "], *[["Quokka", "Quokka"]] * 6]
+    terms += [["x " * LONGEST_TERMS, "y"], ["Quokka", "x " * (LONGEST_TERMS - 9)]]
+    found = ask(served, "translate_terms", texts, terms)
+    subwords = translator.subwords
+    asked = [subwords.encode_all([term for term in each if term.strip()]) for each in terms[:7]]
+    search = translator.with_glossary({"-": "-"}).batch_search()
+    numbers = [(number, 0) for number in range(7)]
+    searched = search(subwords.encode_all(texts[:7]), numbers, None, asked)
+    for row, outputs in enumerate(searched):
+        written = [subwords.decode(each.ids) for each in outputs]
+        assert [each.decode() for each in found["translations"][row, : len(outputs)]] == written
+        scores = [each.score for each in outputs]
+        assert found["scores"][row, : len(outputs)] == pytest.approx(scores, abs=1e-4)
+        needed = [" ".join(term.split()) for term in terms[row] if term.strip()]
+        assert outputs and all(term in text for term in needed for text in written)
+    # Of a long text the first chunk has them; a blank one, and terms without room, give nothing.
+    assert all(b"Quokka" in text for text in found["translations"][8])
+    for row in (7, 9, 10):
+        assert set(found["translations"][row]) == {b""} and not found["scores"][row].any()
+    free = ask(served, "translate_terms", texts, [[""]] * len(texts))
+    ranked = ask(served, "translate_nbest", texts)
+    assert free["translations"].tolist() == ranked["translations"].tolist()
+    assert len(found["translations"][8, 0]) > 0.8 * len(free["translations"][8, 0]) > 200
 
 
 def test_megabytes_of_rubbish_get_an_answer(served):

@@ -11,6 +11,7 @@ from fake_server import ShoutingModel, free_port, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq.config.text_limits import LONGEST_TERMS
 from seq2seq.errors import DataError, ServerError
 from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
 
@@ -199,3 +200,50 @@ def test_no_translation_shifts_lines_or_ends_the_command(answering, format):
         assert [row.split("\t")[0::4] for row in rows] == [[n, expected] for n in "1122"]
     else:
         assert [json.loads(row)["text"] for row in rows] == [text.replace("\ud800", "\ufffd")] * 2
+
+
+@pytest.fixture
+def terms(tmp_path):
+    (tmp_path / "terms.tsv").write_text("dog\tHund\nold cat\tKätzin\n")
+    return tmp_path / "terms.tsv"
+
+
+@pytest.mark.parametrize("format", ["text", "tsv"])
+def test_terms_of_a_glossary_are_asked_for(monkeypatch, terms, format):
+    asked = []
+
+    class Client(Answers):
+        def predict_rows(self, signature, rows):
+            asked.extend((signature, row["text"], len(row["terms"]), *row["terms"]) for row in rows)
+            return [self._outputs[signature]] * len(asked)
+
+    client = Client(translate_terms=N_BEST)
+    monkeypatch.setattr("seq2seq.workflows.remote_translation.Client", lambda url, token: client)
+    found = run(RemoteJob("", format=format, glossary=terms), b"An old cat, a dog.\n\nDogs\n")
+    rows = {
+        "text": "Hund.\n" * 3,
+        "tsv": "".join(f"{n}\t1\t-0.5000\t-1.0000\tHund.\n" for n in "123"),
+    }
+    assert found.decode() == rows[format]
+    most = LONGEST_TERMS
+    assert [[word for word in row if word] for row in asked] == [
+        ["translate_terms", "An old cat, a dog.", most, "Kätzin", "Hund"],
+        ["translate_terms", most],
+        ["translate_terms", "Dogs", most],
+    ]
+
+
+def test_terms_that_a_server_cannot_write_are_named(answering, terms, tmp_path):
+    answering(translate_terms=N_BEST | {"translations": ["", ""]})
+    with pytest.raises(
+        DataError, match="no translation of line 1 can have Hund: that is more than"
+    ):
+        run(RemoteJob("", glossary=terms), b"a dog\n")
+    assert run(RemoteJob("", glossary=terms), b"a cat\n") == b"\n"  # control: nothing was asked
+    with pytest.raises(DataError, match="--glossary goes with --format text or tsv"):
+        run(RemoteJob("", glossary=terms, format="jsonl"), b"a dog\n")
+    answering(translate_terms=N_BEST)
+    many = tmp_path / "many.tsv"
+    many.write_text("".join(f"w{n}\tW{n}\n" for n in range(40)))
+    with pytest.raises(DataError, match="line 2 has 40 terms; a server takes 32 a line"):
+        run(RemoteJob("", glossary=many), b"w1\n" + " ".join(f"w{n}" for n in range(40)).encode())

@@ -16,10 +16,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from seq2seq.config.serving import LONGEST_TEXT, MOST_BYTES
+from seq2seq.config.text_limits import LONGEST_TEXT, MOST_BYTES
+from seq2seq.serving.saved_model.translations import (
+    are_first,
+    constrained_translations,
+    ranked_types,
+    translations,
+)
 from seq2seq.serving.saved_model.translator_graph import (
     Fields,
-    Search,
     TranslatorGraph,
     lengths_with_eos,
     map_by_length,
@@ -28,6 +33,7 @@ from seq2seq.serving.saved_model.translator_graph import (
 TEXT = tf.TensorSpec((None,), tf.string, name="text")
 REFERENCE = tf.TensorSpec((None,), tf.string, name="reference")
 PREFIX = tf.TensorSpec((None,), tf.string, name="prefix")
+TERMS = tf.TensorSpec((None, None), tf.string, name="terms")
 LONGEST_SCORED = 1000  # subwords of a text, and of a reference, that are scored
 SCORES = {
     "score": tf.TensorSpec((None,), tf.float32),
@@ -55,6 +61,7 @@ def signature_functions(graph: TranslatorGraph) -> dict[str, Any]:
     score: text, reference -> score, log_probability, length; see `reference_scores`.
     align: text -> see `alignments`.
     translate_prefix: text, prefix -> see `continuations`.
+    translate_terms: text, terms -> see `constrained_translations`; only of a beam.
 
     Each is traced when it is first called, and gives what `output_types` has. Whoever calls them
     keeps the variables and tokenizers of the graph: functions do not.
@@ -68,14 +75,16 @@ def signature_functions(graph: TranslatorGraph) -> dict[str, Any]:
 def output_types(graph: TranslatorGraph) -> dict[str, Mapping[str, tf.TensorSpec]]:
     """The outputs of each signature, known without tracing it."""
     count = graph.searches.outputs
-    return {
+    types: dict[str, Mapping[str, tf.TensorSpec]] = {
         "serving_default": {"translation": TEXT},
         "translate": {"translation": TEXT, "score": SCORES["score"]},
-        "translate_nbest": _ranked_types(count),
+        "translate_nbest": ranked_types(count),
         "score": SCORES,
         "align": ALIGNMENTS,
         "translate_prefix": _continuation_types(count),
+        "translate_terms": ranked_types(count),
     }
+    return {name: types[name] for name in _signatures(graph)}
 
 
 def save_signatures(graph: TranslatorGraph, resources: Iterable[Any], directory: Path) -> None:
@@ -100,44 +109,6 @@ def save_signatures(graph: TranslatorGraph, resources: Iterable[Any], directory:
     )
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # no training
     tf.saved_model.save(saved, str(directory), traced, options)
-
-
-def translations(graph: TranslatorGraph, search: Search, count: int, text: tf.Tensor) -> Fields:
-    """translations, scores and log_probabilities (B, count), best first.
-
-    The k-th of a text of several chunks is made of the k-th of each, joined by spaces; its score is
-    the mean, its log-probability (nats) the sum. If a search finds fewer, its last stands for those
-    that are missing. A blank text has "" and 0 everywhere.
-
-    Args:
-        graph: the translator.
-        search: one of its searches.
-        count: outputs of that search.
-        text: (B,) strings.
-    """
-    chunks, texts_N = graph.chunks(text)
-    batch = tf.size(text)
-
-    def compute(rows: tf.Tensor) -> Fields:
-        found = search(graph.vocabulary.sources(tf.gather(chunks, rows)))
-        there = found["lengths"] > 0
-        each = {
-            "translations": graph.vocabulary.texts(found["ids"], found["lengths"]),
-            "scores": tf.where(there, found["scores"], 0.0),
-            "log_probabilities": tf.where(there, found["log_probabilities"], 0.0),
-        }
-        last = tf.reduce_sum(tf.cast(there, tf.int32), axis=1, keepdims=True) - 1
-        ranks = tf.maximum(tf.minimum(tf.range(count), last), 0)
-        return {name: tf.gather(values, ranks, batch_dims=1) for name, values in each.items()}
-
-    outputs = _ranked_types(count)
-    found = map_by_length(compute, lengths_with_eos(chunks), graph.tokens, outputs)
-    totals = found["log_probabilities"]
-    return {
-        "translations": _joined(found["translations"], texts_N, batch),
-        "scores": tf.math.unsorted_segment_mean(found["scores"], texts_N, batch),
-        "log_probabilities": tf.math.unsorted_segment_sum(totals, texts_N, batch),
-    }
 
 
 def reference_scores(graph: TranslatorGraph, text: tf.Tensor, reference: tf.Tensor) -> Fields:
@@ -255,15 +226,10 @@ def continuations(graph: TranslatorGraph, text: tf.Tensor, prefix: tf.Tensor) ->
     return {name: _at_texts(values, texts_N, tf.size(text)) for name, values in found.items()}
 
 
-def _ranked_types(count: int) -> dict[str, tf.TensorSpec]:
-    types = {"translations": tf.string, "scores": tf.float32, "log_probabilities": tf.float32}
-    return {name: tf.TensorSpec((None, count), dtype) for name, dtype in types.items()}
-
-
 def _continuation_types(count: int) -> dict[str, tf.TensorSpec]:
     """Of K = `count` outputs a row."""
     return {
-        **_ranked_types(count),
+        **ranked_types(count),
         "length_nbest": tf.TensorSpec((None, count), tf.int32),
         "source_tokens": tf.TensorSpec((None, None), tf.string),
         "source_length": tf.TensorSpec((None,), tf.int32),
@@ -276,7 +242,7 @@ def _continuation_types(count: int) -> dict[str, tf.TensorSpec]:
 def _first_chunks(graph: TranslatorGraph, text: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
     """The first chunk of each text that is not blank, and the numbers of these texts."""
     chunks, texts_N = graph.chunks(text)
-    first_N = tf.not_equal(texts_N, tf.concat([[-1], texts_N[:-1]], axis=0))
+    first_N = are_first(texts_N)
     return tf.ragged.boolean_mask(chunks, first_N), tf.boolean_mask(texts_N, first_N)
 
 
@@ -306,7 +272,7 @@ def _signatures(graph: TranslatorGraph) -> dict[str, tuple]:
     def translate_prefix(text: tf.Tensor, prefix: tf.Tensor) -> Fields:
         return continuations(graph, text, prefix)
 
-    return {
+    found = {
         "serving_default": (serving_default, TEXT),
         "translate": (translate, TEXT),
         "translate_nbest": (translate_nbest, TEXT),
@@ -314,18 +280,13 @@ def _signatures(graph: TranslatorGraph) -> dict[str, tuple]:
         "align": (align, TEXT),
         "translate_prefix": (translate_prefix, TEXT, PREFIX),
     }
+    if constrained := graph.searches.constrained:
 
+        def translate_terms(text: tf.Tensor, terms: tf.Tensor) -> Fields:
+            return constrained_translations(graph, constrained, text, terms)
 
-def _joined(parts_NK: tf.Tensor, texts_N: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
-    """(B, K): the parts of each text with a space between them; empty ones are left out."""
-    count = parts_NK.shape[1]
-    places = texts_N[:, None] * count + tf.range(count)
-    parts, places = tf.reshape(parts_NK, (-1,)), tf.reshape(places, (-1,))
-    said = tf.not_equal(parts, "")
-    joined = tf.strings.unsorted_segment_join(
-        tf.boolean_mask(parts, said), tf.boolean_mask(places, said), batch * count, " "
-    )
-    return tf.reshape(joined, (batch, count))
+        found["translate_terms"] = (translate_terms, TEXT, TERMS)
+    return found
 
 
 def _widened(values: tf.Tensor, *sizes: tf.Tensor) -> tf.Tensor:

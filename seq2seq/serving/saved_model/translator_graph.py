@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from seq2seq.config.serving import LONGEST_TEXT, MOST_BYTES
+from seq2seq.config.text_limits import LONGEST_TEXT, MOST_BYTES
 
 # How good a place to cut is before a piece, ...
 CUT_IN_CHARACTER, CUT_IN_WORD, CUT_BEFORE_WORD = 0, 1, 2
 CUT_BEFORE_SENTENCE = 3  # better than each of them: a sentence ended before it
 # ... and whether a piece ends a sentence: no, before a word's start, before whatever follows.
 NO_END, NARROW_END, WIDE_END = 0, 1, 2
+NO_ID = -1  # in place of an id of a term
 Fields = dict[str, tf.Tensor]  # the first dimension of each is the rows
 Search = Callable[..., Fields]  # traced
 
@@ -113,10 +114,13 @@ class Searches:
     aligned: Search  # K = 1, with attention weights; of the others they may have no columns
     forced: Search  # K = 1; takes target_ids (N, 1, T) too
     led: Search  # as `several`, with attention weights; takes the places of prefixes too
+    # as `several`; takes terms (N, P, L) too, ids and `NO_ID` behind each, which all outputs have;
+    # None where the search is no beam
+    constrained: Search | None
     # K = 1; takes written ids (N, P) too, goes on from them by some subwords, and says whether it
     # has ended (N,)
     part: Search
-    outputs: int  # K of `several` and of `led`
+    outputs: int  # K of `several`, `led` and `constrained`
     limits: Callable[[tf.Tensor], tf.Tensor]  # source lengths (N,) -> most output tokens (N,)
 
 

@@ -43,6 +43,7 @@ BATCH_SIZES = (0, 1, 3)
 REPEATED_ROWS = 4  # the ordinary ones, which are quick
 MOST_ORDINARY = 4
 FEWEST_ROWS = 3
+STRINGS = ((None,), (None, None))  # shapes of a string a row, and of several
 
 
 class Behaviour:
@@ -174,8 +175,8 @@ def check_answers(model: CApiModel, answers: Sequence[Answer], tolerance: float)
 def probe_batch(signature: Signature, known: Sequence[Arrays]) -> Arrays:
     """Rows to ask a signature.
 
-    Where every input is a string a row, they are `HOSTILE_TEXTS` and some of the known texts, each
-    input in another order. Otherwise the known rows are taken, and repeated if they are few.
+    Where every input is strings, they are `HOSTILE_TEXTS` and some of the known texts, each input
+    in another order. Otherwise the known rows are taken, and repeated if they are few.
 
     Args:
         signature: whose inputs to fill.
@@ -184,9 +185,12 @@ def probe_batch(signature: Signature, known: Sequence[Arrays]) -> Arrays:
     Raises:
         ExportError: nothing is known of a signature that takes more than texts.
     """
-    if all(spec.dtype == "string" and spec.shape == (None,) for spec in signature.inputs.values()):
+    if all(spec.dtype == "string" and spec.shape in STRINGS for spec in signature.inputs.values()):
         texts = as_array([*_ordinary(known), *HOSTILE_TEXTS], "string")
-        return {name: np.roll(texts, shift) for shift, name in enumerate(signature.inputs)}
+        return {
+            name: np.roll(texts, shift).reshape(-1, *[1] * (len(spec.shape or ()) - 1))
+            for shift, (name, spec) in enumerate(signature.inputs.items())
+        }
     for batch in known:
         if batch.keys() == signature.inputs.keys() and row_count(batch):
             return take_rows(batch, [row % row_count(batch) for row in range(FEWEST_ROWS)])

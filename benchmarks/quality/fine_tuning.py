@@ -1,0 +1,177 @@
+"""What is a run worth as a beginning? Trains on other text from it and from zero, equally long.
+
+    python -m benchmarks.quality.fine_tuning RUN CORPUS... [--steps N] [--output runs/fine_tuning]
+
+A corpus is a folder with train.A, train.B, val.A and so on, and a test, of which A is the run's
+source language. For each there are rows of test BLEU and perplexity: of RUN as it is; after N steps
+from RUN; after N steps from RUN on a mixture, one pair of RUN's text for each new one, if the
+target language is the same; and after N steps from zero. All have RUN's settings, and its
+vocabulary where the target language is the same; otherwise one that is learnt from the new text.
+The last column is BLEU on RUN's own test text: what was forgotten. Called again, it goes on where
+it was interrupted; OUTPUT/table.md is written anew after each row.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.quality.ablation_variant import Result
+from seq2seq.config.loading import as_settings, load_run_config
+from seq2seq.errors import ConfigError, DataError
+
+Settings = dict[str, Any]
+HEADINGS = ("text", "training", "steps", "BLEU", "perplexity", "BLEU on the old text")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run to be measured."""
+
+    corpus: str
+    training: str
+    settings: Settings
+    run: Path
+    is_trained: bool = False  # already
+
+
+class FineTuning:
+    """The rows of a run and some corpora.
+
+    Args:
+        run: a trained run folder.
+        steps: of each training.
+        output: folder of settings, runs and results.
+    """
+
+    def __init__(self, run: Path, steps: int, output: Path) -> None:
+        self._run, self._steps, self._output = run, steps, output
+        self._old = as_settings(load_run_config(run / "config.yaml"))
+        self._lines: list[str] = []
+
+    def measure(self, corpora: list[Path]) -> str:
+        """The table, which is also written."""
+        self._output.mkdir(parents=True, exist_ok=True)
+        for row in [row for corpus in corpora for row in self._rows(corpus)]:
+            new = self._result(row, row.settings, "new")
+            old = None
+            if not row.training.startswith("from zero"):
+                data = row.settings["data"] | {"test_source": self._old["data"]["test_source"]}
+                data["test_target"] = self._old["data"]["test_target"]
+                old = self._result(row, row.settings | {"data": data}, "old", is_trained=True)
+            self._lines.append(_line(row, new, old))
+            (self._output / "table.md").write_text(self._table())
+        return self._table()
+
+    def _rows(self, corpus: Path) -> list[Row]:
+        source = _language(self._old["data"]["validation_source"])
+        target = _language(self._old["data"]["validation_target"])
+        files = texts_of(corpus, source)
+        same = _language(files["validation_target"]) == target
+        zero = self._old | {"data": self._old["data"] | files}
+        zero["training"] = zero["training"] | {"start_from": None, "start_vocabulary": "kept"}
+        vocabulary = "kept" if same else "learnt"
+        begun = {"start_from": str(self._run), "start_vocabulary": vocabulary}
+        tuned = zero | {"training": zero["training"] | begun}
+        folder = self._output / corpus.name
+        rows = [
+            Row(corpus.name, "none: the run as it is", tuned, self._run, is_trained=True),
+            Row(corpus.name, "from the run", tuned, folder / "tuned"),
+        ]
+        if same:
+            parts = [{"source": files["train_source"], "target": files["train_target"]}]
+            parts += self._old["data"]["train"] or [
+                {key: self._old["data"][f"train_{key}"] for key in ("source", "target")}
+            ]
+            data = tuned["data"] | {"train_source": None, "train_target": None}
+            data["train"] = [
+                {**part, "share": 1.0 if number == 0 else 1.0 / (len(parts) - 1)}
+                for number, part in enumerate(parts)
+            ]
+            mixed = tuned | {"data": data}
+            rows.append(Row(corpus.name, "from the run, half old text", mixed, folder / "mixed"))
+        return [*rows, Row(corpus.name, "from zero", zero, folder / "zero")]
+
+    def _result(self, row: Row, settings: Settings, text: str, is_trained: bool = False) -> Result:
+        """What was measured of a run on a test text."""
+        is_trained = is_trained or row.is_trained
+        name = f"{row.corpus}-{row.run.name if not row.is_trained else 'before'}"
+        record = self._output / f"{name}-{text}.json"
+        config = self._output / f"{name}-{text}.yaml"
+        config.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+        if not record.exists():
+            command = [sys.executable, "-m", "benchmarks.quality.ablation_variant"]
+            command += [str(config), str(row.run)]
+            command += ["--trained"] if is_trained else ["--steps", str(self._steps)]
+            print(f"{row.corpus}, {row.training}, {text} text", file=sys.stderr, flush=True)
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            record.write_text(done.stdout.splitlines()[-1])
+        return Result(**json.loads(record.read_text()))
+
+    def _table(self) -> str:
+        head = [f"| {' | '.join(HEADINGS)} |", f"|{'---|' * len(HEADINGS)}"]
+        return "\n".join([*head, *self._lines]) + "\n"
+
+
+def texts_of(corpus: Path, source: str) -> dict[str, str]:
+    """The settings in `data` of a corpus's files.
+
+    Args:
+        corpus: a folder.
+        source: the language that the sources' names end in.
+
+    Raises:
+        DataError: files are missing, or there is more than one other language.
+    """
+    targets = {path.suffix[1:] for path in corpus.glob("train.*")} - {source}
+    tests = sorted(corpus.glob(f"test*.{source}"))
+    if len(targets) != 1 or not (corpus / f"train.{source}").is_file() or not tests:
+        raise DataError(
+            f"{corpus} needs train.{source}, val.{source}, a test*.{source}, and the same of one "
+            "other language"
+        )
+    (target,) = targets
+    stems = {"train": "train", "validation": "val", "test": tests[0].stem}
+    return {
+        f"{name}_{side}": str(corpus / f"{stem}.{language}")
+        for name, stem in stems.items()
+        for side, language in (("source", source), ("target", target))
+    }
+
+
+def _language(path: str) -> str:
+    return Path(path).suffix[1:]
+
+
+def _line(row: Row, new: Result, old: Result | None) -> str:
+    cells = [row.corpus, row.training, "0" if row.is_trained else f"{new.steps:,}"]
+    cells += [f"{new.bleu:.2f} ± {new.bleu_interval:.2f}"]
+    cells += ["" if row.is_trained else f"{new.perplexity:.2f}"]
+    cells += [f"{old.bleu:.2f}" if old else ""]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("corpora", type=Path, nargs="+", metavar="CORPUS")
+    parser.add_argument("--steps", type=int, default=500, help="of each training (default: 500)")
+    parser.add_argument("--output", type=Path, default=Path("runs/fine_tuning"))
+    arguments = parser.parse_args()
+    try:
+        tuning = FineTuning(arguments.run, arguments.steps, arguments.output)
+        print(tuning.measure(arguments.corpora), end="")
+    except (ConfigError, DataError) as error:
+        sys.exit(f"error: {error}")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"error: {error.cmd[3]} ended with {error.returncode}, and said above why")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""How much of a text exported models and servers take; a request of any size gets an answer."""
+
+# More than a novel is translated: without a limit, some megabytes of noise would keep a core of
+# the server busy for hours.
+LONGEST_TEXT = 100_000  # subwords
+MOST_BYTES = 2_000_000
+LONGEST_TERMS = 32  # subwords of the terms that a translation has to have, together
