@@ -19,7 +19,8 @@ from seq2seq.training.tensorflow_process import on_tensorflow
 from seq2seq.training.text import TrainingText, epochs_of, report_left_out
 from seq2seq.training.train_step import Optimization, seeded
 from seq2seq.training.training_state import Reporter, TrainingState, diverged
-from seq2seq.training.workers.cluster import AGAIN, Cluster
+from seq2seq.training.workers.arrival import AGAIN
+from seq2seq.training.workers.cluster import Cluster
 from seq2seq.training.workers.shared_state import follow_chief
 from seq2seq.training.workers.summed_step import SummedOptimization
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -206,6 +207,19 @@ def test_a_worker_that_never_comes_is_named(undisturbed, tmp_path, index):
     missing = f"worker {1 - index} ({workers.addresses[1 - index]})"
     assert f"error: {missing} did not come within 5 s; start all workers again" in said[0]
     assert time.monotonic() - began < 90  # TensorFlow's own start included
+
+
+def test_a_worker_that_goes_before_all_are_connected_is_named(undisturbed, tmp_path):
+    workers = Workers(tmp_path, undisturbed.config, wait=15)
+    port = int(workers.addresses[1].rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        chief = workers.start(0)
+        listening.settimeout(LONGEST)
+        listening.accept()[0].close()  # seen, and gone
+    codes, said = ended([chief])
+    assert codes == [-signal.SIGKILL], said
+    line = f"error: lost worker 1 ({workers.addresses[1]}) before all were connected; start all"
+    assert line in said[0]
 
 
 def test_a_worker_with_other_settings_or_text_ends_all(undisturbed, tmp_path):

@@ -9,9 +9,7 @@ again, and the chief's last save is where they do.
 import logging
 import re
 import signal
-import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -21,6 +19,12 @@ import tensorflow as tf
 
 from seq2seq.config.workers import Workers
 from seq2seq.errors import RestartNeeded, RunError, Seq2SeqError
+from seq2seq.training.workers.arrival import (
+    AGAIN,
+    ended_if_stuck,
+    silent_among,
+    wait_for_others,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +36,9 @@ LOST = (  # what TensorFlow raises where another process is gone or silent
 )
 NAMED_TASK = re.compile(r"/(?:replica:\d+/)?task:(\d+)")
 PART = 1 << 24  # int32 numbers of the chief's that go in one sum: 64 MiB
-ANSWERS_IN = 2.0  # seconds in which a machine that is there takes a connection
-LOOKED_EVERY, SAID_AFTER = 0.3, 10.0  # seconds, while others are waited for
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 DONE, FAILED = b"+", b"-"  # first byte of what the chief tells
 T = TypeVar("T")
-AGAIN = "start all workers again with the same command, and the run goes on from its last save"
 
 
 class Cluster:
@@ -196,9 +197,10 @@ def joined(workers: Workers) -> Iterator[Cluster]:
         RestartNeeded: another one has not come in time, or is lost.
         RunError: something else listens at this one's port.
     """
-    _wait_for(workers)
+    wait_for_others(workers)
     try:
-        cluster = Cluster(workers)
+        with ended_if_stuck(workers):
+            cluster = Cluster(workers)
     except tf.errors.OpError as error:  # one that was seen is gone, or was about to go
         raise _lost(workers, error) from error
     try:
@@ -209,50 +211,7 @@ def joined(workers: Workers) -> Iterator[Cluster]:
 
 def _lost(workers: Workers, error: tf.errors.OpError) -> RestartNeeded:
     """Names the workers that take no connection, or else those that TensorFlow names."""
-    others = [index for index in range(len(workers.addresses)) if index != workers.index]
-    silent = [index for index in others if not _answers(workers.addresses[index])]
-    named = {int(each) for each in NAMED_TASK.findall(str(error))}
-    lost = silent or [index for index in others if index in named]
+    named = {int(each) for each in NAMED_TASK.findall(str(error))} - {workers.index}
+    lost = silent_among(workers) or sorted(named)
     names = ", ".join(map(workers.named, lost)) or "another worker"
     return RestartNeeded(f"lost {names}; {AGAIN}")
-
-
-def _wait_for(workers: Workers) -> None:
-    """Listens at this worker's address until every other one has been seen at its own.
-
-    TensorFlow would wait without end, without a message, and deaf to signals.
-    """
-    began, said = time.monotonic(), False
-    away = {index for index in range(len(workers.addresses)) if index != workers.index}
-    with _listening(workers):
-        while away := {each for each in away if not _answers(workers.addresses[each])}:
-            names = ", ".join(map(workers.named, sorted(away)))
-            waited = time.monotonic() - began
-            if waited > workers.wait:
-                raise RestartNeeded(f"{names} did not come within {workers.wait:g} s; {AGAIN}")
-            if waited > SAID_AFTER and not said:
-                logger.info("waiting for %s", names)
-                said = True
-            time.sleep(LOOKED_EVERY)
-
-
-def _listening(workers: Workers) -> socket.socket:
-    port = int(workers.addresses[workers.index].rpartition(":")[2])
-    both = socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if both else socket.AF_INET
-    try:
-        return socket.create_server(("", port), family=family, dualstack_ipv6=both)
-    except OSError as error:
-        raise RunError(
-            f"{workers.named(workers.index)} cannot listen at its port here ({error.strerror}); "
-            "give it another one, the same in the addresses of all workers"
-        ) from error
-
-
-def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS_IN):
-            return True
-    except OSError:
-        return False
