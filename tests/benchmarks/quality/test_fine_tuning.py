@@ -1,0 +1,87 @@
+"""What is compared by fine-tuning: settings of each training, and which text is forgotten."""
+
+import json
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import miniature_settings
+from test_ablation import RESULT
+
+from benchmarks.quality.fine_tuning import FineTuning, texts_of
+from seq2seq.config.loading import as_settings
+from seq2seq.errors import DataError
+
+
+def corpus(folder, *languages):
+    folder.mkdir()
+    for stem in ("train", "val", "test_2016"):
+        for language in languages:
+            (folder / f"{stem}.{language}").touch()
+    return folder
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The settings of every training or translation, and its options."""
+    found = []
+
+    def run(command, **_):
+        settings = yaml.safe_load(Path(command[3]).read_text())
+        found.append((Path(command[4]).name, command[5], settings))
+        return subprocess.CompletedProcess(command, 0, "a warning\n" + json.dumps(asdict(RESULT)))
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return found
+
+
+def test_rows_differ_in_where_they_begin_and_in_their_text(small_corpus, tmp_path, asked):
+    run = tmp_path / "old"
+    run.mkdir()
+    old = as_settings(miniature_settings(small_corpus, training={"epochs": 3}))
+    (run / "config.yaml").write_text(yaml.safe_dump(old))
+    corpora = [corpus(tmp_path / "new", "en", "de"), corpus(tmp_path / "czech", "en", "cs")]
+    table = FineTuning(run, 70, tmp_path / "out").measure(corpora)
+
+    names = [(name, option) for name, option, _ in asked]
+    assert names[:7] == [
+        *[("old", "--trained")] * 2,
+        *[("tuned", "--steps"), ("tuned", "--trained")],
+        *[("mixed", "--steps"), ("mixed", "--trained")],
+        ("zero", "--steps"),
+    ]
+    assert names[7:] == [*names[:4], names[6]]  # another language is not mixed
+    begun = {str(run)}
+    for name, _, settings in asked:
+        training = settings["training"]
+        assert ({training["start_from"]} == begun) == (name != "zero")
+        assert training["epochs"] == 3
+    vocabularies = [settings["training"]["start_vocabulary"] for *_, settings in asked]
+    assert vocabularies == ["kept"] * 7 + ["learnt"] * 4 + ["kept"]
+    tests = [Path(settings["data"]["test_target"]) for *_, settings in asked]
+    mine, theirs = corpora[0] / "test_2016.de", Path(old["data"]["test_target"])
+    assert tests[:7] == [mine, theirs, mine, theirs, mine, theirs, mine]
+    mixed = asked[4][2]["data"]
+    assert mixed["train_source"] is None and len(mixed["train"]) == 2
+    assert [each["share"] for each in mixed["train"]] == [1.0, 1.0]
+
+    rows = table.splitlines()[2:]
+    assert rows[0].startswith("| new | none: the run as it is | 0 | 38.76 ± 1.23 |  | 38.76 |")
+    assert rows[3].startswith("| new | from zero | 90 | 38.76 ± 1.23 | 5.68 |  |")
+    assert [row.split(" | ")[1] for row in rows[4:]] == [
+        *("none: the run as it is", "from the run", "from zero")
+    ]
+    assert FineTuning(run, 70, tmp_path / "out").measure(corpora) == table
+    assert len(asked) == 12  # what is known is not measured again
+
+
+def test_a_corpus_without_a_test_or_with_two_languages_is_named(tmp_path):
+    with pytest.raises(DataError, match="needs train.en, val.en, a test"):
+        texts_of(corpus(tmp_path / "three", "en", "de", "cs"), "en")
+    whole = corpus(tmp_path / "whole", "en", "cs")
+    assert texts_of(whole, "en")["test_target"] == str(whole / "test_2016.cs")
+    (whole / "test_2016.en").unlink()
+    with pytest.raises(DataError, match="needs train.en"):
+        texts_of(whole, "en")
