@@ -5,10 +5,11 @@
 A corpus is a folder with train.A, train.B, val.A and so on, and a test, of which A is the run's
 source language. For each there are rows of test BLEU and perplexity: of RUN as it is; after N steps
 from RUN; after N steps from RUN on a mixture, one pair of RUN's text for each new one, if the
-target language is the same; and after N steps from zero. All have RUN's settings, and its
-vocabulary where the target language is the same; otherwise one that is learnt from the new text.
-The last column is BLEU on RUN's own test text: what was forgotten. Called again, it goes on where
-it was interrupted; OUTPUT/table.md is written anew after each row.
+target language is the same; and after N steps from zero. All have RUN's settings. Where the target
+language is the same, what begins with RUN has its vocabulary; otherwise, and from zero, one is
+learnt from the new text. The last column is BLEU on RUN's own test text, or validation text if it
+has no test: what was forgotten. Called again, it goes on where it was interrupted;
+OUTPUT/table.md is written anew after each row.
 """
 
 import argparse
@@ -26,7 +27,8 @@ from seq2seq.config.loading import as_settings, load_run_config
 from seq2seq.errors import ConfigError, DataError
 
 Settings = dict[str, Any]
-HEADINGS = ("text", "training", "steps", "BLEU", "perplexity", "BLEU on the old text")
+HEADINGS = ("text", "training", "steps", "BLEU", "BLEU on the old text")
+SIDES = ("source", "target")
 
 
 @dataclass(frozen=True)
@@ -61,19 +63,28 @@ class FineTuning:
             new = self._result(row, row.settings, "new")
             old = None
             if not row.training.startswith("from zero"):
-                data = row.settings["data"] | {"test_source": self._old["data"]["test_source"]}
-                data["test_target"] = self._old["data"]["test_target"]
+                data = row.settings["data"] | self._old_test()
                 old = self._result(row, row.settings | {"data": data}, "old", is_trained=True)
             self._lines.append(_line(row, new, old))
             (self._output / "table.md").write_text(self._table())
         return self._table()
+
+    def _old_test(self) -> Settings:
+        """Of the run's own text, what it is scored by."""
+        data = self._old["data"]
+        text = "test" if data["test_source"] else "validation"
+        return {f"test_{side}": data[f"{text}_{side}"] for side in SIDES} | {
+            f"{side}_language": data[f"{side}_language"] for side in SIDES
+        }
 
     def _rows(self, corpus: Path) -> list[Row]:
         source = _language(self._old["data"]["validation_source"])
         target = _language(self._old["data"]["validation_target"])
         files = texts_of(corpus, source)
         same = _language(files["validation_target"]) == target
-        zero = self._old | {"data": self._old["data"] | files}
+        languages = {} if same else {"target_language": None}
+        none = {"train": [], "shards": None}
+        zero = self._old | {"data": self._old["data"] | none | files | languages}
         zero["training"] = zero["training"] | {"start_from": None, "start_vocabulary": "kept"}
         vocabulary = "kept" if same else "learnt"
         begun = {"start_from": str(self._run), "start_vocabulary": vocabulary}
@@ -86,7 +97,7 @@ class FineTuning:
         if same:
             parts = [{"source": files["train_source"], "target": files["train_target"]}]
             parts += self._old["data"]["train"] or [
-                {key: self._old["data"][f"train_{key}"] for key in ("source", "target")}
+                {side: self._old["data"][f"train_{side}"] for side in SIDES}
             ]
             data = tuned["data"] | {"train_source": None, "train_target": None}
             data["train"] = [
@@ -104,14 +115,17 @@ class FineTuning:
         record = self._output / f"{name}-{text}.json"
         config = self._output / f"{name}-{text}.yaml"
         config.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
-        if not record.exists():
+        asked = {"run": str(row.run), "steps": self._steps, "settings": settings}
+        known = json.loads(record.read_text()) if record.exists() else {}
+        if known.get("asked") != asked:
             command = [sys.executable, "-m", "benchmarks.quality.ablation_variant"]
             command += [str(config), str(row.run)]
             command += ["--trained"] if is_trained else ["--steps", str(self._steps)]
             print(f"{row.corpus}, {row.training}, {text} text", file=sys.stderr, flush=True)
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            record.write_text(done.stdout.splitlines()[-1])
-        return Result(**json.loads(record.read_text()))
+            known = {"asked": asked, "result": json.loads(done.stdout.splitlines()[-1])}
+            record.write_text(json.dumps(known, indent=1))
+        return Result(**known["result"])
 
     def _table(self) -> str:
         head = [f"| {' | '.join(HEADINGS)} |", f"|{'---|' * len(HEADINGS)}"]
@@ -151,7 +165,6 @@ def _language(path: str) -> str:
 def _line(row: Row, new: Result, old: Result | None) -> str:
     cells = [row.corpus, row.training, "0" if row.is_trained else f"{new.steps:,}"]
     cells += [f"{new.bleu:.2f} ± {new.bleu_interval:.2f}"]
-    cells += ["" if row.is_trained else f"{new.perplexity:.2f}"]
     cells += [f"{old.bleu:.2f}" if old else ""]
     return f"| {' | '.join(cells)} |"
 

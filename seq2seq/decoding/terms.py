@@ -11,7 +11,7 @@ A term that was begun and not ended is not lost with the first other token if a 
 it still stands (Knuth, Morris and Pratt 1977).
 
 Shape suffixes: B sentences, K hypotheses, N continuations of a sentence, C of a hypothesis, P
-terms, L tokens of the longest, V vocabulary.
+terms, L tokens of the longest, X banks, V vocabulary.
 """
 
 from collections.abc import Sequence
@@ -86,14 +86,13 @@ def say(terms: Terms, said_BNP: Tensor, ids_BN: Tensor) -> Tensor:
         said_BNP: before it; a term that was said whole stays so.
         ids_BN: the token.
     """
-    numbers_L = ops.arange(ops.shape(terms.ids)[2], dtype="int32")
+    lengths_B1P = lengths_of(terms.ids)[:, None]
+    states_BPN1 = ops.transpose(ops.minimum(said_BNP, lengths_B1P - 1), (0, 2, 1))[..., None]
+    moves_BPNL = ops.take_along_axis(terms.moves, ops.maximum(states_BPN1, 0), axis=2)
     same_BNPL = ops.cast(ops.equal(terms.ids[:, None], ids_BN[:, :, None, None]), "int32")
     first_BNPL = same_BNPL * ops.cast(ops.equal(ops.cumsum(same_BNPL, axis=-1), 1), "int32")
-    state_BNPL = ops.cast(ops.equal(said_BNP[..., None], numbers_L), "int32")
-    moves_BNPL = ops.sum(terms.moves[:, None] * first_BNPL[..., None, :], axis=-1)
-    moved_BNP = ops.sum(moves_BNPL * state_BNPL, axis=-1)
-    whole_BNP = said_BNP >= lengths_of(terms.ids)[:, None]
-    return ops.where(whole_BNP, said_BNP, moved_BNP)
+    moved_BNP = ops.sum(ops.transpose(moves_BPNL, (0, 2, 1, 3)) * first_BNPL, axis=-1)
+    return ops.where(said_BNP >= lengths_B1P, said_BNP, moved_BNP)
 
 
 def add_wanted(
@@ -146,13 +145,18 @@ def deal_out(terms: Terms, said_BNP: Tensor, totals_BN: Tensor, beam_width: int)
     met_BN = ops.sum(ops.where(whole_BNP, lengths_B1P, 0), axis=-1)
     begun_BN = ops.max(ops.where(whole_BNP, 0, said_BNP), axis=-1)
     banks_BN = met_BN + begun_BN
-    places_N = ops.arange(ops.shape(totals_BN)[1], dtype="int32")
-    better_BNN = (totals_BN[:, None] > totals_BN[:, :, None]) | (
-        ops.equal(totals_BN[:, None], totals_BN[:, :, None]) & (places_N < places_N[:, None])
-    )
-    same_bank_BNN = ops.equal(banks_BN[:, None], banks_BN[:, :, None])
-    ranks_BN = ops.sum(ops.cast(better_BNN & same_bank_BNN, "int32"), axis=-1)
-    banks = ops.max(banks_BN, axis=-1, keepdims=True) + 1
-    turns_BN = ranks_BN * banks + (banks - 1 - banks_BN)  # the fuller bank first
+    banks_B1 = ops.max(banks_BN, axis=-1, keepdims=True) + 1
+    ranks_BN = _ranks_in_banks(banks_BN, totals_BN)
+    turns_BN = ranks_BN * banks_B1 + (banks_B1 - 1 - banks_BN)  # the fuller bank first
     turns_BN = ops.where(totals_BN > LOG_ZERO, ops.cast(turns_BN, "float32"), float("inf"))
     return ops.cast(ops.top_k(-turns_BN, beam_width)[1], "int32")
+
+
+def _ranks_in_banks(banks_BN: Tensor, totals_BN: Tensor) -> Tensor:
+    """(B, N) how many of the same bank are better, or as good and stand before."""
+    order_BN = ops.argsort(-totals_BN, axis=-1)
+    sorted_BN = ops.take_along_axis(banks_BN, order_BN, axis=-1)
+    numbers = ops.arange(ops.max(sorted_BN) + 1, dtype="int32")
+    counted_BNX = ops.cumsum(ops.cast(ops.equal(sorted_BN[..., None], numbers), "int32"), axis=1)
+    ranks_BN = ops.take_along_axis(counted_BNX, sorted_BN[..., None], axis=-1)[..., 0] - 1
+    return ops.take_along_axis(ranks_BN, ops.argsort(order_BN, axis=-1), axis=-1)

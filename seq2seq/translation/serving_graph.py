@@ -36,7 +36,7 @@ from seq2seq.serving.saved_model.translator_graph import (
     TranslatorGraph,
     Vocabulary,
 )
-from seq2seq.translation.engine import Engine, Forced, begin, output_limits
+from seq2seq.translation.engine import NOTHING_FORCED, Engine, Forced, begin, output_limits
 from seq2seq.translation.prefixes import PrefixPlaces
 from seq2seq.translation.search import run_search, search_rules
 from seq2seq.translation.shortlist_mask import GraphShortlist
@@ -100,13 +100,8 @@ class StoredNetwork:
     def _search(
         self, config: DecodingConfig, shortlist: GraphShortlist | None, keep_attention: bool
     ) -> tf.types.experimental.GenericFunction:
-        keep_attention = keep_attention or config.coverage_penalty > 0
-
         def search(source_ids: tf.Tensor) -> Fields:
-            with self._weights():
-                step, start = begin([self._engine()], source_ids, config, keep_attention, shortlist)
-                found = run_search(step, start, config, None)
-            return vars(found) | {"ids": step.real_ids(found.ids)}
+            return self._found(source_ids, config, keep_attention, shortlist)
 
         return tf.function(search, input_signature=[IDS], autograph=False)
 
@@ -115,28 +110,33 @@ class StoredNetwork:
     ) -> tf.types.experimental.GenericFunction:
         def search(source_ids: tf.Tensor, places: tf.Tensor) -> Fields:
             forced = Forced(Prefixes(places, tf.constant(ranks)))
-            with self._weights():
-                engines = [self._engine()]
-                step, start = begin(engines, source_ids, config, True, shortlist, forced)
-                found = run_search(step, start, config, None)
-            return vars(found) | {"ids": step.real_ids(found.ids)}
+            return self._found(source_ids, config, True, shortlist, forced)
 
         return tf.function(search, input_signature=[IDS, PLACES], autograph=False)
 
     def _constrained(
         self, config: DecodingConfig, shortlist: GraphShortlist | None
     ) -> tf.types.experimental.GenericFunction:
-        keep_attention = config.coverage_penalty > 0
-
         def search(source_ids: tf.Tensor, terms: tf.Tensor) -> Fields:
-            forced = Forced(terms=prepared(terms))
-            with self._weights():
-                engines = [self._engine()]
-                step, start = begin(engines, source_ids, config, keep_attention, shortlist, forced)
-                found = run_search(step, start, config, None)
-            return vars(found) | {"ids": step.real_ids(found.ids)}
+            return self._found(source_ids, config, False, shortlist, Forced(terms=prepared(terms)))
 
         return tf.function(search, input_signature=[IDS, TERMS], autograph=False)
+
+    def _found(
+        self,
+        source_ids: tf.Tensor,
+        config: DecodingConfig,
+        keep_attention: bool,
+        shortlist: GraphShortlist | None,
+        forced: Forced = NOTHING_FORCED,
+    ) -> Fields:
+        """What a search finds; to be traced."""
+        with_attention = keep_attention or config.coverage_penalty > 0
+        with self._weights():
+            engines = [self._engine()]
+            step, start = begin(engines, source_ids, config, with_attention, shortlist, forced)
+            found = run_search(step, start, config, None)
+        return vars(found) | {"ids": step.real_ids(found.ids)}
 
     def _part_search(
         self, config: DecodingConfig, shortlist: GraphShortlist | None, ranks: np.ndarray

@@ -138,14 +138,17 @@ class TextTranslator:
             DataError: a term is blank, or there is none.
             ConfigError: the translator searches greedily or samples.
         """
+        self._check_beam()
+        other = copy.copy(self)  # of the same networks and searches
+        other.glossary = glossary if isinstance(glossary, Glossary) else Glossary(glossary)
+        return other
+
+    def _check_beam(self) -> None:
         if self.decoding.sampling or self.decoding.beam_width == 1:
             raise ConfigError(
                 "a glossary needs beam search; set beam_width to 2 or more (better 5 or more), "
                 "without sampling"
             )
-        other = copy.copy(self)  # of the same networks and searches
-        other.glossary = glossary if isinstance(glossary, Glossary) else Glossary(glossary)
-        return other
 
     def _terms(self, text: str) -> list[list[int]]:
         """What the translation of a text has to contain."""
@@ -237,20 +240,32 @@ class TextTranslator:
         return UnseenTally(self.source_words).add(self.subwords.decode(self.subwords.encode(text)))
 
     def search(
-        self, texts: Sequence[str], prefix: str | Sequence[str] | None = None
+        self,
+        texts: Sequence[str],
+        prefix: str | Sequence[str] | None = None,
+        terms: Sequence[Sequence[str]] | None = None,
     ) -> list[list[Translation]]:
         """The outputs for each text as numbers, best first; texts are not split.
 
         Args:
             texts: what to translate.
             prefix: as in `translate`, and so are the errors.
+            terms: what every output of each text contains, in place of a glossary's terms.
+
+        Raises:
+            ConfigError: there are terms, and the translator searches greedily or samples.
         """
         encoded = self.subwords.encode_all([self.read(text) for text in texts])
         prefixes = _one_each(prefix, len(texts))
         forced = self.prefixes.of_texts(prefixes) if prefixes else None
-        terms = [self._terms(text) for text in texts] if self.glossary else None
-        search = self.batch_search(prefixed=forced is not None)
-        return search(encoded, [(number, 0) for number in range(len(texts))], forced, terms)
+        wanted = None
+        if terms is not None:
+            self._check_beam()
+            wanted = [self.subwords.encode_known(each) for each in terms]
+        elif self.glossary:
+            wanted = [self._terms(text) for text in texts]
+        search = self.batch_search(prefixed=forced is not None, constrained=wanted is not None)
+        return search(encoded, [(number, 0) for number in range(len(texts))], forced, wanted)
 
     def score(self, sources: Sequence[str], targets: Sequence[str]) -> list[Translation]:
         """What the network gives to targets that are there already, in order.
@@ -302,17 +317,23 @@ class TextTranslator:
             weights=best.attention,
         )
 
-    def batch_search(self, keep_attention: bool = False, prefixed: bool = False) -> BatchSearch:
+    def batch_search(
+        self,
+        keep_attention: bool = False,
+        prefixed: bool = False,
+        constrained: bool | None = None,
+    ) -> BatchSearch:
         """The search of encoded sentences, which is traced at its first use.
-
-        With a glossary it has to be given terms.
 
         Args:
             keep_attention: whether its outputs have attention weights.
             prefixed: whether it takes prefixes; it has to be given some then.
+            constrained: likewise terms; None: if there is a glossary.
         """
         self._take_changes_over()
-        kind = (keep_attention, prefixed, self.glossary is not None)
+        if constrained is None:
+            constrained = self.glossary is not None
+        kind = (keep_attention, prefixed, constrained)
         if kind not in self._searches:
             ranks = self.prefixes.ranks if prefixed else None
             config = self.decoding.searched

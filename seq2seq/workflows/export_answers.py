@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq.config.text_limits import LONGEST_TERMS
 from seq2seq.errors import ExportError
 from seq2seq.serving.saved_model.expected_answers import FLOAT_TOLERANCE, Answer, first_difference
 from seq2seq.serving.saved_model.tensors import Arrays, as_array, row_count, take_rows
 from seq2seq.serving.saved_model.warmup import WarmupRequest
-from seq2seq.translation.batch_search import Translation
-from seq2seq.translation.glossary import Glossary
+from seq2seq.translation.batch_search import Translation, output_limit
 from seq2seq.translation.text_translator import TextTranslator
 
 BATCH = 40
@@ -109,16 +109,21 @@ def _with_terms(
 ) -> Answer:
     """What each text gives if the last word of its worst output is asked for."""
     words = [_text(translator, each, len(each)).split()[-1:] for each in outputs]
-    asked = {text: word[0] for text, word in zip(texts, words, strict=True) if word}
-    wanted: list[list[str]] = [[] for _ in texts]
-    if asked:
-        glossary = Glossary(asked)
-        wanted = [glossary.targets(text) for text in texts]
-        outputs = translator.with_glossary(glossary).search(texts)
-    width = max(1, *map(len, wanted))
-    terms = as_array([each + [""] * (width - len(each)) for each in wanted], "string")
-    inputs = {"text": as_array(texts, "string"), "terms": terms}
-    return Answer("translate_terms", inputs, _ranked(translator, outputs))
+    terms = [
+        word if _fit(translator, text, word) else []
+        for text, word in zip(texts, words, strict=True)
+    ]
+    found = translator.search(texts, terms=terms)
+    asked = as_array([each or [""] for each in terms], "string")
+    inputs = {"text": as_array(texts, "string"), "terms": asked}
+    return Answer("translate_terms", inputs, _ranked(translator, found))
+
+
+def _fit(translator: TextTranslator, text: str, terms: Sequence[str]) -> bool:
+    """Whether a translation may have the terms; without spaces, a sentence is one word."""
+    subwords = translator.subwords
+    room = output_limit(len(subwords.encode(translator.read(text))) + 1, translator.decoding) - 1
+    return sum(map(len, subwords.encode_all(terms))) <= min(room, LONGEST_TERMS)
 
 
 def _beginning(text: str) -> str:

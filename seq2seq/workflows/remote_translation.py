@@ -87,7 +87,7 @@ def _with_terms(client: Client, lines: Iterator[str], glossary: Glossary) -> Ite
             # All rows of a request have equally many.
             yield {"text": line, "terms": [*terms, *[""] * (LONGEST_TERMS - len(terms))]}
 
-    for number, row in enumerate(client.predict_rows("translate_terms", rows()), 1):
+    for number, row in enumerate(_answers_with_terms(client, rows()), 1):
         outputs, terms = _ranked(_Answer(client.url, number, row)), asked.popleft()
         if terms and not outputs[0].text:
             shown = ", ".join(terms)
@@ -96,6 +96,18 @@ def _with_terms(client: Client, lines: Iterator[str], glossary: Glossary) -> Ite
                 f"{LONGEST_TERMS} subwords, or than it may have, or symbols that the model lacks"
             )
         yield LineReport(number, outputs)
+
+
+def _answers_with_terms(client: Client, rows: Iterator[dict[str, Any]]) -> Iterator[Any]:
+    try:
+        yield from client.predict_rows("translate_terms", rows)
+    except ServerError as error:
+        if "translate_terms" not in str(error):
+            raise
+        raise ServerError(
+            f"{client.url} takes no terms ({error}); export the run anew as a SavedModel, with "
+            "beam_width 2 or more"
+        ) from error
 
 
 def _ranked(answer: "_Answer") -> list[LineOutput]:

@@ -248,16 +248,14 @@ def test_terms_are_in_every_output_as_in_memory(served, translator, sentences):
     terms += [["x " * LONGEST_TERMS, "y"], ["Quokka", "x " * (LONGEST_TERMS - 9)]]
     found = ask(served, "translate_terms", texts, terms)
     subwords = translator.subwords
-    asked = [subwords.encode_all([term for term in each if term.strip()]) for each in terms[:7]]
-    search = translator.with_glossary({"-": "-"}).batch_search()
-    numbers = [(number, 0) for number in range(7)]
-    searched = search(subwords.encode_all(texts[:7]), numbers, None, asked)
+    asked = [[term for term in each if term.strip()] for each in terms[:7]]
+    searched = translator.search(texts[:7], terms=asked)
     for row, outputs in enumerate(searched):
         written = [subwords.decode(each.ids) for each in outputs]
         assert [each.decode() for each in found["translations"][row, : len(outputs)]] == written
         scores = [each.score for each in outputs]
         assert found["scores"][row, : len(outputs)] == pytest.approx(scores, abs=1e-4)
-        needed = [" ".join(term.split()) for term in terms[row] if term.strip()]
+        needed = [" ".join(term.split()) for term in asked[row]]
         assert outputs and all(term in text for term in needed for text in written)
     # Of a long text the first chunk has them; a blank one, and terms without room, give nothing.
     assert all(b"Quokka" in text for text in found["translations"][8])

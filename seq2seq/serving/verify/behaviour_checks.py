@@ -187,10 +187,14 @@ def probe_batch(signature: Signature, known: Sequence[Arrays]) -> Arrays:
     """
     if all(spec.dtype == "string" and spec.shape in STRINGS for spec in signature.inputs.values()):
         texts = as_array([*_ordinary(known), *HOSTILE_TEXTS], "string")
-        return {
-            name: np.roll(texts, shift).reshape(-1, *[1] * (len(spec.shape or ()) - 1))
-            for shift, (name, spec) in enumerate(signature.inputs.items())
-        }
+        rows = {}
+        for shift, (name, spec) in enumerate(signature.inputs.items()):
+            rows[name] = np.roll(texts, shift)
+            if spec.shape != STRINGS[0]:
+                shapes = [batch[name].shape for batch in known if name in batch]
+                width = shapes[0][1] if shapes else 1
+                rows[name] = np.repeat(rows[name][:, None], width, axis=1)
+        return rows
     for batch in known:
         if batch.keys() == signature.inputs.keys() and row_count(batch):
             return take_rows(batch, [row % row_count(batch) for row in range(FEWEST_ROWS)])
@@ -224,6 +228,7 @@ def _json_problem(values: np.ndarray) -> str | None:
 
 def _ordinary(known: Sequence[Arrays]) -> list[bytes]:
     """Different texts, from all over what is known."""
-    texts = {text: None for batch in known for values in batch.values() for text in values.flat}
+    columns = [values for batch in known for values in batch.values() if values.ndim == 1]
+    texts = {text: None for values in columns for text in values}
     step = max(1, len(texts) // MOST_ORDINARY)
     return list(texts)[::step][:MOST_ORDINARY]

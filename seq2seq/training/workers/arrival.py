@@ -5,6 +5,7 @@ every thread held. So it begins when all were seen; and a process of its own end
 worker has gone again by then.
 """
 
+import ctypes
 import json
 import logging
 import os
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 ANSWERS_IN = 2.0  # seconds in which a machine that is there takes a connection
 LOOKED_EVERY, SAID_AFTER = 0.3, 10.0  # seconds, while others are waited for
+CONNECTED_IN = 30.0  # seconds in which TensorFlow connects workers that are there, at least
+STUCK = signal.SIGALRM  # 14, and so the exit status
 AGAIN = "start all workers again with the same command, and the run goes on from its last save"
 
 
@@ -81,13 +84,21 @@ def silent_among(workers: Workers) -> list[int]:
 
 @contextmanager
 def ended_if_stuck(workers: Workers) -> Iterator[None]:
-    """Kills this process if what is inside takes longer than `workers.wait`, and says why."""
+    """Ends this process, with status `STUCK`, if what is inside takes too long, and says why.
+
+    No Python runs in this process then, so C's `_exit` itself is the handler of the signal; a
+    container's first process would ignore one without a handler.
+    """
+    libc = ctypes.CDLL(None)
+    libc.signal.argtypes, libc.signal.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
+    before = libc.signal(STUCK, ctypes.cast(libc._exit, ctypes.c_void_p))
     command = [sys.executable, "-m", __name__, str(os.getpid()), json.dumps(asdict(workers))]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as watcher:
         try:
             yield
         finally:
             watcher.kill()
+            libc.signal(STUCK, before)
 
 
 def main() -> None:
@@ -95,14 +106,14 @@ def main() -> None:
     watched, workers = int(sys.argv[1]), Workers(**json.loads(sys.argv[2]))
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)  # sent to both; the other decides what follows
-    ends = time.monotonic() + workers.wait
+    ends = time.monotonic() + max(workers.wait, CONNECTED_IN)
     while time.monotonic() < ends:
         if os.getppid() != watched:
             return
         time.sleep(LOOKED_EVERY)
     names = ", ".join(map(workers.named, silent_among(workers))) or "another worker"
     print(f"error: lost {names} before all were connected; {AGAIN}", file=sys.stderr, flush=True)
-    os.kill(watched, signal.SIGKILL)
+    os.kill(watched, STUCK)
 
 
 if __name__ == "__main__":

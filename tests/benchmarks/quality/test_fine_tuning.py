@@ -68,13 +68,32 @@ def test_rows_differ_in_where_they_begin_and_in_their_text(small_corpus, tmp_pat
     assert [each["share"] for each in mixed["train"]] == [1.0, 1.0]
 
     rows = table.splitlines()[2:]
-    assert rows[0].startswith("| new | none: the run as it is | 0 | 38.76 ± 1.23 |  | 38.76 |")
-    assert rows[3].startswith("| new | from zero | 90 | 38.76 ± 1.23 | 5.68 |  |")
+    assert rows[0].startswith("| new | none: the run as it is | 0 | 38.76 ± 1.23 | 38.76 |")
+    assert rows[3].startswith("| new | from zero | 90 | 38.76 ± 1.23 |  |")
     assert [row.split(" | ")[1] for row in rows[4:]] == [
         *("none: the run as it is", "from the run", "from zero")
     ]
     assert FineTuning(run, 70, tmp_path / "out").measure(corpora) == table
     assert len(asked) == 12  # what is known is not measured again
+    FineTuning(run, 71, tmp_path / "out").measure(corpora)
+    assert len(asked) == 24
+
+
+def test_a_run_with_corpora_and_without_a_test_is_a_beginning_too(small_corpus, tmp_path, asked):
+    run = tmp_path / "old"
+    run.mkdir()
+    old = as_settings(miniature_settings(small_corpus))
+    data = old["data"]
+    parts = [{"source": data["train_source"], "target": data["train_target"], "share": 1.0}] * 2
+    none = dict.fromkeys(("train_source", "train_target", "test_source", "test_target"))
+    old["data"] = data | none | {"train": parts}
+    (run / "config.yaml").write_text(yaml.safe_dump(old))
+    FineTuning(run, 70, tmp_path / "out").measure([corpus(tmp_path / "new", "en", "de")])
+    trained = {name: settings["data"] for name, option, settings in asked if option == "--steps"}
+    assert trained["tuned"]["train"] == [] and trained["zero"]["train"] == []
+    assert [each["share"] for each in trained["mixed"]["train"]] == [1.0, 0.5, 0.5]
+    before = asked[1][2]["data"]
+    assert before["test_source"] == data["validation_source"]
 
 
 def test_a_corpus_without_a_test_or_with_two_languages_is_named(tmp_path):

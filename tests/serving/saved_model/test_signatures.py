@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.serving.saved_model import signatures, translator_graph
-from seq2seq.serving.saved_model.signatures import alignments, reference_scores, translations
+from seq2seq.serving.saved_model.signatures import alignments, reference_scores
+from seq2seq.serving.saved_model.translations import constrained_translations, translations
 from seq2seq.serving.saved_model.translator_graph import (
     CUT_BEFORE_WORD,
     CUT_IN_CHARACTER,
@@ -95,6 +96,16 @@ def forced(source_ids, target_ids):
     return {"lengths": lengths, "scores": -sources, "log_probabilities": -2 * sources}
 
 
+class WithTerms(Copies):
+    """As `Copies`, with the terms behind the source."""
+
+    def __call__(self, source_ids, terms):
+        rows = tf.shape(source_ids)[0]
+        ids = tf.concat([source_ids, tf.reshape(terms, (rows, -1))], axis=1)
+        words = tf.ragged.boolean_mask(ids, ids > EOS)
+        return super().__call__(tf.concat([words, tf.fill((rows, 1), EOS)], axis=1).to_tensor(PAD))
+
+
 @pytest.fixture
 def graph():
     searches = Searches(
@@ -104,6 +115,7 @@ def graph():
         forced=forced,
         led=None,
         part=None,
+        constrained=WithTerms(OUTPUTS),
         outputs=OUTPUTS,
         limits=lambda lengths: lengths + OUTPUTS,
     )
@@ -126,6 +138,14 @@ def best(graph, texts):
 
 def several(graph, texts):
     return ask(lambda text: translations(graph, graph.searches.several, OUTPUTS, text), texts)
+
+
+def with_terms(graph, texts, terms):
+    inputs = [tf.TensorSpec((None,) * rank, tf.string) for rank in (1, 2)]
+    asked = functools.partial(constrained_translations, graph, graph.searches.constrained)
+    traced = tf.function(asked, input_signature=inputs, autograph=False)
+    found = traced(*(tf.constant(each, tf.string, np.shape(each)) for each in (texts, terms)))
+    return found["translations"].numpy(), found["scores"].numpy()
 
 
 def scores(graph, texts, references):
@@ -276,6 +296,36 @@ def test_rows_are_searched_in_groups_that_fit(graph):
     shapes = graph.searches.best.groups
     assert len(shapes) > 5
     assert all(rows == 1 or rows * (width - 1) <= TOKENS for rows, width in shapes)
+
+
+def test_the_first_chunk_has_the_terms_of_a_text(graph):
+    texts = ["abc", "", "ab. cd efgh", "abc", "?b. cd efgh"]
+    found, totals = with_terms(
+        graph, texts, [["T", "", "UV"], *[["T", "", ""]] * 2, [""] * 3, ["T", "", ""]]
+    )
+    assert found.tolist() == [
+        [b"abcTUV", b"abcTUV!", b"abcTUV!!"],
+        [b""] * 3,
+        [b"ab.T cd efgh", b"ab.T! cd efgh!", b"ab.T!! cd efgh!!"],
+        [b"abc", b"abc!", b"abc!!"],
+        [b"?b.T cd efgh", b"?b.T cd efgh!", b"?b.T cd efgh!!"],
+    ]
+    assert totals[:, 0].tolist() == pytest.approx([-7, 0, -np.mean([5, 9]), -4, -np.mean([5, 9])])
+    alone, _ = with_terms(graph, texts[2:3], [["T"]])
+    assert alone.tolist() == found[2:3].tolist()
+    assert with_terms(graph, [], np.zeros((0, 2)))[0].shape == (0, OUTPUTS)
+    assert with_terms(graph, ["abc"], np.zeros((1, 0)))[0].tolist() == found[3:4].tolist()
+
+
+def test_terms_without_room_leave_the_whole_text_without_outputs(graph, monkeypatch):
+    texts = ["abc", "abc", "-b. cd efgh", "-b. cd efgh", "abcdefg"]
+    terms = [["T" * 6, ""], ["T" * 6, "U"], ["T", ""], ["", ""], ["T" * 9, "U"]]
+    found, totals = with_terms(graph, texts, terms)
+    expected = [b"abcTTTTTT", b"", b"", b"cd efgh", b"abcdefgTTTTTTTTTU"]
+    assert found[:, 0].tolist() == expected
+    assert [bool(each) for each in totals[:, 0]] == [True, False, False, True, True]
+    monkeypatch.setattr("seq2seq.serving.saved_model.translations.LONGEST_TERMS", 9)
+    assert with_terms(graph, texts, terms)[0][:, 0].tolist() == [*expected[:4], b""]
 
 
 def test_references_are_scored_whole_and_in_place(graph, monkeypatch):
