@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -320,7 +320,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        time = datetime.fromtimestamp(record.created, UTC)
+        time = datetime.fromtimestamp(record.created, timezone.utc)
         written: dict[str, Any] = {
             "time": time.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

@@ -144,6 +144,7 @@ def _concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
     start = 0
     for array in arrays:
         inside = tuple(slice(size) for size in array.shape[1:])
-        joined[(slice(start, start + len(array)), *inside)] = array
+        place = (slice(start, start + len(array)), *inside)
+        joined[place] = array
         start += len(array)
     return joined

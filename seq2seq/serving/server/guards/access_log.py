@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,7 +53,7 @@ class Exchange:
             "rows": self.rows,
             "bytes": self.size,
         }
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         written = " ".join(f"{name}={value}" for name, value in fields.items() if value != "")
         logger.info("%s %s", now, written, extra={"fields": fields})
 
