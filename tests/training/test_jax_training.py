@@ -22,6 +22,8 @@ from seq2seq.training.train_step import SEED
 from seq2seq.translation.loading import load_translator
 
 TESTS = Path(__file__).parents[1]
+# XLA compiles each network for some seconds, of which these steps would not win any back.
+QUICKLY = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 MODEL = {"embedding_size": 12, "units": 16, "dropout": 0.0}
 SETTINGS = {
     "default": {"model": MODEL, "training": {"averaging": 0.9, "weight_decay": 0.1}},
@@ -36,7 +38,7 @@ def run(*command, backend="jax"):
     if backend == "jax" and not importlib.util.find_spec("jax"):
         pytest.skip("jax is not installed: seq2seq-keras[jax]")
     paths = [TESTS.parent, TESTS, TESTS / "helpers", *os.environ.get("PYTHONPATH", "").split(":")]
-    wanted = {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
+    wanted = {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICKLY}
     environment = os.environ | wanted | {"PYTHONPATH": ":".join(map(str, paths))}
     command = [sys.executable, *map(str, command)]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
