@@ -5,3 +5,4 @@
 LONGEST_TEXT = 100_000  # subwords
 MOST_BYTES = 2_000_000
 LONGEST_TERMS = 32  # subwords of the terms that a translation has to have, together
+SEPARATOR = "\t"  # between these terms: requests of other lengths than others' join no batch

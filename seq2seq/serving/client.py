@@ -180,6 +180,4 @@ def _lines(first: int, count: int) -> str:
 
 
 def _characters(value: Any) -> int:
-    if isinstance(value, list):
-        return sum(map(_characters, value))
     return len(value) if isinstance(value, str) else 16

@@ -80,9 +80,7 @@ class _ServedRun(GraphModel):
     def answer_once(self, name: str) -> None:
         """Calls a signature with a short text; its first call takes seconds."""
         inputs = {
-            each: as_array(["a"], STRING).reshape([1] * len(spec.shape or ()))
-            if spec.dtype == STRING
-            else np.zeros((1, 0), spec.dtype)
+            each: as_array(["a"], STRING) if spec.dtype == STRING else np.zeros((1, 0), spec.dtype)
             for each, spec in self.signatures[name].inputs.items()
         }
         self.predict(name, inputs)

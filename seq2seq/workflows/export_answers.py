@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.config.text_limits import LONGEST_TERMS
+from seq2seq.config.text_limits import LONGEST_TERMS, SEPARATOR
 from seq2seq.errors import ExportError
 from seq2seq.serving.saved_model.expected_answers import FLOAT_TOLERANCE, Answer, first_difference
 from seq2seq.serving.saved_model.tensors import Arrays, as_array, row_count, take_rows
@@ -99,8 +99,8 @@ def warmup_requests(translator: TextTranslator, texts: Sequence[str]) -> list[Wa
             requests.append(WarmupRequest("score", {"text": batch, "reference": batch}))
             requests.append(WarmupRequest("translate_prefix", {"text": batch, "prefix": batch}))
             if translator.decoding.beam_width > 1:
-                terms = as_array([[""]] * size, "string")
-                requests.append(WarmupRequest("translate_terms", {"text": batch, "terms": terms}))
+                none = as_array([""] * size, "string")
+                requests.append(WarmupRequest("translate_terms", {"text": batch, "terms": none}))
     return requests
 
 
@@ -114,8 +114,8 @@ def _with_terms(
         for text, word in zip(texts, words, strict=True)
     ]
     found = translator.search(texts, terms=terms)
-    asked = as_array([each or [""] for each in terms], "string")
-    inputs = {"text": as_array(texts, "string"), "terms": asked}
+    asked = [SEPARATOR.join(each) for each in terms]
+    inputs = {"text": as_array(texts, "string"), "terms": as_array(asked, "string")}
     return Answer("translate_terms", inputs, _ranked(translator, found))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from seq2seq.config.text_limits import LONGEST_TERMS
+from seq2seq.config.text_limits import LONGEST_TERMS, SEPARATOR
 from seq2seq.config.tokens import read_tokens
 from seq2seq.data.lines import cut_lines, decode_lines, read_lines, write_lines
 from seq2seq.data.output_formats import FORMATS, LineOutput, LineReport, PartReport
@@ -77,15 +77,9 @@ def _with_terms(client: Client, lines: Iterator[str], glossary: Glossary) -> Ite
     asked: deque[list[str]] = deque()  # of each line that is under way
 
     def rows() -> Iterator[dict[str, Any]]:
-        for number, line in enumerate(lines, 1):
-            terms = glossary.targets(line)
-            if len(terms) > LONGEST_TERMS:
-                raise DataError(
-                    f"line {number} has {len(terms)} terms; a server takes {LONGEST_TERMS} a line"
-                )
-            asked.append(terms)
-            # All rows of a request have equally many.
-            yield {"text": line, "terms": [*terms, *[""] * (LONGEST_TERMS - len(terms))]}
+        for line in lines:
+            asked.append(glossary.targets(line))
+            yield {"text": line, "terms": SEPARATOR.join(asked[-1])}
 
     for number, row in enumerate(_answers_with_terms(client, rows()), 1):
         outputs, terms = _ranked(_Answer(client.url, number, row)), asked.popleft()

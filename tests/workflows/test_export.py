@@ -136,16 +136,13 @@ def test_every_signature_has_its_documented_outputs(served, lines):
     assert served.signatures.keys() == OUTPUTS.keys()
     for name, outputs in OUTPUTS.items():
         signature = served.signatures[name]
-        other = OTHERS.get(name)
-        shapes = {other: (None, None) if other == "terms" else (None,)} if other else {}
-        shapes["text"] = (None,)
-        assert {key: each.shape for key, each in signature.inputs.items()} == shapes
+        others = [OTHERS[name]] if name in OTHERS else []
+        assert list(signature.inputs) == sorted([*others, "text"])
+        assert {each.shape for each in signature.inputs.values()} == {(None,)}
         promised = {key: (each.dtype, each.shape[1:]) for key, each in signature.outputs.items()}
         assert promised == outputs
         for texts in ([], [b""], lines[:5]):
-            others = as_array(texts, "string")
-            others = others[:, None] if other == "terms" else others
-            found = ask(served, name, texts, others if other else None)
+            found = ask(served, name, texts, texts if others else None)
             for key, (_, shape) in outputs.items():
                 assert found[key].shape[0] == len(texts)
                 assert len(found[key].shape) == 1 + len(shape)
@@ -244,11 +241,11 @@ def test_what_begins_with_a_prefix_is_what_does_in_memory(served, translator, se
 
 def test_terms_are_in_every_output_as_in_memory(served, translator, sentences):
     texts = [*sentences[:7], "", " ".join(sentences[:40]), *sentences[7:9]]
-    terms = [["Quokka", "犬"], ["zwei  Wörter", ""], ["", " "], *[["Quokka", "Quokka"]] * 6]
-    terms += [["x " * LONGEST_TERMS, "y"], ["Quokka", "x " * (LONGEST_TERMS - 9)]]
+    terms = ["Quokka\t犬", "\tzwei  Wörter", " \t", *["Quokka\tQuokka"] * 6]
+    terms += ["x " * LONGEST_TERMS, "\t".join(["Quokka"] * (LONGEST_TERMS + 1))]
     found = ask(served, "translate_terms", texts, terms)
     subwords = translator.subwords
-    asked = [[term for term in each if term.strip()] for each in terms[:7]]
+    asked = [[term for term in each.split("\t") if term.strip()] for each in terms[:7]]
     searched = translator.search(texts[:7], terms=asked)
     for row, outputs in enumerate(searched):
         written = [subwords.decode(each.ids) for each in outputs]
@@ -261,7 +258,7 @@ def test_terms_are_in_every_output_as_in_memory(served, translator, sentences):
     assert all(b"Quokka" in text for text in found["translations"][8])
     for row in (7, 9, 10):
         assert set(found["translations"][row]) == {b""} and not found["scores"][row].any()
-    free = ask(served, "translate_terms", texts, [[""]] * len(texts))
+    free = ask(served, "translate_terms", texts, [""] * len(texts))
     ranked = ask(served, "translate_nbest", texts)
     assert free["translations"].tolist() == ranked["translations"].tolist()
     assert len(found["translations"][8, 0]) > 0.8 * len(free["translations"][8, 0]) > 200

@@ -11,7 +11,6 @@ from fake_server import ShoutingModel, free_port, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq.config.text_limits import LONGEST_TERMS
 from seq2seq.errors import DataError, ServerError
 from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
 
@@ -214,7 +213,7 @@ def test_terms_of_a_glossary_are_asked_for(monkeypatch, terms, format):
 
     class Client(Answers):
         def predict_rows(self, signature, rows):
-            asked.extend((signature, row["text"], len(row["terms"]), *row["terms"]) for row in rows)
+            asked.extend((signature, row) for row in rows)
             return [self._outputs[signature]] * len(asked)
 
     client = Client(translate_terms=N_BEST)
@@ -225,15 +224,14 @@ def test_terms_of_a_glossary_are_asked_for(monkeypatch, terms, format):
         "tsv": "".join(f"{n}\t1\t-0.5000\t-1.0000\tHund.\n" for n in "123"),
     }
     assert found.decode() == rows[format]
-    most = LONGEST_TERMS
-    assert [[word for word in row if word] for row in asked] == [
-        ["translate_terms", "An old cat, a dog.", most, "Kätzin", "Hund"],
-        ["translate_terms", most],
-        ["translate_terms", "Dogs", most],
+    assert asked == [
+        ("translate_terms", {"text": "An old cat, a dog.", "terms": "Kätzin\tHund"}),
+        ("translate_terms", {"text": "", "terms": ""}),
+        ("translate_terms", {"text": "Dogs", "terms": ""}),
     ]
 
 
-def test_terms_that_a_server_cannot_write_are_named(answering, terms, tmp_path):
+def test_terms_that_a_server_cannot_write_are_named(answering, terms):
     answering(translate_terms=N_BEST | {"translations": ["", ""]})
     with pytest.raises(
         DataError, match="no translation of line 1 can have Hund: that is more than"
@@ -242,8 +240,8 @@ def test_terms_that_a_server_cannot_write_are_named(answering, terms, tmp_path):
     assert run(RemoteJob("", glossary=terms), b"a cat\n") == b"\n"  # control: nothing was asked
     with pytest.raises(DataError, match="--glossary goes with --format text or tsv"):
         run(RemoteJob("", glossary=terms, format="jsonl"), b"a dog\n")
-    answering(translate_terms=N_BEST)
-    many = tmp_path / "many.tsv"
-    many.write_text("".join(f"w{n}\tW{n}\n" for n in range(40)))
-    with pytest.raises(DataError, match="line 2 has 40 terms; a server takes 32 a line"):
-        run(RemoteJob("", glossary=many), b"w1\n" + " ".join(f"w{n}" for n in range(40)).encode())
+
+
+def test_a_server_without_terms_says_what_to_do(url, terms):
+    with pytest.raises(ServerError, match="takes no terms .*; export the run anew as a SavedModel"):
+        run(RemoteJob(url, glossary=terms), b"a dog\n")

@@ -33,7 +33,7 @@ from seq2seq.serving.saved_model.translator_graph import (
 TEXT = tf.TensorSpec((None,), tf.string, name="text")
 REFERENCE = tf.TensorSpec((None,), tf.string, name="reference")
 PREFIX = tf.TensorSpec((None,), tf.string, name="prefix")
-TERMS = tf.TensorSpec((None, None), tf.string, name="terms")
+TERMS = tf.TensorSpec((None,), tf.string, name="terms")
 LONGEST_SCORED = 1000  # subwords of a text, and of a reference, that are scored
 SCORES = {
     "score": tf.TensorSpec((None,), tf.float32),

@@ -5,7 +5,7 @@ Shape suffixes: B texts, P terms of a text, N chunks, K outputs.
 
 import tensorflow as tf
 
-from seq2seq.config.text_limits import LONGEST_TERMS, MOST_BYTES
+from seq2seq.config.text_limits import LONGEST_TERMS, MOST_BYTES, SEPARATOR
 from seq2seq.serving.saved_model.translator_graph import (
     NO_ID,
     Fields,
@@ -53,7 +53,7 @@ def constrained_translations(
         graph: the translator.
         search: `Searches.constrained`.
         text: (B,) strings.
-        terms: (B, P) strings; blank ones ask for nothing.
+        terms: (B,) lists of terms, a tab between them; a blank one asks for nothing.
     """
     chunks, texts_N = graph.chunks(text)
     lengths_N, batch = lengths_with_eos(chunks), tf.size(text)
@@ -117,20 +117,22 @@ def _whole(found: Fields, texts_N: tf.Tensor, batch: tf.Tensor) -> Fields:
 
 
 def _term_ids(vocabulary: Vocabulary, terms: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
-    """Ids (B + 1, None, None) of terms (B, P) that are not blank, and their sums (B,)."""
-    batch, count = tf.unstack(tf.shape(terms))
-    flat = tf.strings.substr(tf.reshape(terms, (-1,)), 0, MOST_BYTES)
-    ids = vocabulary.encode(flat)[:, : LONGEST_TERMS + 1]
-    texts = tf.repeat(tf.range(batch), count)
+    """Ids (B + 1, None, None) of the terms in (B,) lists, and their sums (B,).
+
+    A list of too many terms counts as one with too many ids.
+    """
+    batch = tf.size(terms)
+    parts = tf.strings.split(tf.strings.substr(terms, 0, MOST_BYTES), SEPARATOR)
+    parts = tf.ragged.boolean_mask(parts, tf.not_equal(tf.strings.strip(parts), ""))
+    parts = parts[:, : LONGEST_TERMS + 1]
+    ids = vocabulary.encode(parts.values)[:, : LONGEST_TERMS + 1]
     sizes = tf.cast(ids.row_lengths(), tf.int32)
-    said = sizes > 0
-    rows = tf.cast(tf.boolean_mask(texts, said), tf.int64)
-    some = tf.RaggedTensor.from_value_rowids(
-        tf.ragged.boolean_mask(ids, said).with_row_splits_dtype(tf.int64),
-        rows,
-        tf.cast(batch + 1, tf.int64),
-    )
-    return some, tf.math.unsorted_segment_sum(sizes, texts, batch)
+    texts = parts.value_rowids()
+    sums = tf.math.unsorted_segment_sum(sizes, texts, tf.cast(batch, tf.int64))
+    sums = tf.maximum(sums, tf.cast(parts.row_lengths(), tf.int32))
+    ids = tf.ragged.boolean_mask(ids, sizes > 0).with_row_splits_dtype(tf.int64)
+    rows = tf.boolean_mask(texts, sizes > 0)
+    return tf.RaggedTensor.from_value_rowids(ids, rows, tf.cast(batch + 1, tf.int64)), sums
 
 
 def _joined(parts_NK: tf.Tensor, texts_N: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:

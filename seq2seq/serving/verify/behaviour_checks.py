@@ -43,7 +43,6 @@ BATCH_SIZES = (0, 1, 3)
 REPEATED_ROWS = 4  # the ordinary ones, which are quick
 MOST_ORDINARY = 4
 FEWEST_ROWS = 3
-STRINGS = ((None,), (None, None))  # shapes of a string a row, and of several
 
 
 class Behaviour:
@@ -175,8 +174,8 @@ def check_answers(model: CApiModel, answers: Sequence[Answer], tolerance: float)
 def probe_batch(signature: Signature, known: Sequence[Arrays]) -> Arrays:
     """Rows to ask a signature.
 
-    Where every input is strings, they are `HOSTILE_TEXTS` and some of the known texts, each input
-    in another order. Otherwise the known rows are taken, and repeated if they are few.
+    Where every input is a string a row, they are `HOSTILE_TEXTS` and some of the known texts, each
+    input in another order. Otherwise the known rows are taken, and repeated if they are few.
 
     Args:
         signature: whose inputs to fill.
@@ -185,16 +184,9 @@ def probe_batch(signature: Signature, known: Sequence[Arrays]) -> Arrays:
     Raises:
         ExportError: nothing is known of a signature that takes more than texts.
     """
-    if all(spec.dtype == "string" and spec.shape in STRINGS for spec in signature.inputs.values()):
+    if all(spec.dtype == "string" and spec.shape == (None,) for spec in signature.inputs.values()):
         texts = as_array([*_ordinary(known), *HOSTILE_TEXTS], "string")
-        rows = {}
-        for shift, (name, spec) in enumerate(signature.inputs.items()):
-            rows[name] = np.roll(texts, shift)
-            if spec.shape != STRINGS[0]:
-                shapes = [batch[name].shape for batch in known if name in batch]
-                width = shapes[0][1] if shapes else 1
-                rows[name] = np.repeat(rows[name][:, None], width, axis=1)
-        return rows
+        return {name: np.roll(texts, shift) for shift, name in enumerate(signature.inputs)}
     for batch in known:
         if batch.keys() == signature.inputs.keys() and row_count(batch):
             return take_rows(batch, [row % row_count(batch) for row in range(FEWEST_ROWS)])
@@ -228,7 +220,6 @@ def _json_problem(values: np.ndarray) -> str | None:
 
 def _ordinary(known: Sequence[Arrays]) -> list[bytes]:
     """Different texts, from all over what is known."""
-    columns = [values for batch in known for values in batch.values() if values.ndim == 1]
-    texts = {text: None for values in columns for text in values}
+    texts = {text: None for batch in known for values in batch.values() for text in values.flat}
     step = max(1, len(texts) // MOST_ORDINARY)
     return list(texts)[::step][:MOST_ORDINARY]
