@@ -101,14 +101,15 @@ class Subwords:
         """Ids of texts that an output is to have.
 
         Raises:
-            DataError: the vocabulary, which has no bytes, lacks a symbol of a text.
+            DataError: a text has what no output has: a symbol that the vocabulary, which has no
+                bytes, lacks, or one that breaks a line.
         """
         encoded = self.encode_all(texts)
         for text, ids in zip(texts, encoded, strict=True):
-            if UNKNOWN in ids:
+            if not set(self.unwritten).isdisjoint(ids):
                 raise DataError(
-                    f"{printable(text)} has a symbol that the run's vocabulary lacks; it is "
-                    "never written"
+                    f"{printable(text)} has a symbol that the run's vocabulary lacks, or one that "
+                    "breaks a line; it is never written"
                 )
         return encoded
 

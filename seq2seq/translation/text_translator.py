@@ -19,6 +19,7 @@ from seq2seq.data.source_words import SourceWords, UnseenTally
 from seq2seq.data.subwords import EOS, Subwords
 from seq2seq.errors import ConfigError
 from seq2seq.models.translator import Translator
+from seq2seq.translation.alignment import Alignment
 from seq2seq.translation.batch_search import BatchSearch, Translation, batches_of, padded, unpack
 from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line_translator import WINDOW, LineTranslator, joined
@@ -27,16 +28,6 @@ from seq2seq.translation.prefixes import PrefixPlaces
 from seq2seq.translation.saving import Origin, save_run
 from seq2seq.translation.search import Search, make_engine, make_scorer, make_search
 from seq2seq.translation.shortlist_mask import GraphShortlist
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """A translation and where the decoder looked for each of its subwords."""
-
-    translation: str
-    source_subwords: list[str]  # EOS at the end
-    target_subwords: list[str]  # EOS at the end
-    weights: np.ndarray  # (target subwords, source subwords); rows sum to 1, or are 0
 
 
 @dataclass(frozen=True)
@@ -309,13 +300,7 @@ class TextTranslator:
         outputs = search([self.subwords.encode(self.read(text))], [(0, 0)], terms=terms)[0]
         if not outputs:
             raise ValueError("there is nothing to translate in a blank text")
-        best = outputs[0]
-        return Alignment(
-            translation=self.subwords.decode(best.ids),
-            source_subwords=self.subwords.pieces(best.source_ids),
-            target_subwords=self.subwords.pieces(best.ids),
-            weights=best.attention,
-        )
+        return Alignment.of(outputs[0], self.subwords)
 
     def batch_search(
         self,

@@ -50,6 +50,11 @@ def test_any_text_that_fits_is_what_the_translation_begins_with(translator, some
     assert found == alone
 
 
+def test_a_prefix_that_breaks_a_line_is_refused(translator):
+    with pytest.raises(DataError, match="or one that breaks a line; it is never written"):
+        translator.translate(TEXTS, prefix="Der\0")
+
+
 def test_the_score_of_what_was_forced_is_what_the_network_gives_it(translator):
     found = [each[0] for each in translator.search(TEXTS, prefix=["Ein K", "Heute ", "Z 😀"])]
     scored = translator.score_ids([(each.source_ids, each.ids) for each in found])
