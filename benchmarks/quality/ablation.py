@@ -14,11 +14,9 @@ interrupted. Combinations that the settings refuse are listed with the reason.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from queue import Queue
 from threading import Lock
@@ -26,6 +24,7 @@ from typing import Any
 
 from benchmarks.quality.ablation_table import comma_separated, markdown
 from benchmarks.quality.ablation_variant import Result
+from benchmarks.quality.records import keep_result, known_result, run_variant
 from benchmarks.quality.variations import Variant, variants_of
 from seq2seq.config.loading import dump_run_config, load_run_config
 from seq2seq.errors import ConfigError
@@ -61,8 +60,7 @@ class Ablation:
         found = self._without_training(variant)
         if found is None:
             found = self._train(variant)
-            record = {"asked": self._asked(variant), "result": asdict(found)}
-            self._record(variant).write_text(json.dumps(record, indent=1))
+            keep_result(self._record(variant), self._asked(variant), found)
         self._results[variant] = found
         self._write()
 
@@ -76,34 +74,27 @@ class Ablation:
         if arguments.one_at_a_time and variant.choices:
             if config == load_run_config(variant.config, arguments.overrides):
                 return "as in the file"
-        record = self._record(variant)
-        if record.exists():
-            known = json.loads(record.read_text())
-            if known["asked"] == self._asked(variant):
-                return Result(**known["result"])
-        return None
+        return known_result(self._record(variant), self._asked(variant))
 
     def _train(self, variant: Variant) -> Result:
         arguments = self._arguments
-        command = [sys.executable, "-m", "benchmarks.quality.ablation_variant", str(variant.config)]
         is_trained = variant != variant.trained and variant.trained in self._variants
         run = variant.trained if is_trained else variant
-        command += [str(arguments.output / run.name)]
-        command += [f"--set={override}" for override in self._overrides(variant)]
+        options = [f"--set={override}" for override in self._overrides(variant)]
         if arguments.minutes:
-            command += ["--minutes", str(arguments.minutes)]
+            options += ["--minutes", str(arguments.minutes)]
         if arguments.steps:
-            command += ["--steps", str(arguments.steps)]
-        command += ["--validation"] * arguments.validation + ["--trained"] * is_trained
+            options += ["--steps", str(arguments.steps)]
+        options += ["--validation"] * arguments.validation + ["--trained"] * is_trained
         core = self._cores.get()
         doing = "translating" if is_trained else "training"
         print(f"{variant.name}: {doing} on core {core}", file=sys.stderr, flush=True)
-        command += ["--core", str(core)]
         try:
-            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            return run_variant(
+                variant.config, arguments.output / run.name, *options, "--core", str(core)
+            )
         finally:
             self._cores.put(core)
-        return Result(**json.loads(output.splitlines()[-1]))
 
     def _overrides(self, variant: Variant) -> list[str]:
         return [*self._arguments.overrides, *variant.overrides]

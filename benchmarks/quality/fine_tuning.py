@@ -3,7 +3,7 @@
     python -m benchmarks.quality.fine_tuning RUN CORPUS... [--steps N] [--output runs/fine_tuning]
 
 A corpus is a folder with train.A, train.B, val.A and so on, and a test, of which A is the run's
-source language. For each there are rows of test BLEU and perplexity: of RUN as it is; after N steps
+source language. For each there are rows of test BLEU: of RUN as it is; after N steps
 from RUN; after N steps from RUN on a mixture, one pair of RUN's text for each new one, if the
 target language is the same; and after N steps from zero. All have RUN's settings. Where the target
 language is the same, what begins with RUN has its vocabulary; otherwise, and from zero, one is
@@ -13,7 +13,6 @@ OUTPUT/table.md is written anew after each row.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Any
 import yaml
 
 from benchmarks.quality.ablation_variant import Result
+from benchmarks.quality.records import keep_result, known_result, run_variant
 from seq2seq.config.loading import as_settings, load_run_config
 from seq2seq.errors import ConfigError, DataError
 
@@ -40,6 +40,7 @@ class Row:
     settings: Settings
     run: Path
     is_trained: bool = False  # already
+    knew_old: bool = True  # it began with RUN, so the old text is asked about
 
 
 class FineTuning:
@@ -62,7 +63,7 @@ class FineTuning:
         for row in [row for corpus in corpora for row in self._rows(corpus)]:
             new = self._result(row, row.settings, "new")
             old = None
-            if not row.training.startswith("from zero"):
+            if row.knew_old:
                 data = row.settings["data"] | self._old_test()
                 old = self._result(row, row.settings | {"data": data}, "old", is_trained=True)
             self._lines.append(_line(row, new, old))
@@ -106,7 +107,7 @@ class FineTuning:
             ]
             mixed = tuned | {"data": data}
             rows.append(Row(corpus.name, "from the run, half old text", mixed, folder / "mixed"))
-        return [*rows, Row(corpus.name, "from zero", zero, folder / "zero")]
+        return [*rows, Row(corpus.name, "from zero", zero, folder / "zero", knew_old=False)]
 
     def _result(self, row: Row, settings: Settings, text: str, is_trained: bool = False) -> Result:
         """What was measured of a run on a test text."""
@@ -116,16 +117,13 @@ class FineTuning:
         config = self._output / f"{name}-{text}.yaml"
         config.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
         asked = {"run": str(row.run), "steps": self._steps, "settings": settings}
-        known = json.loads(record.read_text()) if record.exists() else {}
-        if known.get("asked") != asked:
-            command = [sys.executable, "-m", "benchmarks.quality.ablation_variant"]
-            command += [str(config), str(row.run)]
-            command += ["--trained"] if is_trained else ["--steps", str(self._steps)]
+        known = known_result(record, asked)
+        if known is None:
+            options = ["--trained"] if is_trained else ["--steps", str(self._steps)]
             print(f"{row.corpus}, {row.training}, {text} text", file=sys.stderr, flush=True)
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            known = {"asked": asked, "result": json.loads(done.stdout.splitlines()[-1])}
-            record.write_text(json.dumps(known, indent=1))
-        return Result(**known["result"])
+            known = run_variant(config, row.run, *options)
+            keep_result(record, asked, known)
+        return known
 
     def _table(self) -> str:
         head = [f"| {' | '.join(HEADINGS)} |", f"|{'---|' * len(HEADINGS)}"]

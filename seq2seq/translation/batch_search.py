@@ -115,7 +115,7 @@ class BatchSearch:
             name for name, each in (("prefix", prefixes), ("terms", terms)) if each is not None
         )
         for source, (line, _), length in zip(sources, numbers, lengths, strict=True):
-            room = output_limit(len(source) + 1, self._config) - 1
+            room = forced_limit(source, self._config)
             if source and length > room:
                 raise DataError(
                     f"the {what} of text {line + 1} {has} {length} subwords, but a translation of "
@@ -139,6 +139,11 @@ def output_limit(source_length: int, config: DecodingConfig) -> int:
     """Most output tokens of a source of `source_length` subwords, EOS counted in both."""
     # In float32, as graphs have it.
     return int(np.float32(source_length) * np.float32(config.longest_factor)) + config.longest_extra
+
+
+def forced_limit(source: Sequence[int], config: DecodingConfig) -> int:
+    """Most subwords of prefix and terms in a translation of a source, ids without EOS."""
+    return output_limit(len(source) + 1, config) - 1
 
 
 def batches_of(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:

@@ -13,7 +13,7 @@ from seq2seq.errors import ExportError
 from seq2seq.serving.saved_model.expected_answers import FLOAT_TOLERANCE, Answer, first_difference
 from seq2seq.serving.saved_model.tensors import Arrays, as_array, row_count, take_rows
 from seq2seq.serving.saved_model.warmup import WarmupRequest
-from seq2seq.translation.batch_search import Translation, output_limit
+from seq2seq.translation.batch_search import Translation, forced_limit
 from seq2seq.translation.text_translator import TextTranslator
 
 BATCH = 40
@@ -122,7 +122,7 @@ def _with_terms(
 def _fit(translator: TextTranslator, text: str, terms: Sequence[str]) -> bool:
     """Whether a translation may have the terms; without spaces, a sentence is one word."""
     subwords = translator.subwords
-    room = output_limit(len(subwords.encode(translator.read(text))) + 1, translator.decoding) - 1
+    room = forced_limit(subwords.encode(translator.read(text)), translator.decoding)
     return sum(map(len, subwords.encode_all(terms))) <= min(room, LONGEST_TERMS)
 
 

@@ -82,9 +82,10 @@ def output_types(graph: TranslatorGraph) -> dict[str, Mapping[str, tf.TensorSpec
         "score": SCORES,
         "align": ALIGNMENTS,
         "translate_prefix": _continuation_types(count),
-        "translate_terms": ranked_types(count),
     }
-    return {name: types[name] for name in _signatures(graph)}
+    if graph.searches.constrained:
+        types["translate_terms"] = ranked_types(count)
+    return types
 
 
 def save_signatures(graph: TranslatorGraph, resources: Iterable[Any], directory: Path) -> None:

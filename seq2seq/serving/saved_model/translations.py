@@ -1,6 +1,6 @@
 """Signatures whose outputs are translations and their scores: free ones, and ones with terms.
 
-Shape suffixes: B texts, P terms of a text, N chunks, K outputs.
+Shape suffixes: B texts, N chunks, K outputs.
 """
 
 import tensorflow as tf
