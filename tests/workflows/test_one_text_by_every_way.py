@@ -213,6 +213,20 @@ def test_by_the_command(server, by_every_way):
     assert differing(by_command(server.addresses[0]), by_every_way) == []
 
 
+def test_terms_by_the_command_as_in_memory(server, exported, tmp_path):
+    terms = {SENTENCES[0].split()[0]: "Quokka", "old": "uralt"}
+    (tmp_path / "terms.tsv").write_text(
+        "".join(f"{one}\t{other}\n" for one, other in terms.items())
+    )
+    (tmp_path / "lines.txt").write_text("".join(f"{line}\n" for line in SENTENCES[:10]))
+    command = [*SERVE[:-1], "translate", "--server", server.addresses[0]]
+    command += [str(tmp_path / "lines.txt"), "--glossary", str(tmp_path / "terms.tsv")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    expected = loaded(exported.run).with_glossary(terms).translate(SENTENCES[:10])
+    assert (done.stdout.splitlines(), done.stderr) == (expected, "")
+    assert "Quokka" in expected[0]
+
+
 def test_every_signature_of_a_run_answers_as_that_of_its_export(server, exported):
     expected = decode_expected((exported.version / EXPECTED_FILE).read_bytes())
     with grpc.insecure_channel(server.addresses[1]) as channel:
