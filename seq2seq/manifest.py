@@ -18,7 +18,10 @@ Name = Annotated[str, StringConstraints(pattern=r"^(weights/)?[A-Za-z0-9_-][A-Za
 
 TextSetting = Annotated[
     str,
-    StringConstraints(pattern=r"^(shards|(train_|validation_|train\.[0-9]+\.)(source|target))$"),
+    StringConstraints(
+        pattern=r"^(shards|(train_|validation_|train\.[0-9]+\.)(source|target)"
+        r"|(train_|train\.[0-9]+\.)weights)$"
+    ),
 ]
 
 

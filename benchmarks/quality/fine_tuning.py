@@ -84,7 +84,7 @@ class FineTuning:
         files = texts_of(corpus, source)
         same = _language(files["validation_target"]) == target
         languages = {} if same else {"target_language": None}
-        none: Settings = {"train": [], "shards": None}
+        none: Settings = {"train": [], "train_weights": None, "shards": None}
         zero = self._old | {"data": self._old["data"] | none | files | languages}
         zero["training"] = zero["training"] | {"start_from": None, "start_vocabulary": "kept"}
         vocabulary = "kept" if same else "learnt"

@@ -10,6 +10,7 @@ from seq2seq.config.architecture import NUMBER, STRICT, Share, Unit
 from seq2seq.config.languages import Languages, LanguageTag, LanguageTags, language_of_file
 
 MANIFEST = "manifest.json"  # in a folder of shards; names all else in it by hash
+PARTS = ("source", "target", "weights")  # of a corpus: files of equally many lines
 BatchTokens = Annotated[int, Field(ge=16, le=10**6), NUMBER, Unit("subwords")]
 
 
@@ -27,6 +28,8 @@ class TrainingCorpus:
     target_language: LanguageTag | None = None
     """Language of this corpus's target; without it, the one that the target file's name ends in, if
     any. For `language_tags`."""
+    weights: Path | None = None
+    """What each pair counts in the loss, a number above 0 a line; without it, 1."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -37,6 +40,9 @@ class DataConfig:
     """Training text in the source language; of several corpora, `train` has the files."""
     train_target: Path | None = None
     """Its translation, line by line."""
+    train_weights: Path | None = None
+    """What each training pair counts in the loss beside others, a number above 0 a line; without
+    it, 1. Two counts as if the pair were there twice."""
     train: tuple[TrainingCorpus, ...] = ()
     """Several training corpora, in place of `train_source` and `train_target`."""
     shards: Path | None = None
@@ -88,14 +94,19 @@ class DataConfig:
             )
 
     def _check_training_text(self) -> None:
-        for side in ("source", "target"):
-            given = getattr(self, f"train_{side}") is not None
-            if not (self.train or given or self.shards):
-                raise ValueError(f"train_{side}: Missing; add it to the file, or `train`")
+        for part in PARTS:
+            given = getattr(self, f"train_{part}") is not None
+            if not (self.train or given or self.shards or part == "weights"):
+                raise ValueError(f"train_{part}: Missing; add it to the file, or `train`")
             if self.train and given:
-                raise ValueError(f"train is in place of train_{side}; leave one of them out (null)")
+                raise ValueError(f"train is in place of train_{part}; leave one of them out (null)")
         if (self.train_source is None) != (self.train_target is None):
             raise ValueError("train_source and train_target are given together or not at all")
+        if self.are_weighted and self.concatenation:
+            raise ValueError(
+                f"concatenation would make one pair of two that count differently; leave out the "
+                f"weights, or concatenation (got {self.concatenation})"
+            )
         shares = [corpus.share is not None for corpus in self.train]
         if any(shares) and not all(shares):
             raise ValueError(
@@ -105,6 +116,8 @@ class DataConfig:
             return
         if any(shares):
             raise ValueError("shards hold each pair once; leave out train[].share, or shards")
+        if self.are_weighted or self.train_weights:
+            raise ValueError("shards hold pairs that count alike; leave out the weights, or shards")
         if self.concatenation:
             raise ValueError(
                 f"shards are read as they are; concatenation: {self.concatenation} needs text"
@@ -117,16 +130,25 @@ class DataConfig:
         """The training corpora; one, if there is no list of them; none with `shards` alone."""
         if self.train_source is None or self.train_target is None:
             return self.train
-        return (TrainingCorpus(source=self.train_source, target=self.train_target),)
+        only = TrainingCorpus(
+            source=self.train_source, target=self.train_target, weights=self.train_weights
+        )
+        return (only,)
+
+    @property
+    def are_weighted(self) -> bool:
+        """Whether pairs may count differently."""
+        return any(corpus.weights for corpus in self.corpora)
 
     @property
     def training_files(self) -> dict[str, Path]:
-        """Source and target of each text corpus, by the settings that name them."""
+        """Source, target and weights, if any, of each corpus, by the settings that name them."""
         between = "train_" if not self.train else "train.{}."
         return {
-            f"{between.format(number)}{side}": getattr(corpus, side)
+            f"{between.format(number)}{part}": path
             for number, corpus in enumerate(self.corpora)
-            for side in ("source", "target")
+            for part in PARTS
+            if (path := getattr(corpus, part))
         }
 
     @property

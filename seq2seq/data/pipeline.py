@@ -37,7 +37,7 @@ def keep_lengths(longest: int) -> Step:
     """
 
     @_as_written
-    def fits(source_ids: tf.Tensor, target_ids: tf.Tensor) -> tf.Tensor:
+    def fits(source_ids: tf.Tensor, target_ids: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
         lengths = tf.stack([tf.size(source_ids), tf.size(target_ids)])
         return tf.reduce_all((lengths > 0) & (lengths <= longest))
 
@@ -87,12 +87,12 @@ def concatenate(share: float, longest: int, seed: int) -> Step:
 def batch_by_tokens(tokens: int, seed: int) -> Step:
     """A step from pairs of ids to batches of pairs of similar length, in random order.
 
-    Batches are those of `padded_batch`; B * T is at most `tokens` and B * S at most twice that,
-    unless one pair alone is longer.
+    Batches are those of `padded_batch`, and behind them the pairs' weights (B,) if pairs have any;
+    B * T is at most `tokens` and B * S at most twice that, unless one pair alone is longer.
     """
 
     @_as_written
-    def cut(sources: tf.RaggedTensor, targets: tf.RaggedTensor) -> Dataset:
+    def cut(sources: tf.RaggedTensor, targets: tf.RaggedTensor, *weights: tf.Tensor) -> Dataset:
         batches = _in_batches(
             lambda source_lengths, target_lengths: _cut(source_lengths, target_lengths, tokens),
             sources.row_lengths() + 1,
@@ -102,7 +102,8 @@ def batch_by_tokens(tokens: int, seed: int) -> Step:
 
         @_as_written
         def padded(rows: tf.Tensor) -> tuple:
-            return tf.numpy_function(_padded_of_window, [rows, *window], [tf.int32] * 3)
+            sides = tf.numpy_function(_padded_of_window, [rows, *window], [tf.int32] * 3)
+            return (*sides, *(tf.gather(each, rows) for each in weights))
 
         return tf.data.Dataset.from_tensor_slices(batches).map(padded)
 
@@ -174,14 +175,24 @@ def count_cut(sources: np.ndarray, targets: np.ndarray, tokens: int) -> int:
     return len(_cut(sources + 1, targets + 1, tokens)[1]) - 1
 
 
-def padded_batches(rows: Dataset, sources: IdRows, targets: IdRows) -> Dataset:
-    """Row numbers of batches to the batches themselves."""
+def padded_batches(
+    rows: Dataset, sources: IdRows, targets: IdRows, weights: np.ndarray | None = None
+) -> Dataset:
+    """Row numbers of batches to the batches themselves.
+
+    Args:
+        rows: of each batch (B,).
+        sources: ids of all pairs.
+        targets: ids of the other side.
+        weights: of all pairs; a batch has those of its pairs (B,) last.
+    """
 
     @_as_written
     def padded(rows: tf.Tensor) -> tuple:
-        return tf.numpy_function(
+        batch = tf.numpy_function(
             lambda rows: tuple(padded_batch(sources, targets, rows)), [rows], [tf.int32] * 3
         )
+        return (*batch, *([tf.gather(weights, rows)] if weights is not None else []))
 
     return rows.map(padded).map(_with_shapes)
 
@@ -193,6 +204,7 @@ def drawn_pairs(
     longest: int,
     shuffle_buffer: int,
     seed: int,
+    weights: np.ndarray | None = None,
 ) -> Dataset:
     """Pairs of ids (S,), (T,) in random order, which are drawn when they are needed.
 
@@ -203,11 +215,13 @@ def drawn_pairs(
         longest: the most subwords of a side, BOS and EOS not counted; longer pairs are left out.
         shuffle_buffer: pairs held while shuffling.
         seed: of the order.
+        weights: of all pairs, which then stand behind their ids.
     """
 
     @_as_written
     def draw_both(places: tf.Tensor) -> tuple:
-        return _drawn(draw_sources, places), _drawn(draw_targets, places)
+        ids = _drawn(draw_sources, places), _drawn(draw_targets, places)
+        return (*ids, *([tf.gather(weights, places)] if weights is not None else []))
 
     places = tf.data.Dataset.range(count)
     places = places.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=False)
@@ -271,5 +285,9 @@ def _padded_of_window(
 
 
 @_as_written
-def _with_shapes(*sides: tf.Tensor) -> tuple:
-    return tuple(tf.ensure_shape(side, (None, None)) for side in sides)
+def _with_shapes(*batch: tf.Tensor) -> tuple:
+    sides, weights = batch[:3], batch[3:]
+    return (
+        *(tf.ensure_shape(side, (None, None)) for side in sides),
+        *(tf.ensure_shape(each, (None,)) for each in weights),
+    )

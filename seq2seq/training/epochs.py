@@ -56,8 +56,9 @@ class Epochs:
         if self._are_drawn():
             batches = own(self._drawn(epoch))
         else:
-            sides = self._corpus.sources, self._corpus.targets
-            batches = padded_batches(own(self._rows(epoch)), *sides)
+            corpus = self._corpus
+            texts = corpus.sources, corpus.targets, corpus.weights
+            batches = padded_batches(own(self._rows(epoch)), *texts)
         return batches.prefetch(PREFETCHED)
 
     def count(self) -> int:
@@ -100,6 +101,7 @@ class Epochs:
             longest=data.longest,
             shuffle_buffer=data.shuffle_buffer,
             seed=order,
+            weights=None if corpus.weights is None else corpus.weights[rows],
         )
         if data.concatenation:
             pairs = pairs.apply(concatenate(data.concatenation, data.longest, order))

@@ -17,6 +17,7 @@ from seq2seq.models.translator import build_translator
 from seq2seq.models.weight_files import load_weights, write_weights
 
 BATCH = [tf.TensorSpec((None, None), tf.int32)] * 3
+WEIGHTS = tf.TensorSpec((None,), tf.float32)  # of a batch's pairs, if they count differently
 SEED = "seed/"  # begins the names of random states
 AVERAGED_EVERY = 8  # steps, by the decay to that power: a tenth of a step's time saved
 AVERAGING_WARMUP = 10  # early on, the average keeps at most n / (this + n) of itself in round n
@@ -86,6 +87,7 @@ class Optimization:
         self._smoothing = training.label_smoothing
         self._consistency = training.consistency
         self._decay = training.averaging
+        self._batch = [*BATCH, *([WEIGHTS] if config.data.are_weighted else [])]
         self._translator = build_translator(
             config.model,
             vocabulary_size,
@@ -113,7 +115,7 @@ class Optimization:
 
     def _compile(self) -> Callable[..., Any]:
         rate = tf.TensorSpec((), tf.float32)
-        return tf.function(self._step, input_signature=[*BATCH, rate], autograph=False)
+        return tf.function(self._step, input_signature=[*self._batch, rate], autograph=False)
 
     @property
     def parameters(self) -> int:
@@ -169,19 +171,27 @@ class Optimization:
         named += [(f"{SEED}{n}", v) for n, v in enumerate(seeds)]
         return named + [(f"average/{n}", v) for n, v in enumerate(self._averages)]
 
-    def _step(
-        self, source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor, rate: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _step(self, *batch_and_rate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        *batch, rate = batch_and_rate
         with tf.GradientTape() as tape:
-            losses = self._losses(source, target_in, target_out)
-            loss = tf.reduce_mean(losses)
+            losses, weights = self._losses(*batch)
+            if weights is None:
+                loss = tf.reduce_mean(losses)
+            else:
+                loss = tf.reduce_sum(losses * weights) / tf.reduce_sum(weights)
         found = tape.gradient(loss, self._weights)
         gradients = [tf.convert_to_tensor(each) for each in found]  # an embedding's is rows alone
         self._move(gradients, rate)
         return loss, tf.size(losses)
 
-    def _losses(self, source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor) -> tf.Tensor:
-        """Loss (N,) of every real target token, in nats."""
+    def _losses(
+        self,
+        source: tf.Tensor,
+        target_in: tf.Tensor,
+        target_out: tf.Tensor,
+        weights: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Loss (N,) of every real target token, in nats, and its weight, if pairs have any (B,)."""
         passes = 2 if self._consistency else 1  # rows drop each their own
         source, target_in, target_out = (
             tf.tile(each, (passes, 1)) for each in (source, target_in, target_out)
@@ -190,7 +200,11 @@ class Optimization:
         readout = self._translator.readout([source, target_in], training=True)
         vectors = tf.gather_nd(readout, real)  # padding costs no logits
         targets = tf.gather_nd(target_out, real)
-        return self._translator.output.losses(vectors, targets, self._smoothing, self._consistency)
+        output = self._translator.output
+        losses = output.losses(vectors, targets, self._smoothing, self._consistency)
+        if weights is not None:
+            weights = tf.gather(weights, real[: tf.size(losses), 0])  # rows of the first pass
+        return losses, weights
 
     def _move(self, gradients: list[tf.Tensor], rate: tf.Tensor) -> None:
         """Updates weights, moments and averages."""

@@ -53,7 +53,7 @@ def test_bounds_are_those_that_are_checked(setting):
 def test_settings_of_a_list_s_parts_are_listed_and_bounded():
     assert [each.name for each in LISTED] == [
         *("train[].source", "train[].target"),
-        *("train[].share", "train[].target_language"),
+        *("train[].share", "train[].target_language", "train[].weights"),
     ]
     assert LISTED[2].allowed == "number, from 1e-06 up to 1e+06"
     for share, taken in ((1e-6, True), (1e6, True), (1e-7, False), (1e7, False)):

@@ -100,6 +100,16 @@ def test_several_corpora_speak_the_languages_of_the_first():
             {"train": [{**CORPORA[0], "share": 1}, CORPORA[1]]},
             "data: train.1.share: Missing; give every corpus a share, or none",
         ),
+        ({"train": CORPORA, "train_weights": "w"}, "data: train is in place of train_weights; le"),
+        ({"shards": "s", "train_weights": "w"}, "data: shards hold pairs that count alike; leave"),
+        (
+            {"shards": "s", "train": [{**CORPORA[0], "weights": "w"}]},
+            "data: shards hold pairs that count alike; leave out the weights, or shards",
+        ),
+        (
+            {"train": [{**CORPORA[0], "weights": "w"}], "concatenation": 0.1},
+            r"data: concatenation would make one pair of two that count .* \(got 0.1\)$",
+        ),
         ({"shards": "s", "train_source": "a"}, "data: train_source and train_target are given tog"),
         ({"shards": "s", "concatenation": 0.1}, "data: shards are read as they are; concatenatio"),
         ({"shards": "s", "language_tags": True}, "data: language_tags: with shards, train says"),

@@ -24,6 +24,8 @@ VOCABULARY = 30
 def steps(settings):
     """The batches of each step of a training."""
     every, size = list(batches()), settings["training"].get("accumulate", 1)
+    if "data" in settings:
+        every = [(*batch, np.linspace(0.5, 2, len(batch[0]), dtype="float32")) for batch in every]
     return [every[first : first + size] for first in range(0, BATCHES, size)]
 
 

@@ -20,11 +20,11 @@ RATE = 0.01
 SIDES = ("source", "target")
 
 
-def optimization(kind, **training):
+def optimization(kind, data=None, **training):
     """A network with weights of its own seed; clipping acts in its steps, and averages move."""
     files = {f"{split}_{side}": "" for split in ("train", "validation") for side in SIDES}
     sections = {
-        "data": files,
+        "data": files | (data or {}),
         "model": {"units": 8, "embedding_size": 8, "dropout": 0.0},
         "training": {"clip_norm": 0.3, "averaging": 0.9} | training,
     }

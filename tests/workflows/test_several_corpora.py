@@ -23,13 +23,14 @@ NOISY = {
 
 @pytest.fixture(scope="module")
 def corpora(small_corpus, tmp_path_factory):
-    """Two texts of one language pair: 60 pairs, and 20 whose source begins with a word alone."""
+    """Two texts of one language pair: 60 pairs, and 20 weighted ones with a word of their own."""
     folder = tmp_path_factory.mktemp("corpora")
     for side in ("en", "de"):
         lines = (small_corpus / f"train.{side}").read_text().splitlines()
         (folder / f"first.{side}").write_text("".join(f"{line}\n" for line in lines[:60]))
         word = "quokka " if side == "en" else ""
         (folder / f"second.{side}").write_text("".join(f"{word}{line}\n" for line in lines[60:80]))
+    (folder / "second.weights").write_text("".join(f"{1 + n % 3}\n" for n in range(20)))
     return folder
 
 
@@ -42,6 +43,7 @@ def settings(small_corpus, corpora, shares=(1, 1), start=None, **sections):
         "train": [
             {"source": str(corpora / f"{name}.en"), "target": str(corpora / f"{name}.de")}
             | ({"share": share} if share else {})
+            | ({"weights": str(corpora / "second.weights")} if name == "second" else {})
             for name, share in zip(("first", "second"), shares, strict=True)
         ],
         "batch_tokens": 400,
@@ -89,9 +91,9 @@ def test_words_of_every_corpus_are_seen(whole):
 
 def test_info_names_the_corpora_and_their_part(whole, corpora):
     rows = dict(describe(whole[0]))
-    assert (
-        rows["corpus 2"] == f"{corpora / 'second.en'}, {corpora / 'second.de'}  50.0% of an epoch"
-    )
+    files = f"{corpora / 'second.en'}, {corpora / 'second.de'}"
+    weights = f"weights of {corpora / 'second.weights'}"
+    assert rows["corpus 2"] == f"{files}, {weights}  50.0% of an epoch"
 
 
 def test_other_shares_or_a_changed_corpus_are_refused(whole, small_corpus, corpora, tmp_path):
@@ -102,6 +104,10 @@ def test_other_shares_or_a_changed_corpus_are_refused(whole, small_corpus, corpo
         fit(settings(small_corpus, copied, (1, 2), **NOISY), tmp_path / "run", Silent())
     (copied / "second.de").write_text("Ein Satz.\n" * 20)
     with pytest.raises(RunError, match=r"second.de changed since .*run was started on it"):
+        fit(config, tmp_path / "run", Silent())
+    shutil.copy(corpora / "second.de", copied)
+    (copied / "second.weights").write_text("2\n" * 20)
+    with pytest.raises(RunError, match=r"second.weights changed since .*run was started on it"):
         fit(config, tmp_path / "run", Silent())
 
 

@@ -16,7 +16,10 @@ from seq2seq.training.corpus import SIDES
 from seq2seq.training.text import TrainingText, training_text
 
 # Each worker has its own paths, of training text alone; all else is read by the chief.
-TEXTS = tuple(f"{split}_{side}" for split in ("train", "validation", "test") for side in SIDES)
+TEXTS = (
+    *(f"{split}_{side}" for split in ("train", "validation", "test") for side in SIDES),
+    "train_weights",
+)
 READ_BY_CHIEF = {"model": ("source_vectors", "target_vectors"), "training": ("start_from",)}
 
 
@@ -105,8 +108,9 @@ def _comparable(config: RunConfig) -> dict[str, Any]:
         for name in names:
             del settings[section][name]
     corpora = config.data.corpora
-    languages = [(each.share, config.data.language_of(each)) for each in corpora]
-    settings["data"]["train"] = [list(each) for each in languages]
+    settings["data"]["train"] = [
+        [each.share, config.data.language_of(each), bool(each.weights)] for each in corpora
+    ]
     settings["data"]["shards"] = bool(config.data.shards)
     return {
         f"{section}.{name}": value

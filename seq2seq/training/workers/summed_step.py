@@ -2,7 +2,8 @@
 
 The mean over all tokens of the batches is no mean of the batches' means, because these have
 different numbers of tokens. So gradients are those of sums of losses, and their sum, over the
-batches of all workers, is divided by the number of all tokens before it is clipped.
+batches of all workers, is divided by the weight of all tokens, 1 each unless pairs count
+differently, before it is clipped.
 """
 
 import signal
@@ -12,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import RunConfig
-from seq2seq.training.train_step import BATCH, SEED, Optimization, Step
+from seq2seq.training.train_step import SEED, Optimization, Step
 from seq2seq.training.workers.cluster import Cluster
 
 # Between the dropout seeds of two workers: far more than a network has layers that draw.
@@ -35,8 +36,8 @@ class SummedOptimization(Optimization):
         self._cluster = cluster
         shapes = [tuple(weight.shape) for weight in self._weights]
         self._gradients = [tf.Variable(tf.zeros(shape), trainable=False) for shape in shapes]
-        self._counts = tf.Variable(tf.zeros(3), trainable=False)  # loss, tokens, batches
-        self._add = tf.function(self._add_batch, input_signature=BATCH, autograph=False)
+        self._counts = tf.Variable(tf.zeros(4), trainable=False)  # loss, weight, tokens, batches
+        self._add = tf.function(self._add_batch, input_signature=self._batch, autograph=False)
         self._apply = tf.function(
             self._apply_sums,
             input_signature=[tf.TensorSpec((), tf.float32), tf.TensorSpec((2,), tf.float32)],
@@ -80,18 +81,20 @@ class SummedOptimization(Optimization):
     def _named_weights(self) -> list[tuple[str, tf.Variable]]:
         return [(f"weight/{n}", v) for n, v in enumerate(self._translator.training.weights)]
 
-    def _add_batch(self, source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor) -> None:
-        """Adds the gradients of a batch's summed loss, the loss, its tokens, and the batch."""
+    def _add_batch(self, *batch: tf.Tensor) -> None:
+        """Adds the gradients of a batch's summed loss, and what is counted of it."""
         with tf.GradientTape() as tape:
-            losses = self._losses(source, target_in, target_out)
-            loss = tf.reduce_sum(losses)
+            losses, weights = self._losses(*batch)
+            loss = tf.reduce_sum(losses if weights is None else losses * weights)
         found = tape.gradient(loss, self._weights)
         for total, gradient in zip(self._gradients, found, strict=True):
             if isinstance(gradient, tf.IndexedSlices):  # an embedding's is rows alone
                 total.scatter_add(gradient)
             else:
                 total.assign_add(gradient)
-        self._counts.assign_add([loss, tf.cast(tf.size(losses), tf.float32), 1.0])
+        tokens = tf.cast(tf.size(losses), tf.float32)
+        weight = tokens if weights is None else tf.reduce_sum(weights)
+        self._counts.assign_add([loss, weight, tokens, 1.0])
 
     def _apply_sums(self, rate: tf.Tensor, asked: tf.Tensor) -> tf.Tensor:
         """Moves the weights and begins new sums; returns mean loss, tokens, batches, and `asked`.
@@ -102,11 +105,11 @@ class SummedOptimization(Optimization):
         sums = [*map(tf.convert_to_tensor, self._gradients)]
         sums.append(tf.concat([self._counts, asked], axis=0))
         *gradients, counts = self._cluster.sums(sums) if self._cluster else sums
-        loss, tokens, batches, *stop = tf.unstack(counts)
+        loss, weight, tokens, batches, *stop = tf.unstack(counts)
 
         def move() -> tf.Tensor:
-            self._move([each / tokens for each in gradients], rate)
-            return loss / tokens
+            self._move([each / weight for each in gradients], rate)
+            return loss / weight
 
         mean = tf.cond(tokens > 0, move, lambda: 0.0) if self._cluster else move()
         for each in (*self._gradients, self._counts):

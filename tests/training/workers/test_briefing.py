@@ -54,8 +54,12 @@ def test_other_settings_are_named_and_paths_are_not(briefing, small_corpus, tmp_
         briefing.taken_by(own)
 
 
-@pytest.mark.parametrize(("name", "value"), [("share", 3.0), ("target_language", "fr")])
-def test_corpora_of_another_weight_or_language_are_noticed(briefing, small_corpus, name, value):
+@pytest.mark.parametrize(
+    ("name", "value"), [("share", 3.0), ("target_language", "fr"), ("weights", "weights.txt")]
+)
+def test_corpora_of_another_share_or_language_or_with_weights_are_noticed(
+    briefing, small_corpus, name, value
+):
     data = as_settings(settings(small_corpus))["data"]
     data["train"][0][name] = value
     with pytest.raises(ConfigError, match=r"than the chief: data\.train: "):
