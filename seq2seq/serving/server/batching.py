@@ -67,7 +67,7 @@ class WaitingRows:
     def __init__(self, config: BatchingConfig) -> None:
         self._config = config
         self._groups: dict[Hashable, Group] = {}
-        self.places = 0  # of all groups
+        self.places = dict.fromkeys(Lane, 0)  # of the groups of each lane
 
     def add(self, model: ServedModel, signature: str, block: Block, now: float) -> Waiting:
         """Puts a block among those of the same group.
@@ -126,7 +126,7 @@ class WaitingRows:
         group, block = waiting.group, waiting.block
         group.places += sign * block.places
         group.size += sign * block.size
-        self.places += sign * block.places
+        self.places[block.lane] += sign * block.places
         if not group.waiting:
             self._groups = {key: each for key, each in self._groups.items() if each is not group}
 
@@ -171,9 +171,10 @@ class Batcher:
         rows = check_inputs(find_signature(model, signature), inputs)
         if rows > self._config.max_rows:
             raise invalid(f"{rows} rows in one request; at most {self._config.max_rows}")
-        self.refuse_overload(rows)
         now = asyncio.get_running_loop().time()
         blocks = cut_request(inputs, rows, self._config)
+        for lane in {each.lane for each in blocks}:
+            self.refuse_overload(lane, sum(each.places for each in blocks if each.lane is lane))
         note_rows(model, signature, rows, sum(each.size for each in blocks))
         pieces = [self._queue.add(model, signature, block, now) for block in blocks]
         self._dispatch()
@@ -184,21 +185,24 @@ class Batcher:
             for piece in pieces:  # no effect but on a timeout, a lost client, or a failed piece
                 piece.outputs.cancel()
                 self._queue.withdraw(piece)
-            self._metrics.queued_rows.set(self._queue.places)
+            self._tell_waiting()
 
-    def refuse_overload(self, rows: int = 1) -> None:
-        """Checks that `rows` more may wait.
+    def refuse_overload(self, lane: Lane = Lane.SHORT, rows: int = 1) -> None:
+        """Checks that `rows` more may wait in a lane; each has a queue of its own.
 
         Raises:
             RequestError: UNAVAILABLE.
         """
-        waiting = self._queue.places
+        waiting = self._queue.places[lane]
         if waiting and waiting + rows > self._config.queue:
             raise RequestError(
                 Code.UNAVAILABLE,
                 f"{waiting} rows are waiting for the model and {self._config.queue} may; "
                 "try again later",
             )
+
+    def _tell_waiting(self) -> None:
+        self._metrics.queued_rows.set(sum(self._queue.places.values()))
 
     def _dispatch(self) -> None:
         """Gives free workers what is ready, and sets the clock for what is ready next."""
@@ -216,7 +220,7 @@ class Batcher:
                 self._start(group)
         if later:
             self._timer = loop.call_at(min(later), self._dispatch)
-        self._metrics.queued_rows.set(self._queue.places)
+        self._tell_waiting()
 
     def _start(self, group: Group) -> None:
         batch = self._queue.take_batch(group)

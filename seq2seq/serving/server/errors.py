@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 LONGEST_QUOTE = 80  # characters
+LONGEST_MESSAGE = 1000  # characters: gRPC's travel in headers, TensorFlow's may quote the graph
 MOST_NAMES = 10
 
 _REPR = reprlib.Repr()  # stops at any depth and length

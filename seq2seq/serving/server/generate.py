@@ -3,6 +3,7 @@
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_generate.md
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from seq2seq.config.serving import RequestLimits
+from seq2seq.config.serving import BatchingConfig, RequestLimits
 from seq2seq.serving.saved_model.tensors import (
     DEFAULT_SIGNATURE,
     PARTS_SIGNATURE,
@@ -52,6 +53,7 @@ class _Asked:
     text: str
     id: str | None
     greedily: bool  # some subwords at a time, with a beam of 1
+    deadline: float  # by the event loop's clock, of everything
 
     def answer(self, text: str) -> bytes:
         """The object that tells a translation, of all or of a part."""
@@ -70,6 +72,7 @@ class GenerateInterface:
     batcher: Batcher
     metrics: Metrics
     limits: RequestLimits
+    config: BatchingConfig
 
     def routes(self) -> list[Route]:
         """For the server's application."""
@@ -82,11 +85,12 @@ class GenerateInterface:
         if match is None:
             raise invalid(f"Malformed request: {request.method} {path}")
         loaded = self.models.find(match["name"], parse_version(match["version"]), match["label"])
+        deadline = asyncio.get_running_loop().time() + self.config.timeout
         body = await read_body(request, self.limits)
         self.batcher.refuse_overload()  # before time is spent on reading it
         most = self.limits.max_values
         document = await read_beside(partial(parse_object, body, most), len(body))
-        asked = _parse(document, match["name"], loaded)
+        asked = _parse(document, match["name"], loaded, deadline)
         request.state.signature = PARTS_SIGNATURE if asked.greedily else DEFAULT_SIGNATURE
         parts = self._parts(asked)
         first = await unless_gone(request, _next(parts))  # a refusal has a status of its own
@@ -137,10 +141,11 @@ class GenerateInterface:
         self, asked: _Asked, signature: str, sentence: str, **inputs: np.ndarray
     ) -> Arrays:
         inputs["text"] = as_array([sentence], STRING)
-        return await self.batcher.predict(asked.loaded.model, signature, inputs)
+        left = max(asked.deadline - asyncio.get_running_loop().time(), 0.001)
+        return await self.batcher.predict(asked.loaded.model, signature, inputs, left)
 
 
-def _parse(document: dict[str, Any], name: str, loaded: LoadedVersion) -> _Asked:
+def _parse(document: dict[str, Any], name: str, loaded: LoadedVersion, deadline: float) -> _Asked:
     """Reads a request; parameters beside the beam, and further fields, are other models'."""
     text, identifier = document.get("text_input"), document.get("id")
     if not isinstance(text, str):
@@ -157,7 +162,7 @@ def _parse(document: dict[str, Any], name: str, loaded: LoadedVersion) -> _Asked
         raise invalid(f"{name} is an exported model, which searches with its own beam_width alone")
     if not (is_encodable(text) and is_encodable(identifier or "")):
         raise invalid("half of a surrogate pair is no text")
-    return _Asked(name, loaded, text, identifier, bool(width))
+    return _Asked(name, loaded, text, identifier, bool(width), deadline)
 
 
 async def _next(parts: AsyncIterator[str]) -> str:

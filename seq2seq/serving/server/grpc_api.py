@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import grpc
 import numpy as np
 import tensorflow as tf
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 from tensorflow_serving.apis import (
@@ -34,8 +34,9 @@ from seq2seq.serving.saved_model.tensors import (
     tensor_to_proto,
 )
 from seq2seq.serving.server.batching import Batcher
-from seq2seq.serving.server.errors import Code, RequestError, invalid, listed
+from seq2seq.serving.server.errors import LONGEST_MESSAGE, Code, RequestError, invalid, listed
 from seq2seq.serving.server.guards.access_log import begin
+from seq2seq.serving.server.guards.bounded_health import BoundedHealth
 from seq2seq.serving.server.guards.client_limits import ClientLimits, TooMany
 from seq2seq.serving.server.guards.tokens import Tokens
 from seq2seq.serving.server.metrics import Metrics
@@ -46,8 +47,6 @@ from seq2seq.serving.server.versions import LoadedVersion
 logger = logging.getLogger(__name__)
 METADATA_FIELD = "signature_def"
 VALUE_FIELDS = [each for each in TensorProto.DESCRIPTOR.fields_by_name if each.endswith("_val")]
-HEALTH_PATH = "/grpc.health.v1.Health/"
-LONGEST_MESSAGE = 1000  # characters: messages travel in headers
 HEALTH_SERVICES = (  # TensorFlow Serving's names, the full ones, and the server as a whole
     *("", "PredictionService", "ModelService"),
     *("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"),
@@ -74,6 +73,7 @@ class GrpcInterface(
         metrics: are told of every answer.
         client_limits: count every call of a client.
         config: how many values an input tensor may have, and whether calls are logged.
+        tokens: of which every call needs one, if there are any.
     """
 
     def __init__(
@@ -83,8 +83,10 @@ class GrpcInterface(
         metrics: Metrics,
         client_limits: ClientLimits,
         config: ServerConfig,
+        tokens: Tokens | None = None,
     ) -> None:
         self._models = models
+        self._tokens = tokens
         self._batcher = batcher
         self._metrics = metrics
         self._client_limits = client_limits
@@ -175,6 +177,9 @@ class GrpcInterface(
         code, message = Code.CANCELLED.name, ""  # unless one of the following is reached
         try:
             with self._client_limits.request(client):
+                if self._tokens:
+                    metadata = dict(context.invocation_metadata())
+                    self._tokens.check_header(str(metadata.get("authorization", "")))
                 response = await work(request, context, call)
             code = "OK"
             return response
@@ -192,39 +197,13 @@ class GrpcInterface(
         await context.abort(grpc.StatusCode[code], message[:LONGEST_MESSAGE])
 
 
-class _TokenInterceptor(grpc.aio.ServerInterceptor):
-    """Refuses calls without a token in their metadata; health needs none."""
-
-    def __init__(self, tokens: Tokens) -> None:
-        self._tokens = tokens
-
-    async def intercept_service(self, continuation: Any, details: Any) -> Any:
-        """The handler of a call."""
-        if details.method.startswith(HEALTH_PATH):
-            return await continuation(details)
-        metadata = dict(details.invocation_metadata)
-        try:
-            self._tokens.check_header(str(metadata.get("authorization", "")))
-        except RequestError as error:
-            code, message = grpc.StatusCode[error.code.name], str(error)
-
-            async def refuse(request: Any, context: Any) -> None:
-                await context.abort(code, message)
-
-            return grpc.unary_unary_rpc_method_handler(refuse)
-        return await continuation(details)
-
-
 class GrpcServer:
     """The listening server; not healthy until a version of each model is loaded."""
 
-    def __init__(
-        self, interface: GrpcInterface, config: ServerConfig, tokens: Tokens | None
-    ) -> None:
+    def __init__(self, interface: GrpcInterface, config: ServerConfig) -> None:
         self._config = config
-        self._interceptors = [_TokenInterceptor(tokens)] if tokens else []
         self._interface = interface
-        self._health = health.aio.HealthServicer()
+        self._health = BoundedHealth()
         self._server: grpc.aio.Server | None = None
         self.address = ""
 
@@ -240,7 +219,6 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),  # a port that is taken is an error
                 ("grpc.max_receive_message_length", config.limits.max_body),
             ],
-            interceptors=self._interceptors,
             maximum_concurrent_rpcs=config.limits.max_connections,
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(self._interface, server)
@@ -266,6 +244,7 @@ class GrpcServer:
     async def stop(self, grace: float) -> None:
         """Ends what is under way, for `grace` seconds at most."""
         await self._be(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._health.end()
         if self._server:
             await self._server.stop(grace)
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from seq2seq.config.serving import RequestLimits
 from seq2seq.serving.saved_model.tensors import TensorSpec
+from seq2seq.serving.saved_model.version_directory import HIGHEST
 from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import Code, RequestError, invalid
 from seq2seq.serving.server.http_requests import (
@@ -37,7 +38,6 @@ MODEL = rf"/v1/models/{MODEL_PATH}"
 PREDICTION = re.compile(rf"{MODEL}:(?P<method>classify|regress|predict)", re.IGNORECASE)
 DESCRIPTION = re.compile(rf"{MODEL}(?P<metadata>/metadata)?", re.IGNORECASE)
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]  # HEAD comes with GET
-LARGEST_VERSION = 2**63 - 1
 # In protos most types have their own name in capitals.
 PROTO_DTYPES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HALF"}
 
@@ -157,7 +157,7 @@ def parse_version(written: str | None) -> int | None:
     if written is None:
         return None
     digits = written.lstrip("0") or "0"
-    if len(digits) > len(str(LARGEST_VERSION)) or int(digits) > LARGEST_VERSION:
+    if len(digits) > len(str(HIGHEST)) or int(digits) > HIGHEST:
         raise invalid(f"Failed to convert version: {digits[:40]} to numeric.")
     return int(digits)
 

@@ -8,7 +8,7 @@ unknown key is refused.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,22 +114,24 @@ def write_predictions(outputs: Arrays, by_row: bool) -> bytes:
         RequestError: rows are asked for and outputs differ in their first dimension; a type has no
             JSON form.
     """
-    columns = {name: to_json(name, array) for name, array in sorted(outputs.items())}
+    columns = {name: outputs[name] for name in sorted(outputs)}
     single = next(iter(columns.values())) if len(columns) == 1 else None
     if not by_row:
+        written = {name: _encode_rows(name, array) for name, array in columns.items()}
         if single is not None:
-            return b'{"outputs": %s}' % _encode_parts(single)
-        members = [b"%s: %s" % (encode(name), _encode_parts(columns[name])) for name in columns]
+            return b'{"outputs": %s}' % next(iter(written.values()))
+        members = [b"%s: %s" % (encode(name), column) for name, column in written.items()]
         return b'{"outputs": {%s}}' % b", ".join(members)
-    sizes = {array.shape[0] if array.ndim else None for array in outputs.values()}
+    sizes = {array.shape[0] if array.ndim else None for array in columns.values()}
     if len(sizes) != 1 or None in sizes:
         raise invalid("outputs have inconsistent batch size; ask for columns with 'inputs' instead")
     if single is not None:
-        return b'{"predictions": %s}' % _encode_parts(single)
-    rows = zip(*columns.values(), strict=True)
-    return b'{"predictions": %s}' % _encode_parts(
-        [dict(zip(columns, row, strict=True)) for row in rows]
+        return b'{"predictions": %s}' % _encode_rows(next(iter(columns)), single)
+    rows = (
+        encode(dict(zip(columns, row, strict=True)))
+        for row in zip(*(_rows(name, array) for name, array in columns.items()), strict=True)
     )
+    return b'{"predictions": [%s]}' % b", ".join(rows)
 
 
 def write_error(message: str) -> bytes:
@@ -181,11 +183,21 @@ def to_json(name: str, array: np.ndarray) -> Any:
     return array.tolist()
 
 
-def _encode_parts(value: Any) -> bytes:
-    """`encode`, part by part of a list: other threads get their turn between parts."""
-    if not isinstance(value, list):
-        return encode(value)
-    return b"[%s]" % b", ".join(map(encode, value))
+def _rows(name: str, array: np.ndarray) -> Iterator[Any]:
+    """The rows of a tensor as JSON values, one at a time: all of them take much more memory.
+
+    Raises:
+        RequestError: see `to_json`; also if there are no rows.
+    """
+    to_json(name, array[:0])
+    return (to_json(name, array[row : row + 1])[0] for row in range(len(array)))
+
+
+def _encode_rows(name: str, array: np.ndarray) -> bytes:
+    """JSON of a tensor, row by row: other threads get their turn between rows."""
+    if not array.ndim:
+        return encode(to_json(name, array))
+    return b"[%s]" % b", ".join(map(encode, _rows(name, array)))
 
 
 def _has_more_values(body: bytes, most: int) -> bool:

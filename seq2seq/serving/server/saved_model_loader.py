@@ -13,10 +13,9 @@ import numpy as np
 from seq2seq.config.languages import Languages
 from seq2seq.serving.saved_model.languages import read_languages
 from seq2seq.serving.saved_model.tensors import STRING, Arrays, Signature, dtype_name
-from seq2seq.serving.server.errors import Code, RequestError
+from seq2seq.serving.server.errors import LONGEST_MESSAGE, Code, RequestError
 from seq2seq.serving.server.servable import ServedModel
 
-LONGEST_MESSAGE = 1000  # characters of TensorFlow's errors, which may quote the graph
 NO_TRACES = "<stack traces unavailable>\n"
 
 

@@ -141,9 +141,10 @@ class Server:
         from seq2seq.serving.server.grpc_api import GrpcInterface, GrpcServer
 
         interface = GrpcInterface(
-            *(self._models, self._batcher, self._metrics), self._client_limits, self._config
+            *(self._models, self._batcher, self._metrics, self._client_limits, self._config),
+            self._tokens,
         )
-        grpc = GrpcServer(interface, self._config, self._tokens)
+        grpc = GrpcServer(interface, self._config)
         await grpc.start()
         return grpc
 
@@ -153,7 +154,8 @@ class Server:
             self._models, self._batcher, self._metrics, self._config
         )
         limits = self._config.limits
-        generate = GenerateInterface(self._models, self._batcher, self._metrics, limits)
+        batching = self._config.batching
+        generate = GenerateInterface(self._models, self._batcher, self._metrics, limits, batching)
         routes = [*libretranslate.routes(), *generate.routes()]
         if self._config.page:
             routes += PageInterface(self._models, self._batcher, self._metrics, limits).routes()

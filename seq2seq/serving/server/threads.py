@@ -40,7 +40,10 @@ class WorkerThreads:
         return self._unfinished == 0
 
     async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Result of the function, once a thread has run it; its exception is raised here."""
+        """Result of the function, once a thread has run it; its exception is raised here.
+
+        One that is cancelled before a thread takes it is not run.
+        """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
         self._unfinished += 1
@@ -56,7 +59,8 @@ class WorkerThreads:
         while (job := self._jobs.get()) is not None:
             result, error = None, None
             try:
-                result = job.function(*job.arguments)
+                if not job.answer.cancelled():
+                    result = job.function(*job.arguments)
             except BaseException as caught:
                 error = caught
             try:

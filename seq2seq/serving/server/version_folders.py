@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from seq2seq.errors import ServerError
+from seq2seq.serving.saved_model.version_directory import HIGHEST
 
 MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt", "model.onnx")
 
@@ -76,6 +77,7 @@ def fingerprint(folder: Path) -> Fingerprint:
 
 def _number(name: str) -> int | None:
     """The version that a child's name stands for; none for names such as 007 and +1."""
-    if name.isascii() and name.isdecimal() and len(name) <= 18 and str(int(name)) == name:
-        return int(name)
+    if name.isascii() and name.isdecimal() and len(name) <= len(str(HIGHEST)):
+        number = int(name)
+        return number if str(number) == name and number <= HIGHEST else None
     return None

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seq2seq.errors import ServerError
-from seq2seq.serving.server.errors import Code, RequestError
+from seq2seq.serving.server.errors import LONGEST_MESSAGE, Code, RequestError
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.servable import Loader, ServedModel
 from seq2seq.serving.server.threads import WorkerThreads
 from seq2seq.serving.server.version_folders import Fingerprint, VersionFolders, fingerprint
 
 logger = logging.getLogger(__name__)
-
-LONGEST_MESSAGE = 1000  # characters kept of why a version does not load
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,11 @@
 """The page's files and answers, over a model without TensorFlow."""
 
+import http.client
+import json
+import threading
+import time
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from fake_server import TEXT, ShoutingModel, serving, strings
@@ -70,6 +76,20 @@ class Inspected(LeadingModel):
         @staticmethod
         def tree(text, tokens):
             return {"nodes": len(tokens)}
+
+
+class Thoughtful(Inspected):
+    """The same, with an inspector that answers when it is let."""
+
+    class inspector(Inspected.inspector):  # noqa: N801
+        let = threading.Event()
+        heard: ClassVar[list] = []
+
+        @classmethod
+        def details(cls, text, tokens):
+            cls.heard.append(text)
+            assert cls.let.wait(20)
+            return {"asked": [text, tokens]}
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +182,23 @@ def test_a_body_that_is_no_object_and_a_model_that_is_not_there_are_refused(insp
         assert inspected.request("POST", "/page/api/translate", body)[0] == 400
     status, answer = ask(inspected, "translate", model="other", texts=["a"], prefixes=[""])
     assert status == 404 and "other" in answer["error"]
+
+
+def test_questions_that_were_given_up_before_their_turn_are_not_asked(tmp_path):
+    inspector = Thoughtful.inspector
+    with serving(tmp_path, Thoughtful()) as running:
+        for number in range(12):
+            connection = http.client.HTTPConnection(running.host, running.port, timeout=20)
+            asked = {"model": "seq2seq", "text": str(number), "tokens": []}
+            connection.request("POST", "/page/api/inspect", json.dumps(asked))
+            deadline = time.monotonic() + 10
+            while not inspector.heard and time.monotonic() < deadline:
+                time.sleep(0.01)
+            connection.close()
+        assert ask(running, "translate", texts=["a"], prefixes=[""])[0] == 200
+        threading.Timer(0.3, inspector.let.set).start()
+        assert ask(running, "inspect", text="last", tokens=[]) == (200, {"asked": ["last", []]})
+    assert inspector.heard == ["0", "last"]
 
 
 def test_an_output_without_attention_and_a_word_in_bytes_are_drawn():

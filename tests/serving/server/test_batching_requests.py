@@ -303,6 +303,21 @@ def test_short_requests_are_answered_beside_one_of_many_rows():
     run(scenario, run_bytes=250, max_delay=0)
 
 
+def test_large_requests_that_fill_their_queue_leave_short_ones_theirs():
+    async def scenario(driver):
+        driver.model = Held()
+        driver.model.gate.clear()
+        large = [driver.ask(*["x" * 101] * 3) for _ in range(3)]
+        await driver.until_running()
+        assert await driver.answers(driver.ask(*["x" * 101] * 3)) == [Code.UNAVAILABLE]
+        driver.batcher.refuse_overload()
+        assert await driver.answers(driver.ask("a")) == [[b"A"]]
+        driver.model.gate.set()
+        assert await driver.answers(*large) == [[b"X" * 101] * 3] * 3
+
+    run(scenario, run_bytes=250, max_delay=0, queue=8)
+
+
 def test_a_request_of_many_runs_lets_one_of_few_go_between_them():
     async def scenario(driver):
         driver.model.gate.clear()

@@ -189,6 +189,24 @@ class SlowToContinue(ReversingModel):
         return super().predict(signature, inputs)
 
 
+class Slow(ReversingModel):
+    """Takes a tenth of a second for a sentence."""
+
+    def predict(self, signature, inputs):
+        time.sleep(0.1)
+        return super().predict(signature, inputs)
+
+
+def test_a_text_of_many_sentences_has_the_time_of_one_request(tmp_path):
+    body = {"text_input": "Word.\n" * 50}
+    with serving(tmp_path, Slow(), batching={"timeout": 1}) as server:
+        started = time.monotonic()
+        assert server.request("POST", GENERATE, body)[0] == 504
+        events = read_events(server, body)[2]
+        assert 1 < len(events) < 15 and list(events[-1]) == ["error"]
+        assert time.monotonic() - started < 4
+
+
 def test_the_first_sentence_comes_before_the_second_is_translated(tmp_path):
     model = SlowToContinue()
     with serving(tmp_path, model) as server:

@@ -1,4 +1,5 @@
 import os
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -33,6 +34,7 @@ from tensorflow_serving.apis import (
 from seq2seq.errors import ServerError
 from seq2seq.serving.server.errors import Code, RequestError
 from seq2seq.serving.server.grpc_api import read_input
+from seq2seq.serving.server.guards.bounded_health import MOST_WATCHERS
 
 Status = grpc.StatusCode
 
@@ -225,6 +227,22 @@ def test_health_follows_the_model(tmp_path):
         for service in ("", "PredictionService", "tensorflow.serving.ModelService"):
             assert check_health(server.grpc, service) == health_pb2.HealthCheckResponse.SERVING
     assert asked == [health_pb2.HealthCheckResponse.NOT_SERVING, Status.UNAVAILABLE]
+
+
+def test_who_watches_health_is_told_the_end_and_holds_up_no_stop(tmp_path):
+    with serving(tmp_path, ShoutingModel(), grpc_port=0) as server:
+        channel = grpc.insecure_channel(server.grpc)
+        health = Stubs(channel).health
+        watching = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(MOST_WATCHERS)]
+        for each in watching:
+            assert next(each).status == health_pb2.HealthCheckResponse.SERVING
+        code, message = refused(next, health.Watch(health_pb2.HealthCheckRequest()))
+        assert (code, message) == (Status.RESOURCE_EXHAUSTED, "32 calls watch already")
+        began = time.monotonic()
+    assert time.monotonic() - began < 10  # requests under way are given 30 seconds
+    for each in watching:
+        assert [told.status for told in each] == [health_pb2.HealthCheckResponse.NOT_SERVING]
+    channel.close()
 
 
 def test_overload_and_deadlines_have_their_status(tmp_path):

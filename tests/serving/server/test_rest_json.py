@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -222,6 +223,18 @@ def test_floats_are_written_as_short_as_they_can_be_read_back():
     assert write_predictions({"score": values}, by_row=True) == (
         b'{"predictions": [0.1, 1.0, 3e-05, NaN, -Infinity]}'
     )
+
+
+@pytest.mark.parametrize("by_row", [True, False])
+def test_a_large_answer_is_written_row_by_row(by_row):
+    """All its numbers as text or as Python's would take 25 MB and more at once."""
+    outputs = {"alignment": np.full((50, 4000), 0.1, np.float32), "b": np.zeros(50, np.int32)}
+    tracemalloc.start()
+    written = write_predictions(outputs, by_row)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(written) > 9e5
+    assert peak < 12e6
 
 
 def test_an_answer_has_the_form_of_its_request():

@@ -6,6 +6,7 @@ import pytest
 from fake_server import load_by_prefix, serving, write_versions
 
 from seq2seq.errors import ServerError
+from seq2seq.serving.saved_model.version_directory import HIGHEST
 
 
 def states(server):
@@ -41,6 +42,13 @@ def test_the_largest_version_is_served(tmp_path):
     with serving(tmp_path) as server:
         assert answer(server) == "10:A"
         assert states(server) == {10: ("AVAILABLE", "")}
+
+
+def test_every_number_that_an_export_may_have_is_served(tmp_path):
+    write_versions(tmp_path, 10, HIGHEST)
+    (tmp_path / str(HIGHEST + 1)).mkdir()
+    with serving(tmp_path) as server:
+        assert answer(server) == f"{HIGHEST}:A"
 
 
 def test_a_new_version_takes_over_without_a_failed_request(tmp_path):

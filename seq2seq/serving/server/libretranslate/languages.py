@@ -1,5 +1,6 @@
 """The languages that a server's models know: their names, and which of them a text is in."""
 
+import threading
 from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
@@ -37,7 +38,9 @@ def detect(texts: Sequence[str], known: Collection[str]) -> list[dict[str, Any]]
         known: tags to choose from.
     """
     text = "\n".join(texts)[:LOOKED_AT]
-    ranked = dict(_identifier().rank(text)) if text.strip() else {}
+    with _LOADING:
+        identifier = _identifier()
+    ranked = dict(identifier.rank(text)) if text.strip() else {}
     found = [
         {"confidence": round(100 * ranked.get(_identified(tag), 0.0)), "language": tag}
         for tag in sorted(known)
@@ -48,6 +51,9 @@ def detect(texts: Sequence[str], known: Collection[str]) -> list[dict[str, Any]]
 def _identified(tag: str) -> str:
     language = primary(tag)
     return WRITTEN_NORWEGIAN.get(language, language)
+
+
+_LOADING = threading.Lock()  # one thread loads it, not each that asks meanwhile
 
 
 @cache

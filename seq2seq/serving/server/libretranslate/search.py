@@ -60,8 +60,13 @@ class SentenceSearch:
         """Translations with alignments, by number, where those are about the whole text."""
         if not texts or ALIGNED not in self.model.signatures:
             return {}
-        outputs = await self._ask(ALIGNED, list(texts.values()))
-        return await asyncio.to_thread(_read_alignments, outputs, texts)
+        found: dict[int, tuple[str, Alignment | None]] = {}
+        numbers = list(texts)
+        for start in range(0, len(numbers), self.config.max_rows):
+            block = {number: texts[number] for number in numbers[start:][: self.config.max_rows]}
+            outputs = await self._ask(ALIGNED, list(block.values()))
+            found |= await asyncio.to_thread(_read_alignments, outputs, block)
+        return found
 
     async def _best(self, texts: Sequence[str]) -> list[str]:
         outputs = await self._ask(DEFAULT_SIGNATURE, texts)
@@ -90,7 +95,7 @@ def _read_alignments(
         source = _decoded(outputs["source_tokens"][row][:read])
         target = _decoded(outputs["tokens"][row][:written])
         if spans_of_subwords(text, source) is not None:
-            weights = outputs["alignment"][row][:written, :read]
+            weights = outputs["alignment"][row][:written, :read].copy()  # others' padding goes
             translation = outputs["translation"][row].decode(errors="replace")
             found[number] = translation, Alignment(source, target, weights)
     return found

@@ -51,7 +51,9 @@ def _output(source: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
     tokens, weights = list(found["tokens"]), np.asarray(found["alignment"], float)
     weights = weights.reshape(len(tokens), -1)
     logs = np.asarray(found["token_log_probabilities"], float)
-    columns = [numbers for _, numbers in words(list(source))]
+    attended = (
+        [weights[:, each].sum(axis=1) for _, each in words(list(source))] if weights.any() else []
+    )
     return {
         "text": found["text"],
         "score": round(found["score"], DECIMALS),
@@ -64,11 +66,8 @@ def _output(source: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:
                 "tokens": numbers,
                 "probability": round(float(np.exp(logs[numbers].sum())), DECIMALS),
                 "attention": [
-                    round(float(weights[np.ix_(numbers, each)].sum() / len(numbers)), DECIMALS)
-                    for each in columns
-                ]
-                if weights.any()
-                else [],
+                    round(float(each[numbers].sum() / len(numbers)), DECIMALS) for each in attended
+                ],
             }
             for text, numbers in words(tokens)
         ],

@@ -32,6 +32,7 @@ from seq2seq.serving.server.page.answers import drawn, sentence
 from seq2seq.serving.server.rest_json import encode, is_encodable, parse_object
 from seq2seq.serving.server.servable import ServedModel
 from seq2seq.serving.server.served_models import ServedModels
+from seq2seq.serving.server.threads import WorkerThreads
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {
@@ -73,7 +74,8 @@ class PageInterface:
     batcher: Batcher
     metrics: Metrics
     limits: RequestLimits
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of questions to inspectors
+    # One question to an inspector at a time.
+    looking: WorkerThreads = field(default_factory=lambda: WorkerThreads(1, "inspection"))
 
     def routes(self) -> list[Route]:
         """Of the files, and of what they ask for."""
@@ -135,8 +137,11 @@ class PageInterface:
             )
         inputs = {"text": as_array(texts, "string"), "prefix": as_array(prefixes, "string")}
         found = await unless_gone(request, self.batcher.predict(model, SIGNATURE, inputs))
-        rows = [sentence(found, row) for row in range(len(texts))]
-        return json_response(encode({"sentences": rows}))
+
+        def write() -> bytes:
+            return encode({"sentences": [sentence(found, row) for row in range(len(texts))]})
+
+        return json_response(await asyncio.to_thread(write))
 
     async def _continue(self, request: Request) -> Response:
         found = await self._look(request, "continued")
@@ -160,13 +165,8 @@ class PageInterface:
         asked = await self._asked(request)
         text, tokens = _string(asked, "text"), _strings(asked, "tokens", MOST_TOKENS)
         answer = getattr(self._inspector(asked), question)
-
-        async def in_turn() -> dict[str, Any]:
-            async with self.turn:
-                return await asyncio.to_thread(answer, text, tokens)
-
         try:
-            return await unless_gone(request, in_turn())
+            return await unless_gone(request, self.looking.run(answer, text, tokens))
         except Seq2SeqError as error:
             raise invalid(str(error)) from None
 

@@ -5,7 +5,7 @@ import json
 
 import grpc
 import pytest
-from fake_server import ShoutingModel, serving
+from fake_server import ShoutingModel, counted, serving
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
@@ -97,6 +97,11 @@ def test_grpc_wants_it_in_the_metadata_but_for_health(server):
             with pytest.raises(grpc.RpcError) as error:
                 stub.GetModelStatus(request, metadata=metadata)
             assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        metrics = server.request(
+            "GET", "/monitoring/prometheus/metrics", Authorization="Bearer first"
+        )[2]
+        codes = counted(metrics, "seq2seq_requests_total")
+        assert codes['api="grpc",code="UNAUTHENTICATED",signature=""'] == 3
         health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         assert health.status == health_pb2.HealthCheckResponse.SERVING
 
