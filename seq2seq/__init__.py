@@ -98,7 +98,8 @@ def dataset(
     """The batches of a training as a `tf.data.Dataset`, for Keras's own `fit` and `evaluate`.
 
     Each is ((source ids, target ids before each position), target ids), padded with 0; the loss
-    is `seq2seq.models.loss.MaskedCrossEntropy`.
+    is `seq2seq.models.loss.MaskedCrossEntropy`. Where training pairs count differently, their
+    weights stand last, as `fit` takes them.
 
     Args:
         config: see `train`.

@@ -69,6 +69,8 @@ class Network:
         }
         folder.mkdir(parents=True, exist_ok=True)
         overrides = ["data.test_source=null", "data.test_target=null"]  # a test is only waited for
+        if data.train_weights:
+            overrides.append("data.train_weights=null")
         for split, (source, target, count) in files.items():
             sides = zip(*islice(read_pairs(source, target), count), strict=True)
             for side, lines in zip(("source", "target"), sides, strict=True):

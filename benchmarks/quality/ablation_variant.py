@@ -10,10 +10,12 @@ but changes no figure. Called again, it goes on where it was interrupted.
 
 import argparse
 import json
+import math
 import os
 import statistics
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -70,7 +72,8 @@ def measure(config: RunConfig, run: Path, asked: argparse.Namespace) -> Result:
     elif asked.steps:
         config = _planned(config, asked.steps)
     folder = RunFolder.open(run) if asked.trained else train(config, run, _Quiet())
-    rows = [{name: float(value) for name, value in row.items()} for row in folder.history()]
+    rows = numbers_of(folder.history())
+    rates = [row["target_tokens_per_second"] for row in rows if row["step"]]
     best = next(row for row in reversed(rows) if row["best"] == 1)
     files = evaluation_files(config)
     text = "validation" if asked.validation else "test"
@@ -86,7 +89,7 @@ def measure(config: RunConfig, run: Path, asked: argparse.Namespace) -> Result:
         training_seconds=rows[-1]["seconds"],
         training_tokens_per_second=plan.tokens_per_second
         if plan
-        else statistics.median(row["target_tokens_per_second"] for row in rows),
+        else statistics.median(rates or [math.nan]),
         perplexity=best["validation_perplexity"],
         wrong_source_perplexity=best["wrong_source_perplexity"],
         bleu=corpus_bleu(translations, references, beam.languages.target),
@@ -94,6 +97,14 @@ def measure(config: RunConfig, run: Path, asked: argparse.Namespace) -> Result:
         greedy_sentences_per_second=_speed(greedy, lines),
         beam_sentences_per_second=_speed(beam, lines),
     )
+
+
+def numbers_of(history: Sequence[Mapping[str, str]]) -> list[dict[str, float]]:
+    """The rows of a run's history; NaN is what was not measured yet, of a beginning at step 0."""
+    return [
+        {name: float(value) if value else math.nan for name, value in row.items()}
+        for row in history
+    ]
 
 
 @dataclass(frozen=True)

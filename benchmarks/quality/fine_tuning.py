@@ -23,6 +23,7 @@ import yaml
 
 from benchmarks.quality.ablation_variant import Result
 from benchmarks.quality.records import keep_result, known_result, run_variant
+from seq2seq.config.corpora import PARTS
 from seq2seq.config.loading import as_settings, load_run_config
 from seq2seq.errors import ConfigError, DataError
 
@@ -98,7 +99,7 @@ class FineTuning:
         if same:
             parts = [{"source": files["train_source"], "target": files["train_target"]}]
             parts += self._old["data"]["train"] or [
-                {side: self._old["data"][f"train_{side}"] for side in SIDES}
+                {part: self._old["data"][f"train_{part}"] for part in PARTS}
             ]
             data = tuned["data"] | {"train_source": None, "train_target": None}
             data["train"] = [

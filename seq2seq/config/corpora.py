@@ -29,7 +29,7 @@ class TrainingCorpus:
     """Language of this corpus's target; without it, the one that the target file's name ends in, if
     any. For `language_tags`."""
     weights: Path | None = None
-    """What each pair counts in the loss, a number above 0 a line; without it, 1."""
+    """File of what each pair counts, as `train_weights`; without it, each counts 1."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -41,8 +41,9 @@ class DataConfig:
     train_target: Path | None = None
     """Its translation, line by line."""
     train_weights: Path | None = None
-    """What each training pair counts in the loss beside others, a number above 0 a line; without
-    it, 1. Two counts as if the pair were there twice."""
+    """File of what each training pair counts in the loss beside others, a number from 1e-6 to 1e6
+    a line; all are divided by their mean, so that only ratios matter. Without it, each counts
+    alike."""
     train: tuple[TrainingCorpus, ...] = ()
     """Several training corpora, in place of `train_source` and `train_target`."""
     shards: Path | None = None
@@ -102,7 +103,7 @@ class DataConfig:
                 raise ValueError(f"train is in place of train_{part}; leave one of them out (null)")
         if (self.train_source is None) != (self.train_target is None):
             raise ValueError("train_source and train_target are given together or not at all")
-        if self.are_weighted and self.concatenation:
+        if self.is_weighted and self.concatenation:
             raise ValueError(
                 f"concatenation would make one pair of two that count differently; leave out the "
                 f"weights, or concatenation (got {self.concatenation})"
@@ -116,7 +117,7 @@ class DataConfig:
             return
         if any(shares):
             raise ValueError("shards hold each pair once; leave out train[].share, or shards")
-        if self.are_weighted or self.train_weights:
+        if self.is_weighted or self.train_weights:
             raise ValueError("shards hold pairs that count alike; leave out the weights, or shards")
         if self.concatenation:
             raise ValueError(
@@ -136,7 +137,7 @@ class DataConfig:
         return (only,)
 
     @property
-    def are_weighted(self) -> bool:
+    def is_weighted(self) -> bool:
         """Whether pairs may count differently."""
         return any(corpus.weights for corpus in self.corpora)
 

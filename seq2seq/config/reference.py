@@ -63,7 +63,7 @@ def markdown() -> str:
         "# Settings",
         "",
         "What a settings file may say. Only the section `data` has to be there; `none` stands for "
-        "a setting that is left out. On the command line, `--set section.name=value` goes before "
+        "a setting that is left out. On the command line, `--set section.name=value` overrides "
         "the file. `seq2seq settings --markdown` printed this page from the definitions in "
         "`seq2seq/config`.",
     ]

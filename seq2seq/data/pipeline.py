@@ -176,7 +176,7 @@ def count_cut(sources: np.ndarray, targets: np.ndarray, tokens: int) -> int:
 
 
 def padded_batches(
-    rows: Dataset, sources: IdRows, targets: IdRows, weights: np.ndarray | None = None
+    rows: Dataset, sources: IdRows, targets: IdRows, pair_weights: np.ndarray | None = None
 ) -> Dataset:
     """Row numbers of batches to the batches themselves.
 
@@ -184,7 +184,7 @@ def padded_batches(
         rows: of each batch (B,).
         sources: ids of all pairs.
         targets: ids of the other side.
-        weights: of all pairs; a batch has those of its pairs (B,) last.
+        pair_weights: of all pairs; a batch has those of its pairs (B,) last.
     """
 
     @_as_written
@@ -192,9 +192,18 @@ def padded_batches(
         batch = tf.numpy_function(
             lambda rows: tuple(padded_batch(sources, targets, rows)), [rows], [tf.int32] * 3
         )
-        return (*batch, *([tf.gather(weights, rows)] if weights is not None else []))
+        return (*batch, *_weights_of(pair_weights, rows))
 
     return rows.map(padded).map(_with_shapes)
+
+
+def _weights_of(pair_weights: np.ndarray | None, rows: tf.Tensor) -> list[tf.Tensor]:
+    """Of some pairs (n,), if pairs have weights."""
+    if pair_weights is None:
+        return []
+    # tf.gather would copy the weights of all pairs into each epoch's graph.
+    found = tf.numpy_function(lambda rows: pair_weights[rows], [rows], tf.float32)
+    return [tf.ensure_shape(found, (None,))]
 
 
 def drawn_pairs(
@@ -204,7 +213,7 @@ def drawn_pairs(
     longest: int,
     shuffle_buffer: int,
     seed: int,
-    weights: np.ndarray | None = None,
+    pair_weights: np.ndarray | None = None,
 ) -> Dataset:
     """Pairs of ids (S,), (T,) in random order, which are drawn when they are needed.
 
@@ -215,13 +224,13 @@ def drawn_pairs(
         longest: the most subwords of a side, BOS and EOS not counted; longer pairs are left out.
         shuffle_buffer: pairs held while shuffling.
         seed: of the order.
-        weights: of all pairs, which then stand behind their ids.
+        pair_weights: of all pairs, which then stand behind their ids.
     """
 
     @_as_written
     def draw_both(places: tf.Tensor) -> tuple:
         ids = _drawn(draw_sources, places), _drawn(draw_targets, places)
-        return (*ids, *([tf.gather(weights, places)] if weights is not None else []))
+        return (*ids, *_weights_of(pair_weights, places))
 
     places = tf.data.Dataset.range(count)
     places = places.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=False)
@@ -286,8 +295,4 @@ def _padded_of_window(
 
 @_as_written
 def _with_shapes(*batch: tf.Tensor) -> tuple:
-    sides, weights = batch[:3], batch[3:]
-    return (
-        *(tf.ensure_shape(side, (None, None)) for side in sides),
-        *(tf.ensure_shape(each, (None,)) for each in weights),
-    )
+    return (*(tf.ensure_shape(side, (None, None)) for side in batch[:3]), *batch[3:])

@@ -151,7 +151,7 @@ class MaskedCrossEntropy(keras.losses.Loss):
     Call arguments:
         y_true: (B, T) ids.
         y_pred: (B, T, V) logits.
-        sample_weight: (B,) or (B, T), what a sentence or token counts beside others.
+        sample_weight: (B,) or (B, T), what the loss of a sentence or token is multiplied by.
 
     Returns:
         Nats a real token.
@@ -168,12 +168,12 @@ class MaskedCrossEntropy(keras.losses.Loss):
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
         """See the class."""
-        weights_BT = ops.cast(ops.not_equal(y_true, self.pad_id), "float32")
+        real_BT = ops.cast(ops.not_equal(y_true, self.pad_id), "float32")
+        losses_BT = self.call(y_true, y_pred) * real_BT
         if sample_weight is not None:
             given = ops.cast(sample_weight, "float32")
-            weights_BT = weights_BT * (given if len(given.shape) == 2 else given[:, None])
-        losses_BT = self.call(y_true, y_pred)
-        return ops.sum(losses_BT * weights_BT) / ops.maximum(ops.sum(weights_BT), 1e-9)
+            losses_BT = losses_BT * (given if len(given.shape) == 2 else given[:, None])
+        return ops.sum(losses_BT) / ops.maximum(ops.sum(real_BT), 1)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Cross-entropy (B, T) of every token, padding too."""

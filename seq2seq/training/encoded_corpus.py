@@ -35,7 +35,7 @@ class EncodedCorpus:
     Attributes:
         sources: ids of each pair's source; on disk, in a file without a name.
         targets: ids of each pair's target, likewise.
-        weights: (R,) what each pair counts in the loss; None: all alike.
+        pair_weights: (R,) what each pair counts in the loss, 1 in the mean; None: all alike.
         usable: the rows with text on both sides, which training sees.
         parts: counts of each corpus's pairs; their rows follow one another.
         hashes: SHA-256 of all files as they were read, by the settings that name them.
@@ -43,7 +43,7 @@ class EncodedCorpus:
 
     sources: IdRows
     targets: IdRows
-    weights: np.ndarray | None
+    pair_weights: np.ndarray | None
     usable: np.ndarray
     parts: tuple[CorpusCounts, ...]
     hashes: dict[str, str]
@@ -95,9 +95,11 @@ def encode_corpus(
             digests += of_files
         sources, targets = writer.sides()
     usable = np.flatnonzero((sources.lengths() > 0) & (targets.lengths() > 0))
-    weights = writer.weights() if data.are_weighted else None
+    pair_weights = writer.weights() if data.is_weighted else None
+    if pair_weights is not None:
+        pair_weights /= pair_weights[usable].mean(dtype=np.float64)
     hashes = dict(zip(data.training_files, digests, strict=True))
-    return EncodedCorpus(sources, targets, weights, usable, tuple(parts), hashes)
+    return EncodedCorpus(sources, targets, pair_weights, usable, tuple(parts), hashes)
 
 
 def _encode_into(
@@ -114,12 +116,13 @@ def _encode_into(
     lines = _weighted_pairs(corpus, [digest.update for digest in digests])
     while chunk := list(itertools.islice(lines, CHUNK)):
         sources, targets, weights = zip(*chunk, strict=True)
+        pairs = list(zip(sources, targets, strict=True))
         for each in held_out:
-            each.meet(list(zip(sources, targets, strict=True)))
+            each.meet(pairs)
         read = [tags.before(source) for source in sources] if tags else sources
         encoded = [encoder.encode_rows(texts) for texts in (read, targets)]
         short = counter.count(*(rows.lengths() for rows in encoded))
-        writer.write(encoded, weights, short)
+        writer.write(encoded, weights if data.is_weighted else None, short)
     counts = counter.counts()
     if not counts.kept:
         raise DataError(
@@ -176,11 +179,14 @@ class _PairWriter:
         self._sides = [_RowWriter(file, vocabulary_size) for file in (sources, targets)]
         self._weights: list[np.ndarray] = []
 
-    def write(self, sides: Sequence[IdRows], weights: Sequence[float], kept: np.ndarray) -> None:
-        """Adds the pairs that are kept."""
+    def write(
+        self, sides: Sequence[IdRows], weights: Sequence[float] | None, kept: np.ndarray
+    ) -> None:
+        """Adds the pairs that are kept; of all corpora with weights, or of all without."""
         for side, rows in zip(self._sides, sides, strict=True):
             side.write(rows, kept)
-        self._weights.append(np.array(weights, np.float32)[kept])
+        if weights is not None:
+            self._weights.append(np.array(weights, np.float32)[kept])
 
     def sides(self) -> tuple[IdRows, IdRows]:
         """Sources and targets of all."""

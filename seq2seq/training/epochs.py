@@ -57,7 +57,7 @@ class Epochs:
             batches = own(self._drawn(epoch))
         else:
             corpus = self._corpus
-            texts = corpus.sources, corpus.targets, corpus.weights
+            texts = corpus.sources, corpus.targets, corpus.pair_weights
             batches = padded_batches(own(self._rows(epoch)), *texts)
         return batches.prefetch(PREFETCHED)
 
@@ -101,7 +101,7 @@ class Epochs:
             longest=data.longest,
             shuffle_buffer=data.shuffle_buffer,
             seed=order,
-            weights=None if corpus.weights is None else corpus.weights[rows],
+            pair_weights=None if corpus.pair_weights is None else corpus.pair_weights[rows],
         )
         if data.concatenation:
             pairs = pairs.apply(concatenate(data.concatenation, data.longest, order))

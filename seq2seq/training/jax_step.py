@@ -73,26 +73,26 @@ class JaxOptimization(Optimization):
         return self._moved((weights, seeds, moments, averages), sums, rate)
 
     def _sums(self, weights: list, seeds: list, batch: tuple) -> tuple[tuple, list]:
-        """A batch's gradients, summed loss, weight and tokens; the random states after it."""
+        """A batch's gradients, summed loss and tokens; the random states after it."""
         differentiate = importlib.import_module("jax").value_and_grad(self._loss, has_aux=True)
-        (loss, (*counts, seeds)), gradients = differentiate(weights, seeds, batch)
-        return (gradients, loss, *counts), seeds
+        (loss, (tokens, seeds)), gradients = differentiate(weights, seeds, batch)
+        return (gradients, loss, tokens), seeds
 
     def _moved(self, values: tuple, sums: tuple, rate: Tensor) -> tuple[tuple, Tensor, Tensor]:
         """What the values are after a step by some sums; its mean loss; its tokens."""
         weights, seeds, moments, averages = values
-        gradients, loss, weight, tokens = sums
-        gradients = [each / weight for each in gradients]
+        gradients, loss, tokens = sums
+        gradients = [each / tokens for each in gradients]
         optimizer = self._optimizer
         moments[_place(optimizer.learning_rate, optimizer.variables)] = rate
         weights, moments = optimizer.stateless_apply(moments, gradients, weights)
         if averages:
             taken = moments[_place(optimizer.iterations, optimizer.variables)]
             averages = self._averaged(averages, weights, taken)
-        return (list(weights), seeds, list(moments), averages), loss / weight, tokens
+        return (list(weights), seeds, list(moments), averages), loss / tokens, tokens
 
     def _loss(self, weights: list, seeds: list, batch: tuple) -> tuple[Tensor, tuple]:
-        """The sum over real target tokens; their weight and number; the random states after it."""
+        """The sum over real target tokens; their number, and the random states after it."""
         passes = 2 if self._consistency else 1
         source, target_in, target_out = (ops.tile(each, (passes, 1)) for each in batch[:3])
         values = [*zip(self._weights, weights, strict=True), *zip(self._seeds, seeds, strict=True)]
@@ -108,10 +108,9 @@ class JaxOptimization(Optimization):
             for variable, old in zip(self._seeds, seeds, strict=True)
         ]
         real = ops.cast(ops.not_equal(targets[: losses.shape[0]], PAD), "float32")
-        counted = real
-        if batch[3:]:
-            counted = real * ops.repeat(batch[3], target_out.shape[1])
-        return ops.sum(losses * counted), (ops.sum(counted), ops.sum(real), after)
+        for pair_weights in batch[3:]:  # one, if pairs count differently
+            losses = losses * ops.repeat(pair_weights, target_out.shape[1])
+        return ops.sum(losses * real), (ops.sum(real), after)
 
     def _averaged(self, averages: list, weights: Sequence[Tensor], taken: Tensor) -> list:
         """See `Optimization._average`."""

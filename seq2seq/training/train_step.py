@@ -17,7 +17,7 @@ from seq2seq.models.translator import build_translator
 from seq2seq.models.weight_files import load_weights, write_weights
 
 BATCH = [tf.TensorSpec((None, None), tf.int32)] * 3
-WEIGHTS = tf.TensorSpec((None,), tf.float32)  # of a batch's pairs, if they count differently
+PAIR_WEIGHTS = tf.TensorSpec((None,), tf.float32)  # of a batch, if pairs count differently
 SEED = "seed/"  # begins the names of random states
 AVERAGED_EVERY = 8  # steps, by the decay to that power: a tenth of a step's time saved
 AVERAGING_WARMUP = 10  # early on, the average keeps at most n / (this + n) of itself in round n
@@ -87,7 +87,7 @@ class Optimization:
         self._smoothing = training.label_smoothing
         self._consistency = training.consistency
         self._decay = training.averaging
-        self._batch = [*BATCH, *([WEIGHTS] if config.data.are_weighted else [])]
+        self._batch = [*BATCH, *([PAIR_WEIGHTS] if config.data.is_weighted else [])]
         self._translator = build_translator(
             config.model,
             vocabulary_size,
@@ -174,11 +174,8 @@ class Optimization:
     def _step(self, *batch_and_rate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         *batch, rate = batch_and_rate
         with tf.GradientTape() as tape:
-            losses, weights = self._losses(*batch)
-            if weights is None:
-                loss = tf.reduce_mean(losses)
-            else:
-                loss = tf.reduce_sum(losses * weights) / tf.reduce_sum(weights)
+            losses = self._losses(*batch)
+            loss = tf.reduce_mean(losses)
         found = tape.gradient(loss, self._weights)
         gradients = [tf.convert_to_tensor(each) for each in found]  # an embedding's is rows alone
         self._move(gradients, rate)
@@ -189,9 +186,9 @@ class Optimization:
         source: tf.Tensor,
         target_in: tf.Tensor,
         target_out: tf.Tensor,
-        weights: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Loss (N,) of every real target token, in nats, and its weight, if pairs have any (B,)."""
+        pair_weights: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Loss (N,) of every real target token, in nats, times the weight of its pair."""
         passes = 2 if self._consistency else 1  # rows drop each their own
         source, target_in, target_out = (
             tf.tile(each, (passes, 1)) for each in (source, target_in, target_out)
@@ -202,9 +199,9 @@ class Optimization:
         targets = tf.gather_nd(target_out, real)
         output = self._translator.output
         losses = output.losses(vectors, targets, self._smoothing, self._consistency)
-        if weights is not None:
-            weights = tf.gather(weights, real[: tf.size(losses), 0])  # rows of the first pass
-        return losses, weights
+        if pair_weights is None:
+            return losses
+        return losses * tf.gather(pair_weights, real[: tf.size(losses), 0])  # the first pass's rows
 
     def _move(self, gradients: list[tf.Tensor], rate: tf.Tensor) -> None:
         """Updates weights, moments and averages."""

@@ -84,7 +84,7 @@ def _corpora(corpora: Sequence[TrainingCorpus]) -> Iterator[Row]:
     total = sum(corpus.share or 0 for corpus in corpora)
     for number, corpus in enumerate(corpora, 1):
         part = f"  {corpus.share / total:.1%} of an epoch" if corpus.share else ""
-        weights = f", weights of {corpus.weights}" if corpus.weights else ""
+        weights = f", weights {corpus.weights}" if corpus.weights else ""
         yield f"corpus {number}", f"{corpus.source}, {corpus.target}{weights}{part}"
 
 

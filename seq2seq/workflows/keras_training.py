@@ -21,6 +21,7 @@ from seq2seq.training.epochs import Epochs
 from seq2seq.training.sharded_corpus import ShardEpochs
 from seq2seq.training.starting_weights import begin
 from seq2seq.training.text import epochs_of, training_text
+from seq2seq.training.train_step import PAIR_WEIGHTS
 from seq2seq.training.validation import SENTENCES
 from seq2seq.translation.saving import Origin
 from seq2seq.translation.text_translator import Parts, TextTranslator
@@ -47,6 +48,8 @@ def build(config: RunConfig) -> TextTranslator:
 def dataset(config: RunConfig, subwords: Subwords | None, split: Split) -> Any:
     """Batches ((source_ids, target_in), target_out) of ids (B, S) and (B, T), as training has them.
 
+    Where pairs count differently, a batch of "train" has their weights (B,) last.
+
     Args:
         config: settings of a run.
         subwords: the vocabulary; None: that of the training text.
@@ -61,7 +64,7 @@ def dataset(config: RunConfig, subwords: Subwords | None, split: Split) -> Any:
     subwords = subwords or begin(config).subwords
     if split == "train":
         epochs = epochs_of(config, subwords, training_text(config, subwords))
-        return _passes(epochs, epochs.count())
+        return _passes(epochs, epochs.count(), config.data.is_weighted)
     files = evaluation_files(config).get(split)
     if files is None:
         raise ValueError(f"no text of split {split!r}; there are train, validation, perhaps test")
@@ -75,7 +78,7 @@ def dataset(config: RunConfig, subwords: Subwords | None, split: Split) -> Any:
     return _counted(lambda: batches, len(batches))
 
 
-def _passes(epochs: Epochs | ShardEpochs, length: int) -> Any:
+def _passes(epochs: Epochs | ShardEpochs, length: int, is_weighted: bool) -> Any:
     """A dataset of so many batches, each time the next ones of an endless row of epochs.
 
     Keras wants every pass to have the same number, and epochs differ by a few.
@@ -83,12 +86,13 @@ def _passes(epochs: Epochs | ShardEpochs, length: int) -> Any:
     batches = itertools.chain.from_iterable(map(epochs.batches, itertools.count()))
 
     def next_pass() -> Iterator[tuple]:
-        for source, target_in, target_out in itertools.islice(batches, length):
-            yield (source, target_in), target_out
+        for source, target_in, target_out, *pair_weights in itertools.islice(batches, length):
+            yield (source, target_in), target_out, *pair_weights
 
-    return _counted(next_pass, length).prefetch(tf.data.AUTOTUNE)
+    return _counted(next_pass, length, is_weighted).prefetch(tf.data.AUTOTUNE)
 
 
-def _counted(batches: Callable[[], Iterable[tuple]], length: int) -> Any:
-    found = tf.data.Dataset.from_generator(batches, output_signature=((IDS, IDS), IDS))
+def _counted(batches: Callable[[], Iterable[tuple]], length: int, is_weighted: bool = False) -> Any:
+    types = ((IDS, IDS), IDS, *([PAIR_WEIGHTS] if is_weighted else []))
+    found = tf.data.Dataset.from_generator(batches, output_signature=types)
     return found.apply(tf.data.experimental.assert_cardinality(length))

@@ -29,7 +29,11 @@ SETTINGS = {
     "default": {"model": MODEL, "training": {"averaging": 0.9, "weight_decay": 0.1}},
     "two_passes": {"model": MODEL, "training": {"consistency": 1.0, "label_smoothing": 0.1}},
     "summed": {"model": MODEL, "training": {"accumulate": 2, "averaging": 0.9}},
-    "weighted": {"model": MODEL, "training": {}, "data": {"train_weights": "weights"}},
+    "weighted": {
+        "model": MODEL,
+        "training": {"consistency": 1.0, "accumulate": 2},
+        "data": {"train_weights": "weights"},
+    },
     "dropout": {"model": MODEL | {"dropout": 0.3}, "training": {"averaging": 0.9}},
 }
 

@@ -89,6 +89,9 @@ def test_the_loss_is_that_of_the_command(smoothing):
     each = np.array(reference(np.eye(7)[ids], logits))
     assert found == pytest.approx(float(each[ids > 0].mean()), abs=1e-6)
     assert found != pytest.approx(float(each.mean()), abs=1e-3)  # control: padding would count
+    weights = np.array([0.5, 3.0], np.float32)  # of the two sentences
+    weighed = MaskedCrossEntropy(smoothing)(tf.constant(ids), tf.constant(logits), weights)
+    assert float(weighed) == pytest.approx(float((each * weights[:, None])[ids > 0].mean()), 1e-5)
     again = keras.losses.deserialize(keras.losses.serialize(MaskedCrossEntropy(smoothing)))
     assert float(again(tf.constant(ids), tf.constant(logits))) == found
 

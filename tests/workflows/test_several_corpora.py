@@ -92,7 +92,7 @@ def test_words_of_every_corpus_are_seen(whole):
 def test_info_names_the_corpora_and_their_part(whole, corpora):
     rows = dict(describe(whole[0]))
     files = f"{corpora / 'second.en'}, {corpora / 'second.de'}"
-    weights = f"weights of {corpora / 'second.weights'}"
+    weights = f"weights {corpora / 'second.weights'}"
     assert rows["corpus 2"] == f"{files}, {weights}  50.0% of an epoch"
 
 

@@ -2,8 +2,7 @@
 
 The mean over all tokens of the batches is no mean of the batches' means, because these have
 different numbers of tokens. So gradients are those of sums of losses, and their sum, over the
-batches of all workers, is divided by the weight of all tokens, 1 each unless pairs count
-differently, before it is clipped.
+batches of all workers, is divided by the number of all tokens before it is clipped.
 """
 
 import signal
@@ -36,7 +35,7 @@ class SummedOptimization(Optimization):
         self._cluster = cluster
         shapes = [tuple(weight.shape) for weight in self._weights]
         self._gradients = [tf.Variable(tf.zeros(shape), trainable=False) for shape in shapes]
-        self._counts = tf.Variable(tf.zeros(4), trainable=False)  # loss, weight, tokens, batches
+        self._counts = tf.Variable(tf.zeros(3), trainable=False)  # loss, tokens, batches
         self._add = tf.function(self._add_batch, input_signature=self._batch, autograph=False)
         self._apply = tf.function(
             self._apply_sums,
@@ -82,19 +81,17 @@ class SummedOptimization(Optimization):
         return [(f"weight/{n}", v) for n, v in enumerate(self._translator.training.weights)]
 
     def _add_batch(self, *batch: tf.Tensor) -> None:
-        """Adds the gradients of a batch's summed loss, and what is counted of it."""
+        """Adds the gradients of a batch's summed loss, the loss, its tokens, and the batch."""
         with tf.GradientTape() as tape:
-            losses, weights = self._losses(*batch)
-            loss = tf.reduce_sum(losses if weights is None else losses * weights)
+            losses = self._losses(*batch)
+            loss = tf.reduce_sum(losses)
         found = tape.gradient(loss, self._weights)
         for total, gradient in zip(self._gradients, found, strict=True):
             if isinstance(gradient, tf.IndexedSlices):  # an embedding's is rows alone
                 total.scatter_add(gradient)
             else:
                 total.assign_add(gradient)
-        tokens = tf.cast(tf.size(losses), tf.float32)
-        weight = tokens if weights is None else tf.reduce_sum(weights)
-        self._counts.assign_add([loss, weight, tokens, 1.0])
+        self._counts.assign_add([loss, tf.cast(tf.size(losses), tf.float32), 1.0])
 
     def _apply_sums(self, rate: tf.Tensor, asked: tf.Tensor) -> tf.Tensor:
         """Moves the weights and begins new sums; returns mean loss, tokens, batches, and `asked`.
@@ -105,11 +102,11 @@ class SummedOptimization(Optimization):
         sums = [*map(tf.convert_to_tensor, self._gradients)]
         sums.append(tf.concat([self._counts, asked], axis=0))
         *gradients, counts = self._cluster.sums(sums) if self._cluster else sums
-        loss, weight, tokens, batches, *stop = tf.unstack(counts)
+        loss, tokens, batches, *stop = tf.unstack(counts)
 
         def move() -> tf.Tensor:
-            self._move([each / weight for each in gradients], rate)
-            return loss / weight
+            self._move([each / tokens for each in gradients], rate)
+            return loss / tokens
 
         mean = tf.cond(tokens > 0, move, lambda: 0.0) if self._cluster else move()
         for each in (*self._gradients, self._counts):

@@ -2,6 +2,7 @@ import argparse
 import csv
 import io
 import json
+import math
 import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -194,3 +195,9 @@ def test_a_plan_is_kept_and_serves_no_other_purpose(tmp_path, monkeypatch):
 
 def test_a_variants_name_can_be_a_folders():
     assert "/" not in Variant(CONFIG, (("model.source_vectors", "a/b.txt"),)).name
+
+
+def test_what_a_beginning_has_not_is_no_number():
+    rows = ablation_variant.numbers_of([{"step": "0", "training_loss": ""}, {"step": "7"}])
+    assert rows[0]["step"] == 0 and math.isnan(rows[0]["training_loss"])
+    assert rows[1] == {"step": 7}
