@@ -24,6 +24,10 @@ from seq2seq.data.lines import write_lines
 # The files that take longest, which a process starts with, so that none is left for the end.
 LONGEST = (
     "workflows/test_train_on_workers.py",
+    "docs/test_shown_commands_run.py",
+    "training/test_jax_training.py",
+    "models/test_presets_read_sources.py",
+    "serving/page/test_page_in_browser.py",
     "workflows/test_train.py",
     "workflows/test_translation_promises.py",
     "workflows/test_one_text_by_every_way.py",

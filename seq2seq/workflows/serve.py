@@ -7,7 +7,6 @@ import ipaddress
 import logging
 import os
 import signal
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -183,18 +182,9 @@ def _is_loopback(host: str) -> bool:
 
 
 def _check_port(host: str, port: int) -> None:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
-            listener.bind(address)
-    except OSError as error:
-        raise ServerError(
-            f"cannot listen at {host} port {port}: {error.strerror or error}; "
-            "choose another host or port"
-        ) from None
+    from seq2seq.serving.server.server import listen  # here, because it needs the extra
+
+    listen(host, port).close()
 
 
 def _export(run: Path, settings: Mapping[str, Any], model: Path) -> None:

@@ -73,6 +73,10 @@ class Metrics:
         self._requests.labels(api, signature, code).inc()
         self._seconds.labels(api, signature).observe(time.monotonic() - started)
 
+    def refused(self, status: int) -> None:
+        """Counts a request by HTTP that was refused at its head."""
+        self.answered("rest", "", str(status), time.monotonic())
+
     def show_versions(self, model: str, versions: Iterable[tuple[int, str]]) -> None:
         """Replaces the versions of a model and their states."""
         for labels in self._shown.pop(model, ()):

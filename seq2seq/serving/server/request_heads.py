@@ -7,7 +7,6 @@ tell the page's Origin.
 """
 
 import ipaddress
-import time
 from collections.abc import Iterable
 
 from starlette.middleware.cors import CORSMiddleware
@@ -56,7 +55,7 @@ class RequestHeads:
             await self._application(scope, receive, send)
             return
         status, message = refusal
-        self._metrics.answered("rest", "", str(status), time.monotonic())
+        self._metrics.refused(status)
         response = Response(write_error(message), status, media_type="application/json")
         await response(scope, receive, send)
 

@@ -60,7 +60,7 @@ class RestInterface:
             Route("/monitoring/prometheus/metrics", self._measured),
             *further,
         ]
-        handlers = {HTTPException: _no_such_route}
+        handlers = {HTTPException: self._no_such_route}
         return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
 
     async def _models(self, request: Request) -> Response:
@@ -101,6 +101,11 @@ class RestInterface:
         if match["label"]:
             self.models.find(name, None, match["label"])  # refuses it: there are no labels
         return json_response(_write_statuses(self.models.statuses(name, version)))
+
+    async def _no_such_route(self, request: Request, error: HTTPException) -> Response:
+        self.metrics.refused(error.status_code)
+        message = f"{error.detail}: {request.method} {request.scope['path']}"
+        return json_response(write_error(message), error.status_code, dict(error.headers or {}))
 
     async def _live(self, _: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -160,11 +165,6 @@ def parse_version(written: str | None) -> int | None:
     if len(digits) > len(str(HIGHEST)) or int(digits) > HIGHEST:
         raise invalid(f"Failed to convert version: {digits[:40]} to numeric.")
     return int(digits)
-
-
-async def _no_such_route(request: Request, error: HTTPException) -> Response:
-    message = f"{error.detail}: {request.method} {request.scope['path']}"
-    return json_response(write_error(message), error.status_code, dict(error.headers or {}))
 
 
 def _tensor_info(spec: TensorSpec) -> dict[str, Any]:

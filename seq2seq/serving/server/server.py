@@ -85,7 +85,7 @@ class Server:
                 that can be loaded.
         """
         try:
-            with _listen(self._config.host, self._config.port) as listener:
+            with listen(self._config.host, self._config.port) as listener:
                 await self._serve(listener, started)
         finally:
             self._batcher.stop()
@@ -161,8 +161,8 @@ class Server:
             routes += PageInterface(self._models, self._batcher, self._metrics, limits).routes()
         application: ASGIApp = rest.application(routes)
         if self._tokens:
-            application = TokenGuard(application, self._tokens)
-        application = ClientGuard(application, self._client_limits)
+            application = TokenGuard(application, self._tokens, self._metrics)
+        application = ClientGuard(application, self._client_limits, self._metrics)
         application = RequestHeads(application, bound, self._config, self._metrics)
         if self._config.access_log:
             application = AccessLog(application, self._models.name_of)
@@ -190,7 +190,12 @@ class _Http(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that is bound to a port of a host's first address.
+
+    Raises:
+        ServerError: the port is taken, or there is no such host.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seq2seq.serving.server.http_requests import HEALTH_PATHS, json_response
+from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.rest_json import write_error
 
 MINUTE = 60.0  # seconds
@@ -97,11 +98,12 @@ class ClientLimits:
 
 
 class ClientGuard:
-    """An ASGI application that hands on the requests within the limits."""
+    """An ASGI application that hands on the requests within the limits, and counts the others."""
 
-    def __init__(self, application: ASGIApp, limits: ClientLimits) -> None:
+    def __init__(self, application: ASGIApp, limits: ClientLimits, metrics: Metrics) -> None:
         self._application = application
         self._limits = limits
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -112,6 +114,7 @@ class ClientGuard:
             with self._limits.request((scope.get("client") or ("",))[0]):
                 await self._application(scope, receive, send)
         except TooMany as error:
+            self._metrics.refused(429)
             headers = {"retry-after": str(error.seconds)}
             await json_response(write_error(str(error)), 429, headers)(scope, receive, send)
 

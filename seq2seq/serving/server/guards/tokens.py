@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seq2seq.serving.server.errors import Code, RequestError
 from seq2seq.serving.server.http_requests import HEALTH_PATHS, json_response
+from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.rest_json import write_error
 
 # Health, and what a client of LibreTranslate may ask before it has a token.
@@ -75,11 +76,13 @@ class TokenGuard:
         application: gets them; of those to `WITH_KEY` without a header it has to check the fields,
             by the `tokens` in their state.
         tokens: of the server.
+        metrics: count the refused ones.
     """
 
-    def __init__(self, application: ASGIApp, tokens: Tokens) -> None:
+    def __init__(self, application: ASGIApp, tokens: Tokens, metrics: Metrics) -> None:
         self._application = application
         self._tokens = tokens
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -92,6 +95,7 @@ class TokenGuard:
             elif scope["path"] not in FREE and not PAGE_FILE.fullmatch(scope["path"]):
                 raise RequestError(Code.UNAUTHENTICATED, REFUSAL)
         except RequestError as error:
+            self._metrics.refused(error.code.http_status)
             headers = {"www-authenticate": "Bearer"}
             refusal = json_response(write_error(str(error)), error.code.http_status, headers)
             await refusal(scope, receive, send)

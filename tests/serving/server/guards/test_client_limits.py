@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from fake_server import ShoutingModel, serving, wait_for_queue
+from fake_server import ShoutingModel, counted, serving, wait_for_queue
 from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
@@ -136,6 +136,9 @@ def test_the_server_counts_what_is_under_way(tmp_path):
         for each in asking:
             each.join()
         assert server.predict(BODY)[0] == 200
+        metrics = server.request("GET", "/monitoring/prometheus/metrics")[2]
+        codes = counted(metrics, "seq2seq_requests_total")
+        assert codes['api="rest",code="429",signature=""'] == 1
 
 
 def test_requests_whose_client_went_away_do_not_count_on(tmp_path):

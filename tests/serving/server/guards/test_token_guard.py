@@ -87,6 +87,7 @@ def test_a_pages_preflight_needs_no_token_and_may_announce_one(server):
 
 
 def test_grpc_wants_it_in_the_metadata_but_for_health(server):
+    assert server.request("POST", PREDICT, BODY)[0] == 401
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "seq2seq"
     with grpc.insecure_channel(server.grpc) as channel:
@@ -101,6 +102,7 @@ def test_grpc_wants_it_in_the_metadata_but_for_health(server):
             "GET", "/monitoring/prometheus/metrics", Authorization="Bearer first"
         )[2]
         codes = counted(metrics, "seq2seq_requests_total")
+        assert codes['api="rest",code="401",signature=""'] >= 1
         assert codes['api="grpc",code="UNAUTHENTICATED",signature=""'] == 3
         health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         assert health.status == health_pb2.HealthCheckResponse.SERVING
