@@ -5,7 +5,7 @@ RUN := runs/miniature
 TEST := data/miniature/test
 WORKERS ?= 2  # test processes; each wants about 4 GiB
 
-.PHONY: demo demo-real best try test test-long first-hour clients axe onnxruntime-web pictures-page notebooks notebooks-cleared notebooks-write pictures ablations networks test-family test-presets test-init docs dist check lint format benchmark
+.PHONY: demo demo-real best try test test-long test-both first-hour clients axe onnxruntime-web pictures-page notebooks notebooks-cleared notebooks-write pictures ablations networks test-family test-presets test-init docs dist check lint format benchmark
 
 demo: .venv/installed
 	$(BIN)/python -m data_prep miniature --output data/miniature
@@ -75,6 +75,11 @@ test: .venv/installed-dev
 # chromium): another ten minutes, in CI too.
 test-long: .venv/installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "long or browser" -p no:nbmake
+
+# Both in one go, as CI has them: what their tests share is trained and exported once.
+test-both: .venv/installed-dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not first_hour" \
+	  -p no:nbmake
 
 # A wheel in an environment of its own, then README's commands in another folder. FRESH=1 fetches all that the
 # wheel needs too; without, the environment borrows the packages of this one.
