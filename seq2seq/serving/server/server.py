@@ -18,6 +18,7 @@ from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.connections import bounded_by
 from seq2seq.serving.server.generate import GenerateInterface
 from seq2seq.serving.server.guards.access_log import AccessLog
+from seq2seq.serving.server.guards.body_budget import BODIES, BodyBudget
 from seq2seq.serving.server.guards.client_limits import ClientGuard, ClientLimits
 from seq2seq.serving.server.guards.tokens import TokenGuard, Tokens
 from seq2seq.serving.server.libretranslate.interface import LibreTranslateInterface
@@ -159,7 +160,7 @@ class Server:
         routes = [*libretranslate.routes(), *generate.routes()]
         if self._config.page:
             routes += PageInterface(self._models, self._batcher, self._metrics, limits).routes()
-        application: ASGIApp = rest.application(routes)
+        application: ASGIApp = BodyBudget(rest.application(routes), BODIES * limits.max_body)
         if self._tokens:
             application = TokenGuard(application, self._tokens, self._metrics)
         application = ClientGuard(application, self._client_limits, self._metrics)
