@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -46,11 +47,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     logging.getLogger("data_prep").setLevel(logging.INFO)
     try:
-        print(options.run(options))
-    except Seq2SeqError as error:
-        if isinstance(error, check.UnusableCorpusError):
+        try:
+            print(options.run(options), flush=True)
+        except check.UnusableCorpusError as error:
             print(error.report, flush=True)  # before the error, where both go to one place
+            raise
+    except Seq2SeqError as error:
         print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.filename is None:  # standard output; nothing more is tried there
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # else who read the result has gone
+            place = error.filename or "standard output"
+            print(f"error: {place}: {error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
         print(f"interrupted; {str(interrupt) or 'nothing was written'}", file=sys.stderr)

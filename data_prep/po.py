@@ -75,7 +75,8 @@ def _pairs_of(entry: polib.POEntry) -> Iterator[tuple[str, str]]:
     if not entry.msgid_plural:
         yield one_line(entry.msgid), one_line(entry.msgstr)
         return
-    first, *others = (one_line(entry.msgstr_plural[form]) for form in sorted(entry.msgstr_plural))
+    forms = entry.msgstr_plural or {0: entry.msgstr}  # a catalogue may have but one
+    first, *others = (one_line(forms[form]) for form in sorted(forms))
     if others:
         yield one_line(entry.msgid), first
     for other in others or [first]:  # a language without plural has one form for all

@@ -119,17 +119,25 @@ def test_pods_of_a_training_are_as_many_as_addresses_and_start_anew_after_75():
 
 def test_shellcheck_has_no_complaint(tmp_path):
     run(tool("shellcheck"), DEPLOY / "training" / "slurm.sh")
-    (tmp_path / "wrong.sh").write_text(text("training/slurm.sh").replace('"$status"', "$statos"))
+    (tmp_path / "wrong.sh").write_text(
+        text("training/slurm.sh").replace('exit "$status"\nfi', "exit $statos\nfi")
+    )
     with pytest.raises(AssertionError):  # the control
         run(tool("shellcheck"), tmp_path / "wrong.sh")
 
 
-@pytest.mark.parametrize(("status", "requeued"), [(0, False), (1, False), (75, True), (137, True)])
-def test_slurm_starts_each_worker_and_requeues_what_was_lost(tmp_path, status, requeued):
+@pytest.mark.parametrize(
+    ("statuses", "exit_status"),
+    [((0, 0), 0), ((1, 1), 1), ((75, 75), None), ((75, 137), None), ((1, 137), 1), ((75, 2), 2)],
+)
+def test_slurm_starts_each_worker_and_requeues_what_was_lost(tmp_path, statuses, exit_status):
+    """The statuses of the workers; that of the script, None if it requeues them."""
     stand_ins = {
         "scontrol": '[ "$1" = show ] && printf "node9\\nnode10\\n" || echo "$@" >> told',
-        "srun": 'for n in 0 1; do SLURM_PROCID=$n "${@:2}"; done',
-        "seq2seq": f'echo "$@" >> told; exit {status}',
+        "srun": 'worst=0; for n in 0 1; do SLURM_PROCID=$n "${@:3}"; s=$?; '
+        "[ $s -gt $worst ] && worst=$s; done; exit $worst",  # as srun's is the highest
+        "seq2seq": f'statuses=({" ".join(map(str, statuses))}); echo "$@" >> told; '
+        "exit ${statuses[$SLURM_PROCID]}",
     }
     for name, script in stand_ins.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{script}\n")
@@ -138,15 +146,17 @@ def test_slurm_starts_each_worker_and_requeues_what_was_lost(tmp_path, status, r
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
         "SLURM_JOB_NODELIST": "node[9-10]",
         "SLURM_JOB_ID": "7",
+        "SLURM_CPUS_PER_TASK": "16",
     }
     done = subprocess.run(
         [DEPLOY / "training" / "slurm.sh", "a.yaml", "runs/a"], cwd=tmp_path, env=environment
     )
-    assert done.returncode == (0 if requeued else status)
+    assert done.returncode == (exit_status or 0)
     first, second, *rest = (tmp_path / "told").read_text().splitlines()
     command = "train a.yaml --run runs/a --workers node9:8888,node10:8888 --worker"
     assert (first, second) == (f"{command} 0", f"{command} 1")
-    assert rest == (["requeue 7"] if requeued else [])
+    assert rest == (["requeue 7"] if exit_status is None else [])
+    assert not list(tmp_path.glob(".seq2seq*"))
 
 
 @pytest.mark.parametrize(

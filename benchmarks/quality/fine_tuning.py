@@ -1,6 +1,7 @@
 """What is a run worth as a beginning? Trains on other text from it and from zero, equally long.
 
-    python -m benchmarks.quality.fine_tuning RUN CORPUS... [--steps N] [--output runs/fine_tuning]
+    python -m benchmarks.quality.fine_tuning RUN CORPUS... [--steps N] [--zero-vocabulary N] \
+        [--output runs/fine_tuning]
 
 A corpus is a folder with train.A, train.B, val.A and so on, and a test, of which A is the run's
 source language. For each there are rows of test BLEU: of RUN as it is; after N steps
@@ -51,10 +52,12 @@ class FineTuning:
         run: a trained run folder.
         steps: of each training.
         output: folder of settings, runs and results.
+        vocabulary: subwords of the trainings from zero; as many as the run has if None.
     """
 
-    def __init__(self, run: Path, steps: int, output: Path) -> None:
+    def __init__(self, run: Path, steps: int, output: Path, vocabulary: int | None = None) -> None:
         self._run, self._steps, self._output = run, steps, output
+        self._vocabulary = vocabulary
         self._old = as_settings(load_run_config(run / "config.yaml"))
         self._lines: list[str] = []
 
@@ -108,6 +111,8 @@ class FineTuning:
             ]
             mixed = tuned | {"data": data}
             rows.append(Row(corpus.name, "from the run, half old text", mixed, folder / "mixed"))
+        if self._vocabulary:
+            zero |= {"subwords": zero["subwords"] | {"vocabulary_size": self._vocabulary}}
         return [*rows, Row(corpus.name, "from zero", zero, folder / "zero", knew_old=False)]
 
     def _result(self, row: Row, settings: Settings, text: str, is_trained: bool = False) -> Result:
@@ -174,10 +179,14 @@ def main() -> None:
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("corpora", type=Path, nargs="+", metavar="CORPUS")
     parser.add_argument("--steps", type=int, default=500, help="of each training (default: 500)")
+    parser.add_argument(
+        "--zero-vocabulary", type=int, metavar="N", help="of trainings from zero, on little text"
+    )
     parser.add_argument("--output", type=Path, default=Path("runs/fine_tuning"))
     arguments = parser.parse_args()
     try:
-        tuning = FineTuning(arguments.run, arguments.steps, arguments.output)
+        vocabulary = arguments.zero_vocabulary
+        tuning = FineTuning(arguments.run, arguments.steps, arguments.output, vocabulary)
         print(tuning.measure(arguments.corpora), end="")
     except (ConfigError, DataError) as error:
         sys.exit(f"error: {error}")

@@ -13,17 +13,28 @@ set -uo pipefail
 
 export SETTINGS=$1 RUN=$2
 WORKERS=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed 's/$/:8888/' | paste -sd,)
-export WORKERS
+MISTAKE=$PWD/.seq2seq-$SLURM_JOB_ID.mistake
+export WORKERS MISTAKE
+rm -f "$MISTAKE"
 
-# SLURM_PROCID is each task's own, so a shell of each task reads it.
+# SLURM_PROCID is each task's own, so a shell of each task reads it; the shell outlives a SIGTERM, to tell
+# how its worker ended. 1 and 2 are mistakes, which the log explains: srun itself would give the status of
+# the workers that it kills then.
 # shellcheck disable=SC2016
-srun --kill-on-bad-exit=1 bash -c \
-    'exec seq2seq train "$SETTINGS" --run "$RUN" --workers "$WORKERS" --worker "$SLURM_PROCID"'
+srun --kill-on-bad-exit=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" bash -c '
+    trap : TERM
+    seq2seq train "$SETTINGS" --run "$RUN" --workers "$WORKERS" --worker "$SLURM_PROCID"
+    status=$?
+    case $status in 1 | 2) echo "$status" > "$MISTAKE" ;; esac
+    exit "$status"'
 status=$?
 
-# 1 and 2 are mistakes, which the log explains. All else is a worker that was lost or was told to stop:
-# the same command goes on from the last save.
-case $status in
-    0 | 1 | 2) exit "$status" ;;
-    *) scontrol requeue "$SLURM_JOB_ID" ;;
-esac
+# All else is a worker that was lost or was told to stop: the same command goes on from the last save.
+if [ -e "$MISTAKE" ]; then
+    status=$(cat "$MISTAKE")
+    rm "$MISTAKE"
+    exit "$status"
+fi
+if [ "$status" -ne 0 ]; then
+    scontrol requeue "$SLURM_JOB_ID"
+fi

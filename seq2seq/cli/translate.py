@@ -10,7 +10,7 @@ from seq2seq.cli.overrides import add_sampling, add_setting, given_settings
 from seq2seq.cli.prompt import converse, is_terminal
 from seq2seq.data.lines import count_lines
 from seq2seq.data.parts import Part
-from seq2seq.errors import RunError, ServerError
+from seq2seq.errors import DataError, RunError, ServerError
 from seq2seq.translation.quiet import load_tensorflow
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _lines(job: "FileJob") -> range | None:
         return None
     try:
         return (job.part or Part(1, 1)).lines(count_lines(job.source))
-    except (OSError, EOFError):  # said when it is translated
+    except DataError:  # said when it is translated
         return None
 
 

@@ -198,6 +198,11 @@ class DecodingConfig:
             )
 
     @property
+    def takes_terms(self) -> bool:
+        """Whether outputs can be made to contain terms, which blocked n-grams may be part of."""
+        return self.beam_width > 1 and not self.sampling and not self.blocked_ngram
+
+    @property
     def searched(self) -> "DecodingConfig":
         """The search alone, whose outputs are all that `mbr` compares."""
         if self.mbr == "none":

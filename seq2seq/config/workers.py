@@ -1,6 +1,7 @@
 """Which processes train together: HOST:PORT of each, from the command line or from TF_CONFIG."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from seq2seq.config.mistakes import printable
 from seq2seq.errors import ConfigError
 
 ADDRESS = re.compile(r"[^\s,]+:[0-9]{1,5}")
+HIGHEST_PORT = 65535
 VARIABLE = "TF_CONFIG"
 JOBS = ("chief", "worker")  # that take part in a training, in their order
 
@@ -29,12 +31,15 @@ class Workers:
     wait: float
 
     def __post_init__(self) -> None:
-        """Rejects addresses that are none, or given twice, and an index without an address."""
+        """Rejects addresses that are none or given twice, no time, an index without an address."""
         for address in self.addresses:
-            if not ADDRESS.fullmatch(address):
+            port = int(address.rpartition(":")[2]) if ADDRESS.fullmatch(address) else 0
+            if not 0 < port <= HIGHEST_PORT:
                 raise ConfigError(f"workers: expected HOST:PORT (got {printable(address)})")
             if self.addresses.count(address) > 1:
                 raise ConfigError(f"workers: {address} is given twice; each worker has its own")
+        if not 0 < self.wait < math.inf:
+            raise ConfigError(f"wait: expected seconds above 0 (got {self.wait})")
         if not 0 <= self.index < len(self.addresses):
             raise ConfigError(
                 f"worker: expected a number from 0 to {len(self.addresses) - 1}, "

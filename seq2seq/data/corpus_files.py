@@ -96,13 +96,13 @@ def find_corpus(
             if not path.is_file():
                 raise DataError(f"{path} is no plain file; it is read more than once")
         found = _ends((source, target), ends)
-        return Corpus((source, target), None, None, found, _languages(found))
+        return Corpus((source, target), None, None, _apart(found), _languages(found))
     if source.is_dir():
         return _folder(source, ends)
     if not source.is_file():
         raise DataError(f"{source} is no plain file; it is read more than once")
     named = ends[0] or "source", ends[1] or "target"
-    return Corpus(Table(source, columns), None, None, named, _languages(named))
+    return Corpus(Table(source, columns), None, None, _apart(named), _languages(named))
 
 
 def hold_out(
@@ -190,6 +190,11 @@ def _ends(paths: Pair, given: tuple[str | None, str | None]) -> tuple[str, str]:
     if own[0] == own[1] or not all(own):
         own = ["source", "target"]
     return given[0] or own[0], given[1] or own[1]
+
+
+def _apart(ends: tuple[str, str]) -> tuple[str, str]:
+    """What names end in, of text in one language too, such as misspelt text and right text."""
+    return ends if ends[0] != ends[1] else ("source", "target")
 
 
 def _end(path: Path) -> str:

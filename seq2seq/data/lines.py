@@ -106,9 +106,14 @@ def raw_lines(path: Path, hear: Hear | None = None) -> Iterator[bytes]:
     Raises:
         DataError: the file is missing, unreadable, or not the gzip file that its name says.
     """
+    with _named_failures(path), _open(path, hear) as stream:
+        yield from cut_lines(stream, str(path))
+
+
+@contextmanager
+def _named_failures(path: Path) -> Iterator[None]:
     try:
-        with _open(path, hear) as stream:
-            yield from cut_lines(stream, str(path))
+        yield
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; check the path") from None
     except (OSError, EOFError, zlib.error) as error:
@@ -119,10 +124,10 @@ def count_lines(path: Path) -> int:
     """Lines of a text file, as `read_lines` gives them.
 
     Raises:
-        OSError: the file cannot be read.
+        DataError: the file is missing, unreadable, or not the gzip file that its name says.
     """
     lines, block = 0, b"\n"
-    with _open(path) as stream:
+    with _named_failures(path), _open(path) as stream:
         while following := stream.read(READ_AT_ONCE):
             block = following
             lines += block.count(b"\n")

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import zlib
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -247,3 +248,18 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             flat[f"{prefix}{name}"] = json.dumps(value, ensure_ascii=False)
     return flat
+
+
+def is_begun(path: Path) -> bool:
+    """Whether an output has a part that a run with `resume` goes on with."""
+    return hidden_sibling(path.resolve(), ".partial").exists()
+
+
+def check_output(output: Path | None, read: Iterable[Path | None]) -> None:
+    """Looks that no file that is read would be written over.
+
+    Raises:
+        DataError: one would.
+    """
+    if output and any(path and path.resolve() == output.resolve() for path in read):
+        raise DataError(f"{output} is read, and would be written over; pass another -o")

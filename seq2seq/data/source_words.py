@@ -72,6 +72,10 @@ def count_words(texts: Iterable[str]) -> SourceWords:
     return SourceWords(counts)
 
 
+MOST_EXAMPLES = 10_000  # words that are kept, however long a text is
+LONGEST_EXAMPLE = 100  # characters of one
+
+
 class UnseenTally:
     """Counts, line by line, the words that a training did not see.
 
@@ -82,12 +86,18 @@ class UnseenTally:
     def __init__(self, known: SourceWords) -> None:
         self._known = known
         self.words = 0  # so far, seen or not
-        self.unseen: Counter[str] = Counter()  # how often each was met, in lower case
+        self.unseen = 0
+        # How often each of the first unseen words was met, in lower case.
+        self.examples: Counter[str] = Counter()
 
     def add(self, text: str) -> list[str]:
         """The unseen words of a text, each once, as they are written."""
         words = words_of(text)
         found = self._known.unseen(words)
         self.words += len(words)
-        self.unseen.update(word.casefold() for word in found)
+        self.unseen += len(found)
+        for word in found:
+            word = word[:LONGEST_EXAMPLE].casefold()
+            if word in self.examples or len(self.examples) < MOST_EXAMPLES:
+                self.examples[word] += 1
         return list(dict.fromkeys(found))

@@ -67,7 +67,7 @@ class EditMetric(Metric):
         cut = str.split if self.unit == "words" else list
         tokens = cut(hypothesis)
         edits = [(Levenshtein.distance(tokens, cut(each)), len(cut(each))) for each in references]
-        best = min(edits, key=lambda each: each[0] / max(1, each[1]))
+        best = min(edits, key=lambda each: each[0] / (1 if self._is_mean else max(1, each[1])))
         return [best[0], 1 if self._is_mean else best[1]]
 
     def _aggregate_and_compute(self, stats: list[list[float]]) -> Score:

@@ -44,7 +44,7 @@ class Validator:
 
     def __init__(self, config: RunConfig, subwords: Subwords) -> None:
         data = config.data
-        self._language = data.languages.target
+        self._language = data.language_of_target(data.validation_target)
         self._metric = config.training.keep_best_by
         sources, self._references = read_parallel(data.validation_source, data.validation_target)
         self._sources = tagged_sources(data, sources, data.validation_target)

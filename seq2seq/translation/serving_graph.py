@@ -91,7 +91,7 @@ class StoredNetwork:
             aligned=self._search(alone, listed, keep_attention=True),
             forced=self._scorer(alone),
             led=self._led_search(config, listed, ranks),
-            constrained=self._constrained(config, listed) if config.beam_width > 1 else None,
+            constrained=self._constrained(config, listed) if config.takes_terms else None,
             part=self._part_search(config, listed, ranks),
             outputs=config.n_best,
             limits=limits,

@@ -62,7 +62,8 @@ class TextTranslator:
         self._parts = parts
         self.tags = parts.tags
         self.glossary: Glossary | None = None
-        self._seen: bytes | None = None  # a digest of the weights, once others can change them
+        # A digest of the weights, once others can change them; copies of this translator share it.
+        self._seen: list[bytes] = []
         self.decoding = decoding
         self._threads = threads
         self.engines = [
@@ -84,7 +85,7 @@ class TextTranslator:
         From the first look on, the weights are compared at each call, which takes some
         milliseconds for each million of them.
         """
-        self._seen = self._seen or self._digest()
+        self._seen[:] = self._seen or [self._digest()]
         return self._parts.networks[0]
 
     @property
@@ -127,7 +128,7 @@ class TextTranslator:
 
         Raises:
             DataError: a term is blank, or there is none.
-            ConfigError: the translator searches greedily or samples.
+            ConfigError: the translator searches greedily, samples, or blocks repeated n-grams.
         """
         self._check_beam()
         other = copy.copy(self)  # of the same networks and searches
@@ -135,10 +136,10 @@ class TextTranslator:
         return other
 
     def _check_beam(self) -> None:
-        if self.decoding.sampling or self.decoding.beam_width == 1:
+        if not self.decoding.takes_terms:
             raise ConfigError(
                 "a glossary needs beam search; set beam_width to 2 or more (better 5 or more), "
-                "without sampling"
+                "without sampling and blocked_ngram"
             )
 
     def _terms(self, text: str) -> list[list[int]]:
@@ -180,11 +181,8 @@ class TextTranslator:
 
     def _take_changes_over(self) -> None:
         """Refreshes if somebody who was given the network has changed it."""
-        if self._seen is None:
-            return
-        found = self._digest()
-        if found != self._seen:
-            self._seen = found
+        if self._seen and self._seen != (found := [self._digest()]):
+            self._seen[:] = found
             self.refresh()
 
     def _digest(self) -> bytes:

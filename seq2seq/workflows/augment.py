@@ -16,7 +16,7 @@ from typing import Any
 from seq2seq.config.languages import Languages, primary
 from seq2seq.data.lines import count_lines, read_lines, unequal
 from seq2seq.data.read_ahead import windows
-from seq2seq.data.resumable_output import PartialOutput
+from seq2seq.data.resumable_output import PartialOutput, is_begun
 from seq2seq.errors import DataError
 from seq2seq.files import file_sha256
 from seq2seq.manifest import MANIFEST
@@ -173,7 +173,8 @@ def _check_outputs(job: AugmentJob) -> None:
     for path in job.outputs:
         if path.resolve() in read:
             raise DataError(f"{path} is read, and would be written over; pass another -o")
-        if path.exists() and not (job.replace or job.resume):
+        goes_on = job.resume and is_begun(path)
+        if path.exists() and not (job.replace or goes_on):
             raise DataError(
                 f"{path} is there already; pass another -o, or --replace to write over it"
             )

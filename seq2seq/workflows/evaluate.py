@@ -105,7 +105,8 @@ def evaluate(
         metrics: names of `seq2seq.scoring.metrics.NAMES`.
 
     Raises:
-        ConfigError: there is no such metric.
+        ConfigError: there is no such metric, or a run has several target languages and not that
+            which the reference's name ends in.
         RunError: no run, or no weights yet.
         DataError: files are missing, or their numbers of lines differ.
     """
@@ -119,7 +120,8 @@ def evaluate(
         other = System(str(baseline), read_parallel(source, baseline)[1])
     translator = load_translator(run)
     if baseline is not None and other is None:
-        other = System(str(baseline), load_translator(baseline).translate(sources))
+        loaded = writing(load_translator(baseline), language_of_file(_paths(reference)[0]))
+        other = System(str(baseline), loaded.translate(sources))
     return evaluate_with(translator, str(run), source, reference, other, metrics)
 
 
@@ -147,7 +149,7 @@ def evaluate_with(
     paths = _paths(reference)
     sources, references = read_parallel(source, paths[0])
     others = [read_parallel(source, path)[1] for path in paths[1:]]
-    translator = _writing(translator, language_of_file(paths[0]))
+    translator = writing(translator, language_of_file(paths[0]))
     system = System(name, translator.translate(sources))
     languages = translator.languages
     asked = (references, languages.target, metrics, others)
@@ -178,15 +180,19 @@ def score_run(folder: RunFolder) -> None:
     translator = load_translator(folder.path)
     scores: dict = {"of": scored}
     for name, (source, reference) in splits.items():
-        texts, language = read_parallel(source, reference), config.data.languages.target
-        into = _writing(translator, config.data.language_of_target(reference))
-        scores[name] = _score(into, *texts, language).as_dict()
+        language = config.data.language_of_target(reference)
+        texts = read_parallel(source, reference)
+        scores[name] = _score(writing(translator, language), *texts, language).as_dict()
     folder.write_record(SCORES, json.dumps(scores, indent=2) + "\n")
 
 
-def _writing(translator: TextTranslator, language: str | None) -> TextTranslator:
-    """A translator of several target languages with this one, if it has it."""
-    if language is None or language not in translator.target_languages:
+def writing(translator: TextTranslator, language: str | None) -> TextTranslator:
+    """A translator of several target languages with this one; others as they are.
+
+    Raises:
+        ConfigError: it has several, and not this one.
+    """
+    if language is None or not translator.target_languages:
         return translator
     return translator.into(language)
 

@@ -49,7 +49,7 @@ def record_answers(translator: TextTranslator, texts: Sequence[str]) -> list[Ans
     inputs = {"text": as_array(few, "string"), "prefix": as_array(prefixes, "string")}
     led = _ranked(translator, translator.search(few, prefixes))
     answers.append(Answer("translate_prefix", inputs, led))
-    if translator.decoding.beam_width > 1:
+    if translator.decoding.takes_terms:
         answers.append(_with_terms(translator, few, outputs))
     return answers
 
@@ -98,7 +98,7 @@ def warmup_requests(translator: TextTranslator, texts: Sequence[str]) -> list[Wa
                 requests.append(WarmupRequest(signature, {"text": batch}))
             requests.append(WarmupRequest("score", {"text": batch, "reference": batch}))
             requests.append(WarmupRequest("translate_prefix", {"text": batch, "prefix": batch}))
-            if translator.decoding.beam_width > 1:
+            if translator.decoding.takes_terms:
                 none = as_array([""] * size, "string")
                 requests.append(WarmupRequest("translate_terms", {"text": batch, "terms": none}))
     return requests

@@ -12,6 +12,7 @@ from seq2seq.config.text_limits import LONGEST_TERMS, SEPARATOR
 from seq2seq.config.tokens import read_tokens
 from seq2seq.data.lines import cut_lines, decode_lines, read_lines, write_lines
 from seq2seq.data.output_formats import FORMATS, LineOutput, LineReport, PartReport
+from seq2seq.data.resumable_output import check_output
 from seq2seq.errors import DataError, ServerError
 from seq2seq.serving.client import Client
 from seq2seq.translation.glossary import Glossary
@@ -47,6 +48,7 @@ def translate_remotely(job: RemoteJob, input_stream: BinaryIO, output_stream: Bi
         lines = read_lines(job.source)
     else:
         lines = decode_lines(cut_lines(input_stream, "standard input"), "standard input")
+    check_output(job.output, (job.source, job.glossary))
     client = Client(job.url, token=token)
     reports = (
         _with_terms(client, lines, glossary) if glossary else SIGNATURES[job.format](client, lines)

@@ -12,6 +12,7 @@ from seq2seq.translation.batch_search import Translation
 from seq2seq.translation.line_translator import WINDOW
 from seq2seq.translation.loading import load_translator
 from seq2seq.translation.text_translator import TextTranslator
+from seq2seq.workflows.evaluate import writing
 
 
 def score(run: Path, source: Path, target: Path, settings: Mapping[str, Any]) -> Iterator[dict]:
@@ -32,9 +33,7 @@ def score_with(translator: TextTranslator, source: Path, target: Path) -> Iterat
     Raises:
         Seq2SeqError: a file cannot be used, or the files' lines differ in number.
     """
-    language = language_of_file(target)
-    if language is not None and language in translator.target_languages:
-        translator = translator.into(language)
+    translator = writing(translator, language_of_file(target))
     pairs = read_pairs(source, target)
     line = 0
     while window := list(itertools.islice(pairs, WINDOW)):

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from seq2seq.data.lines import count_lines, cut_lines, decode_lines, read_lines
+from seq2seq.config.sections import DecodingConfig
+from seq2seq.data.lines import count_lines, cut_lines, decode_lines, read_lines, unequal
 from seq2seq.data.output_formats import FORMATS
 from seq2seq.data.parts import Part
 from seq2seq.data.read_ahead import arriving_windows, own_reader, windows
-from seq2seq.data.resumable_output import PartialOutput
+from seq2seq.data.resumable_output import PartialOutput, check_output
 from seq2seq.data.source_words import UnseenTally
 from seq2seq.errors import DataError, ExportError
 from seq2seq.files import file_sha256
@@ -172,6 +173,7 @@ def translate_with(
         Seq2SeqError: a file cannot be used.
     """
     _check(job)
+    _check_settings(job, translator.decoding)
     if job.output is None:
         for _, data in _translated(job, translator, input_stream, 0, reporter):
             output_stream.write(data)
@@ -198,6 +200,11 @@ def _check(job: FileJob) -> None:
         raise DataError(
             f"{job.output.parent} is no folder; create it before translating into {job.output}"
         )
+    check_output(job.output, (job.source, job.prefix_file, job.glossary))
+    if job.source and job.source.is_file() and job.prefix_file:
+        counts = {path: count_lines(path) for path in (job.source, job.prefix_file)}
+        if len(set(counts.values())) > 1:
+            raise DataError(unequal(counts.items()))
     if job.resume and not (job.source and job.output):
         raise DataError("--resume needs an input file and an output file (-o)")
     if job.part and not (job.source and job.source.is_file()):
@@ -211,6 +218,19 @@ def _check(job: FileJob) -> None:
             raise ExportError(f"--{name} goes with run folders and --engine tensorflow")
     if job.format == "text" and (job.settings or {}).get("n_best", 1) > 1:
         raise DataError("--n-best gives several rows a line; add --format tsv or --format jsonl")
+
+
+def _check_settings(job: FileJob, decoding: DecodingConfig) -> None:
+    """Looks that no setting was given that nothing would read."""
+    given = job.settings or {}
+    drawing = {"temperature", "top_k", "top_p"} if not decoding.sampling else set()
+    compared = {"mbr_candidates"} if decoding.mbr == "none" else set()
+    seed = {"seed"} if drawing and compared else set()
+    for name in given:
+        if name in drawing | seed:
+            raise DataError(f"--{name.replace('_', '-')} is about drawing; add --sample")
+        if name in compared:
+            raise DataError("--candidates are what --mbr compares; add --mbr")
 
 
 def _identity(job: FileJob, translator: TextEngine) -> dict[str, Any]:
@@ -298,12 +318,12 @@ def _say_what_was_split(lines: LineTranslator, translator: TextEngine) -> None:
 
 
 def _say_what_was_unseen(tally: UnseenTally, details: bool) -> None:
-    examples = [word for word, _ in tally.unseen.most_common(EXAMPLES)]
-    more = ", ..." if len(tally.unseen) > EXAMPLES else ""
+    examples = [word for word, _ in tally.examples.most_common(EXAMPLES)]
+    more = ", ..." if len(tally.examples) > EXAMPLES else ""
     logger.warning(
         "%d of %d source words were not in the training text, so their translations are guesses: "
         "%s%s%s",
-        tally.unseen.total(),
+        tally.unseen,
         tally.words,
         ", ".join(examples),
         more,

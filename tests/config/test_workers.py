@@ -44,6 +44,8 @@ def test_one_process_trains_alone(environment):
         (("a:1,b:2", None, 1.0, {}), "--workers and --worker are given together"),
         ((None, 1, 1.0, {}), "--workers and --worker are given together"),
         (("a:1,b", 0, 1.0, {}), r"expected HOST:PORT \(got b\)"),
+        (("a:1,b:65536", 0, 1.0, {}), r"expected HOST:PORT \(got b:65536\)"),
+        (("a:1,b:2", 0, float("nan"), {}), r"expected seconds above 0 \(got nan\)"),
         (("a:1,a:1", 0, 1.0, {}), "a:1 is given twice"),
         (("a:1,b:2", 2, 1.0, {}), r"expected a number from 0 to 1.* \(got 2\)"),
         ((None, None, 1.0, {"TF_CONFIG": "{worker"}), "TF_CONFIG: expected JSON"),

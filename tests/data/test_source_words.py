@@ -49,7 +49,17 @@ def test_unseen_words_are_named_as_they_are_written_and_counted_each_time():
     tally = UnseenTally(count_words(["The dog sleeps.", "THE CAT"]))
     assert tally.add("the Wombat, the wombat and a dog") == ["Wombat", "wombat", "and", "a"]
     assert tally.add("Wombat!") == ["Wombat"]
-    assert (tally.words, tally.unseen) == (8, {"wombat": 3, "and": 1, "a": 1})
+    assert (tally.words, tally.unseen) == (8, 5)
+    assert tally.examples == {"wombat": 3, "and": 1, "a": 1}
+
+
+def test_however_many_words_are_unseen_few_are_kept(monkeypatch):
+    monkeypatch.setattr("seq2seq.data.source_words.MOST_EXAMPLES", 3)
+    tally = UnseenTally(count_words(["the"]))
+    for word in ("one", "two", "x" * 1000, "four", "two", "five"):
+        assert tally.add(word) == [word]
+    assert tally.unseen == 6
+    assert tally.examples == {"one": 1, "two": 2, "x" * 100: 1}
 
 
 def test_the_most_frequent_words_come_first(monkeypatch):

@@ -122,8 +122,9 @@ PACKED = gzip.compress(b"a line\n" * 99)
 def test_a_gz_file_that_is_no_sound_gzip_is_refused(tmp_path, content):
     path = tmp_path / "text.gz"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=f"{path} cannot be read"):
-        read(path)
+    for reads in (read, count_lines):
+        with pytest.raises(DataError, match=f"{path} cannot be read"):
+            reads(path)
     path.write_bytes(PACKED)
     assert len(read(path)) == 99
 

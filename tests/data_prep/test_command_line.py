@@ -1,5 +1,6 @@
 """What holds for every verb: exit codes, one-line errors, quick help, all files or none."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,20 @@ def test_results_go_to_standard_output_and_errors_to_standard_error(tmp_path):
     failed = python("-m", "data_prep", "tsv", "absent.tsv", "--output", str(tmp_path))
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr == "error: absent.tsv does not exist; check the path\n"
+
+
+def test_a_result_that_nobody_takes_is_no_traceback(tmp_path):
+    command = [sys.executable, "-m", "data_prep", "miniature", "--output", str(tmp_path)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (
+        *(1, "error: standard output: No space left on device\n"),
+    )
 
 
 def test_an_unknown_verb_is_wrong_usage(capsys):

@@ -63,12 +63,13 @@ def test_what_is_no_translation_is_left_out_and_counted(tmp_path, caplog):
 
 def test_plural_forms_go_with_the_form_of_the_message(tmp_path):
     def plural(*forms):
-        forms = dict(enumerate(forms))
-        return {"msgid": "one dog", "msgid_plural": "%d dogs", "msgstr_plural": forms}
+        message = {"msgid": "one dog", "msgid_plural": "%d dogs"}
+        return message | ({"msgstr_plural": dict(enumerate(forms))} if forms else {"msgstr": "all"})
 
     for forms, expected in (
         (("ein Hund", "%d Hunde"), [("%d dogs", "%d Hunde"), ("one dog", "ein Hund")]),
         (("%d匹",), [("%d dogs", "%d匹")]),
+        ((), [("%d dogs", "all")]),
         (
             ("пёс", "%d пса", "%d псов"),
             [("%d dogs", "%d пса"), ("%d dogs", "%d псов"), ("one dog", "пёс")],

@@ -37,6 +37,12 @@ def test_the_nearest_of_several_references_counts():
     assert scores(["a b"], ["x y"], ["a c"]) == pytest.approx([0, 50, 100 / 3, 1, 1])
 
 
+def test_of_several_references_a_mean_distance_takes_the_fewest_edits():
+    """And a rate, which is by length, the lowest: here of the other reference."""
+    found = scores(["abcdefgh"], ["abcdef"], ["abcdefghijk"])
+    assert found[2:4] == pytest.approx([100 * 3 / 11, 2])
+
+
 def slow_distance(left, right):
     """Levenshtein 1966, by the definition."""
     row = list(range(len(right) + 1))

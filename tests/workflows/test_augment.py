@@ -82,6 +82,14 @@ def both(trained_run, backward, corpus, tmp_path_factory):
     return folder
 
 
+def test_what_is_finished_is_not_begun_anew_by_resume(corpus, trained_run, tmp_path):
+    for side in ("en", "de"):
+        (tmp_path / f"train.{side}").write_text("finished\n")
+    with pytest.raises(DataError, match="train.en is there already; pass another -o, or --repl"):
+        augment(job(corpus, tmp_path, trained_run, resume=True), Heard())
+    assert lines(tmp_path / "train.en") == ["finished"]
+
+
 def test_each_real_line_stands_beside_its_translation(both, trained_run, corpus):
     translate = load_translator(trained_run, GREEDY).translate
     english, german = (lines(corpus / f"train.{side}") for side in ("en", "de"))

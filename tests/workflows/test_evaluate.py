@@ -5,8 +5,9 @@ from command_line import fails, run_command
 from conftest import write_corpus
 from loaded import loaded
 
+from seq2seq.config.languages import Languages
 from seq2seq.data.lines import read_lines, write_lines
-from seq2seq.errors import DataError
+from seq2seq.errors import ConfigError, DataError
 from seq2seq.workflows.evaluate import evaluate, evaluate_with
 
 
@@ -20,6 +21,34 @@ def test_a_translators_own_output_as_reference_scores_100(trained_run, tmp_path)
     assert evaluate_with(translator, "", source, reference).as_dict() == scores
     # Control: the real references score less.
     assert evaluate_with(translator, "", source, folder / "test.de").as_dict()["bleu"] < 100
+
+
+class Several:
+    """Translates into the language that it was asked for last."""
+
+    target_languages = ("de", "nl")
+
+    def __init__(self, language="de"):
+        self.language = language
+        self.languages = Languages("en", language)
+
+    def into(self, language):
+        if language not in self.target_languages:
+            raise ConfigError(f"no {language}")
+        return Several(language)
+
+    def translate(self, texts):
+        return [self.language] * len(texts)
+
+
+def test_a_run_and_its_baseline_write_the_language_of_the_reference(tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.workflows.evaluate.load_translator", lambda run: Several())
+    for name in ("test.en", "test.nl", "test.fr"):
+        write_lines(tmp_path / name, ["nl"] * 3)
+    found = evaluate(tmp_path, tmp_path / "test.en", tmp_path / "test.nl", baseline=tmp_path)
+    assert found.system.lines == found.baseline.lines == ["nl"] * 3
+    with pytest.raises(ConfigError, match="no fr"):
+        evaluate(tmp_path, tmp_path / "test.en", tmp_path / "test.fr")
 
 
 def test_metrics_are_those_that_are_asked_for(trained_run, tmp_path, monkeypatch):

@@ -50,6 +50,21 @@ def lines(path):
     return path.read_text(encoding="utf-8").split("\n")[:-1]
 
 
+@pytest.mark.parametrize("form", ["files", "table"])
+def test_both_sides_may_be_in_one_language(tmp_path, form):
+    """Misspelt text and right text, say."""
+    if form == "table":
+        given = write_table(tmp_path / "pairs.tsv", languages=("en", "en")), None
+    else:
+        given = write_files(tmp_path, languages=("en", "he"))
+    made = init(job(find_corpus(*given, ends=("en", "en")), tmp_path))
+    data = load_run_config(made.config).data
+    assert (data.source_language, data.target_language) == ("en", "en")
+    assert (data.train_source.name, data.train_target.name) == ("train.source", "train.target")
+    assert len(lines(data.train_source)) == len(lines(data.train_target)) == 270
+    assert lines(data.train_source) != lines(data.train_target)
+
+
 def test_a_table_becomes_splits_and_settings(tmp_path):
     table = write_table(tmp_path / "pairs.tsv")
     made = init(job(find_corpus(table, None, ends=("en", "he")), tmp_path))

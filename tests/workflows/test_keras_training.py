@@ -1,5 +1,6 @@
 """Keras's own `fit` on the library's network, loss and batches; and back into a run folder."""
 
+import copy
 import shutil
 from dataclasses import replace
 
@@ -102,13 +103,18 @@ def weights_of(translator):
 
 def test_changed_weights_never_answer_from_old_ones(trained_run):
     translator, other = seq2seq.load(trained_run), seq2seq.load(trained_run)
-    before = translator.translate(TEXTS)
+    before, alike = translator.translate(TEXTS), copy.copy(translator)  # as `into` makes it
     scores = translator.score(TEXTS, before)
     assert before == other.translate(TEXTS) and all(before)
     output = translator.network.output
     output.bias.assign(output.bias + tf.one_hot(7, output.vocabulary_size) * 50)
     changed = translator.translate(TEXTS)
     assert changed != before
+    assert alike.translate(TEXTS) == changed
+    output.bias.assign(output.bias + tf.one_hot(9, output.vocabulary_size) * 100)
+    again = alike.translate(TEXTS)
+    assert again == translator.translate(TEXTS) != changed
+    output.bias.assign(output.bias - tf.one_hot(9, output.vocabulary_size) * 100)
     assert translator.score(TEXTS, before)[0].log_probability < scores[0].log_probability - 1
     fresh = [weight * 0 for weight in weights_of(translator)]
     translator.network.training.set_weights(fresh)

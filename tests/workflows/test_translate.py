@@ -81,6 +81,39 @@ def test_a_missing_input_is_named(trained_run, tmp_path):
         run_anew(trained_run, source=tmp_path / "nowhere.txt")
 
 
+@pytest.mark.parametrize("read", ["source", "prefix_file", "glossary"])
+def test_a_file_that_is_read_is_not_written_over(trained_run, tmp_path, read):
+    path = tmp_path / "text"
+    path.write_text("read\n")
+    (tmp_path / "link").symlink_to(path)
+    with pytest.raises(DataError, match="link is read, and would be written over; pass another"):
+        run_anew(trained_run, LINES, output=tmp_path / "link", **{read: path})
+    assert path.read_text() == "read\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"temperature": 0.5}, "--temperature is about drawing; add --sample"),
+        ({"top_k": 5}, "--top-k is about drawing; add --sample"),
+        ({"seed": 5}, "--seed is about drawing; add --sample"),
+        ({"mbr_candidates": 5}, "--candidates are what --mbr compares; add --mbr"),
+    ],
+)
+def test_a_setting_that_nothing_would_read_is_refused(trained_run, settings, complaint):
+    with pytest.raises(DataError, match=complaint):
+        run_on(trained_run, LINES, settings=settings)
+    allowed = {"temperature": 0.5, "top_k": 5, "seed": 5, "sampling": True}
+    assert run_on(trained_run, b"The dog.\n", settings=allowed).count(b"\n") == 1
+
+
+def test_a_prefix_file_has_as_many_lines_as_the_text(trained_run, tmp_path):
+    (tmp_path / "in.txt").write_bytes(LINES)
+    (tmp_path / "prefixes").write_text("Der\n" * 6)
+    with pytest.raises(DataError, match="in.txt has 5 lines but .*prefixes has 6; parallel"):
+        run_anew(trained_run, source=tmp_path / "in.txt", prefix_file=tmp_path / "prefixes")
+
+
 def test_a_missing_output_folder_is_named(trained_run, tmp_path):
     with pytest.raises(DataError, match="nowhere is no folder"):
         run_anew(trained_run, LINES, output=tmp_path / "nowhere" / "out.txt")

@@ -137,3 +137,5 @@ def test_terms_without_room_or_without_a_beam_are_refused(trained_run, translato
         translator.with_glossary({"dog": "Hund " * 200}).translate(["The dog sleeps."])
     with pytest.raises(ConfigError, match="a glossary needs beam search"):
         load_translator(trained_run, {"sampling": True}).with_glossary(TERMS)
+    with pytest.raises(ConfigError, match="without sampling and blocked_ngram"):
+        load_translator(trained_run, {"beam_width": 5, "blocked_ngram": 3}).with_glossary(TERMS)

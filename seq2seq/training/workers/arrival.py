@@ -69,7 +69,7 @@ def _answers(address: str) -> bool:
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS_IN):
             return True
-    except OSError:
+    except (OSError, UnicodeError):  # the latter of a host that can be no name
         return False
 
 

@@ -34,6 +34,7 @@ LOST = (  # what TensorFlow raises where another process is gone or silent
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
 )
+SHOWN = 200  # characters of what TensorFlow says
 NAMED_TASK = re.compile(r"/(?:replica:\d+/)?task:(\d+)")
 PART = 1 << 24  # int32 numbers of the chief's that go in one sum: 64 MiB
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -213,5 +214,7 @@ def _lost(workers: Workers, error: tf.errors.OpError) -> RestartNeeded:
     """Names the workers that take no connection, or else those that TensorFlow names."""
     named = {int(each) for each in NAMED_TASK.findall(str(error))} - {workers.index}
     lost = silent_among(workers) or sorted(named)
-    names = ", ".join(map(workers.named, lost)) or "another worker"
-    return RestartNeeded(f"lost {names}; {AGAIN}")
+    if not lost:  # TensorFlow may have failed here, for a port or a device
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__)[:SHOWN]
+        return RestartNeeded(f"lost the connection to the other workers ({said}); {AGAIN}")
+    return RestartNeeded(f"lost {', '.join(map(workers.named, lost))}; {AGAIN}")

@@ -88,10 +88,12 @@ def test_a_run_with_corpora_and_without_a_test_is_a_beginning_too(small_corpus, 
     none = dict.fromkeys(("train_source", "train_target", "test_source", "test_target"))
     old["data"] = data | none | {"train": parts}
     (run / "config.yaml").write_text(yaml.safe_dump(old))
-    FineTuning(run, 70, tmp_path / "out").measure([corpus(tmp_path / "new", "en", "de")])
+    FineTuning(run, 70, tmp_path / "out", 300).measure([corpus(tmp_path / "new", "en", "de")])
     trained = {name: settings["data"] for name, option, settings in asked if option == "--steps"}
     assert trained["tuned"]["train"] == [] and trained["zero"]["train"] == []
     assert [each["share"] for each in trained["mixed"]["train"]] == [1.0, 0.5, 0.5]
+    sizes = {name: settings["subwords"]["vocabulary_size"] for name, _, settings in asked}
+    assert (sizes["zero"], sizes["tuned"]) == (300, 700)
     before = asked[1][2]["data"]
     assert before["test_source"] == data["validation_source"]
 
