@@ -4,6 +4,7 @@ A directory of `seq2seq export --format onnx` has all that this needs; ONNX Runt
 """
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +26,10 @@ from seq2seq.run_folder import SOURCE_WORDS
 from seq2seq.translation.batch_search import BatchSearch
 from seq2seq.translation.line_translator import LineTranslator
 
-FORMAT = 2  # of the manifest; models of 1 give no attention
+logger = logging.getLogger(__name__)
+
+FORMAT = 3  # of the manifest; models of 1 give no attention
+SAFE_INT8 = 3  # before, int8 weights were as large as to overflow where processors have no VNNI
 MODEL, ATTENTION = "model.onnx", "attention"
 OF_THE_CALLER = ("n_best", "longest_source", "batch_tokens")  # settings that no model holds
 # What no model has, and the value that stands for it.
@@ -44,6 +48,7 @@ class _Manifest:
     model: Literal["onnx", "litert"]
     decoding: dict[str, Any]
     files: dict[Name, str]
+    weights: str = "float32"
     languages: Languages = UNKNOWN
     tags: LanguageTags | None = None
 
@@ -202,6 +207,10 @@ def _read(directory: Path) -> _Manifest:
         raise ExportError(
             f"{directory} has format {manifest.format}, this version reads up to {FORMAT}; update "
             "seq2seq"
+        )
+    if manifest.weights == "int8" and manifest.format < SAFE_INT8:
+        logger.warning(
+            "%s computes wrong products on processors without VNNI; %s to be sure", directory, AGAIN
         )
     if manifest.model != "onnx":
         raise ExportError(

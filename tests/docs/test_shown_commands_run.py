@@ -62,7 +62,7 @@ def write_translators_files(folder, pairs):
 @pytest.fixture
 def folder(tmp_path, trained_run, monkeypatch):
     """What the commands expect to find where they are called."""
-    corpus = write_corpus(tmp_path / "data" / "tatoeba", train=300, others=20)
+    corpus = write_corpus(tmp_path / "data" / "mine", train=300, others=20)
     for split in ("train", "val", "test"):
         (corpus / f"{split}.de").rename(corpus / f"{split}.fr")
     for side in ("en", "fr"):

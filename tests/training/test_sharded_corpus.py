@@ -100,7 +100,7 @@ def many_pairs(folder, config, count):
         "shards": [shard],
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    return EncodedCorpus(*sides, np.arange(count), (CorpusCounts(count, 0, 0, 0, 0),), {})
+    return EncodedCorpus(*sides, None, np.arange(count), (CorpusCounts(count, 0, 0, 0, 0),), {})
 
 
 @pytest.fixture(scope="module")

@@ -135,7 +135,7 @@ def in_int8(model, tmp_path_factory):
     copy = tmp_path_factory.mktemp("rounded") / "model"
     shutil.copytree(model, copy)
     rewrite(copy / "model.onnx", "int8")
-    as_exported(copy)
+    as_exported(copy, weights="int8")
     return copy
 
 
@@ -145,6 +145,15 @@ def as_exported(directory, **changes):
     names = manifest["files"] if "files" not in changes else changes.pop("files")
     manifest["files"] = {name: file_sha256(directory / name) for name in names}
     (directory / "manifest.json").write_text(json.dumps(manifest | changes))
+
+
+def test_int8_weights_that_may_overflow_are_told(in_int8, tmp_path, caplog):
+    load_exported(in_int8, {})
+    assert caplog.text == ""
+    copy = shutil.copytree(in_int8, tmp_path / "copy")
+    as_exported(copy, format=2)
+    load_exported(copy, {})
+    assert "copy computes wrong products on processors without VNNI; export the" in caplog.text
 
 
 def test_int8_weights_are_a_third_and_translate_alike_alone_and_in_a_batch(

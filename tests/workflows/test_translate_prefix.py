@@ -150,6 +150,6 @@ def test_the_command_forces_one_prefix_or_one_a_line(trained_run, translator, tm
     assert written("--prefix-file", some) == each
     some.write_text("Er\n")
     line = fails("translate", trained_run, source, "--prefix-file", some)
-    assert "no prefix for line 2" in line
+    assert "source.txt has 3 lines but" in line and "has 1; parallel files need" in line
     line = fails("translate", "--server", "http://127.0.0.1:1", "--prefix", "Er")
     assert "--server goes with" in line

@@ -23,7 +23,10 @@ from seq2seq.serving.portable.onnx_graph import (
 )
 
 SMALLEST = 4096  # numbers; smaller weights gain nothing
-LARGEST = 127  # of int8, both ways
+LARGEST = 127  # of the numbers of a rounded row, both ways
+# Of a rounded weight: processors without VNNI add two products of a uint8 and an int8 in 16 bits,
+# which 2 * 255 * 64 fits into. So a model computes the same on every processor.
+LARGEST_WEIGHT = 64
 ZERO = 128  # what stands for 0 among the numbers 0 to 255 of a rounded row
 TINY = 1e-20  # scale of a row of zeros
 CONTRIBUTED = "com.microsoft"  # ONNX Runtime's own operations
@@ -212,7 +215,9 @@ class _Rounding:
         rounded, scales = f"{name}_int8_{axis}", f"{name}_scales_{axis}"
         if rounded not in self._constants:
             values = self._weights[name]
-            found = np.maximum(np.abs(values).max(axis=axis, keepdims=axis == 1) / LARGEST, TINY)
+            found = np.maximum(
+                np.abs(values).max(axis=axis, keepdims=axis == 1) / LARGEST_WEIGHT, TINY
+            )
             found = found.astype(np.float32)
             self._constant(rounded, np.rint(values / found).astype(np.int8))
             self._constant(scales, found)
