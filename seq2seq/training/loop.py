@@ -97,6 +97,8 @@ class Training:
                 state.epoch, state.batch = state.epoch + 1, 0
                 if not training.validate_every:
                     self._validate()
+                elif self._cluster:  # in an epoch's last step some drew no random numbers
+                    self._decide(lambda _: None)
             self._stop_if_asked(interrupted)
         if not state.is_validated():
             self._validate()  # the steps after the last multiple of validate_every

@@ -30,7 +30,8 @@ pytestmark = pytest.mark.long
 CHILD = Path(__file__).parents[1] / "helpers" / "worker_child.py"
 LONGEST = 240  # seconds for which a test waits; machines of tests may be busy
 NOISY = {"embedding_size": 8, "units": 8, "dropout": 0.3}
-TRAINING = {"epochs": 2, "averaging": 0.99, "save_every": 3}
+# No validation at the end of the first epoch, after 12 steps, and no save soon after.
+TRAINING = {"epochs": 2, "averaging": 0.99, "save_every": 5, "validate_every": 10}
 
 
 def settings_file(path, corpus, model=(), shards=None):
@@ -170,11 +171,11 @@ def test_workers_killed_at_five_moments_go_on_bit_for_bit(undisturbed, tmp_path)
 
 def test_sigterm_saves_and_ends_all_after_the_same_step(undisturbed, tmp_path):
     workers = Workers(tmp_path, undisturbed.config)
-    codes, said = trained(workers, sent=signal.SIGTERM, at=5)  # rides with the next step
+    codes, said = trained(workers, sent=signal.SIGTERM, at=13)  # rides with the next step
     assert codes == [75, 75], said
     for each in said:
-        assert "error: stopped by SIGTERM after step 6; start all workers again" in each
-    assert load_state(RunFolder.open(workers.run).weights("state"))[0].step == 6
+        assert "error: stopped by SIGTERM after step 14; start all workers again" in each
+    assert load_state(RunFolder.open(workers.run).weights("state"))[0].step == 14
     codes, said = trained(workers)
     assert codes == [0, 0], said
     assert equal(everything(workers.run), everything(undisturbed.run))
