@@ -166,6 +166,18 @@ def read_pairs(
         raise DataError(unequal([(source_path, source_lines), (target_path, target_lines)]))
 
 
+def equal_lines(paths: Iterable[Path]) -> int:
+    """The number of lines of each of one or two parallel files.
+
+    Raises:
+        DataError: see `count_lines`; also if they have different numbers.
+    """
+    counts = {path: count_lines(path) for path in paths}
+    if len(set(counts.values())) > 1:
+        raise DataError(unequal(counts.items()))
+    return max(counts.values())
+
+
 def unequal(sides: Iterable[tuple[Path, int]]) -> str:
     """What to say of two parallel files with different numbers of lines.
 

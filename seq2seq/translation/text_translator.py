@@ -85,7 +85,8 @@ class TextTranslator:
         From the first look on, the weights are compared at each call, which takes some
         milliseconds for each million of them.
         """
-        self._seen[:] = self._seen or [self._digest()]
+        if not self._seen:
+            self._seen.append(self._digest())
         return self._parts.networks[0]
 
     @property

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.config.languages import Languages, primary
-from seq2seq.data.lines import count_lines, read_lines, unequal
+from seq2seq.data.lines import equal_lines, read_lines
 from seq2seq.data.read_ahead import windows
-from seq2seq.data.resumable_output import PartialOutput, is_begun
+from seq2seq.data.resumable_output import PartialOutput, check_output, is_begun
 from seq2seq.errors import DataError
 from seq2seq.files import file_sha256
 from seq2seq.manifest import MANIFEST
@@ -49,12 +49,11 @@ class Text:
         Raises:
             DataError: the sides have different numbers of lines, or none.
         """
-        counts = {path: count_lines(path) for path in self.files if path}
-        if len(set(counts.values())) > 1:
-            raise DataError(unequal(counts.items()))
-        if not any(counts.values()):
-            raise DataError(f"{next(iter(counts))} is empty; give a file with a sentence a line")
-        return max(counts.values())
+        files = [path for path in self.files if path]
+        count = equal_lines(files)
+        if not count:
+            raise DataError(f"{files[0]} is empty; give a file with a sentence a line")
+        return count
 
 
 @dataclass(frozen=True)
@@ -169,10 +168,8 @@ def _alike(one: str | None, other: str) -> bool:
 
 
 def _check_outputs(job: AugmentJob) -> None:
-    read = {path.resolve() for path in job.text.files if path}
     for path in job.outputs:
-        if path.resolve() in read:
-            raise DataError(f"{path} is read, and would be written over; pass another -o")
+        check_output(path, job.text.files)
         goes_on = job.resume and is_begun(path)
         if path.exists() and not (job.replace or goes_on):
             raise DataError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from seq2seq.config.sections import DecodingConfig
-from seq2seq.data.lines import count_lines, cut_lines, decode_lines, read_lines, unequal
+from seq2seq.data.lines import count_lines, cut_lines, decode_lines, equal_lines, read_lines
 from seq2seq.data.output_formats import FORMATS
 from seq2seq.data.parts import Part
 from seq2seq.data.read_ahead import arriving_windows, own_reader, windows
@@ -87,7 +87,7 @@ def translate(
         Seq2SeqError: the run, a setting or a file cannot be used.
     """
     _check(job)
-    translate_with(_load(job), job, input_stream, output_stream, reporter)
+    _write(_load(job), job, input_stream, output_stream, reporter)
 
 
 def answers(job: FileJob, output_stream: BinaryIO) -> Callable[[bytes], None]:
@@ -102,6 +102,7 @@ def answers(job: FileJob, output_stream: BinaryIO) -> Callable[[bytes], None]:
     """
     _check(job)
     translator = _load(job)
+    _check_settings(job, translator.decoding)
 
     def answer(line: bytes) -> None:
         for _, data in _translated(job, translator, io.BytesIO(line + b"\n"), 0, _Deaf()):
@@ -173,6 +174,16 @@ def translate_with(
         Seq2SeqError: a file cannot be used.
     """
     _check(job)
+    _write(translator, job, input_stream, output_stream, reporter)
+
+
+def _write(
+    translator: TextEngine,
+    job: FileJob,
+    input_stream: BinaryIO,
+    output_stream: BinaryIO,
+    reporter: LineReporter,
+) -> None:
     _check_settings(job, translator.decoding)
     if job.output is None:
         for _, data in _translated(job, translator, input_stream, 0, reporter):
@@ -202,9 +213,7 @@ def _check(job: FileJob) -> None:
         )
     check_output(job.output, (job.source, job.prefix_file, job.glossary))
     if job.source and job.source.is_file() and job.prefix_file:
-        counts = {path: count_lines(path) for path in (job.source, job.prefix_file)}
-        if len(set(counts.values())) > 1:
-            raise DataError(unequal(counts.items()))
+        equal_lines((job.source, job.prefix_file))
     if job.resume and not (job.source and job.output):
         raise DataError("--resume needs an input file and an output file (-o)")
     if job.part and not (job.source and job.source.is_file()):

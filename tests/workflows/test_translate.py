@@ -14,7 +14,7 @@ from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.run_folder import RunFolder
 from seq2seq.translation.loading import load_translator
 from seq2seq.workflows.score import score, score_with
-from seq2seq.workflows.translate import FileJob, _translated, translate, translate_with
+from seq2seq.workflows.translate import FileJob, _translated, answers, translate, translate_with
 
 
 class Silent:
@@ -103,6 +103,8 @@ def test_a_file_that_is_read_is_not_written_over(trained_run, tmp_path, read):
 def test_a_setting_that_nothing_would_read_is_refused(trained_run, settings, complaint):
     with pytest.raises(DataError, match=complaint):
         run_on(trained_run, LINES, settings=settings)
+    with pytest.raises(DataError, match=complaint):
+        answers(FileJob(trained_run, settings=settings), io.BytesIO())
     allowed = {"temperature": 0.5, "top_k": 5, "seed": 5, "sampling": True}
     assert run_on(trained_run, b"The dog.\n", settings=allowed).count(b"\n") == 1
 

@@ -1,8 +1,9 @@
 """Sentences through a model: translations, alternatives, and tags where the network looked."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -61,10 +62,11 @@ class SentenceSearch:
         if not texts or ALIGNED not in self.model.signatures:
             return {}
         found: dict[int, tuple[str, Alignment | None]] = {}
-        numbers = list(texts)
-        for start in range(0, len(numbers), self.config.max_rows):
-            block = {number: texts[number] for number in numbers[start:][: self.config.max_rows]}
-            outputs = await self._ask(ALIGNED, list(block.values()))
+        left = iter(texts.items())
+        async for outputs in self._blocks(
+            ALIGNED, list(texts.values())
+        ):  # all are too much at once
+            block = dict(islice(left, len(outputs["translation"])))
             found |= await asyncio.to_thread(_read_alignments, outputs, block)
         return found
 
@@ -74,12 +76,15 @@ class SentenceSearch:
 
     async def _ask(self, signature: str, texts: Sequence[str]) -> Arrays:
         """The outputs of one signature; nothing for no texts."""
-        blocks = []
+        blocks = [block async for block in self._blocks(signature, texts)]
+        return join_rows(blocks) if blocks else {}
+
+    async def _blocks(self, signature: str, texts: Sequence[str]) -> AsyncIterator[Arrays]:
+        """The same, of as many texts at a time as a request may have."""
         for start in range(0, len(texts), self.config.max_rows):
             block = as_array(texts[start : start + self.config.max_rows], STRING)
             left = max(self.deadline - asyncio.get_running_loop().time(), 0.001)
-            blocks.append(await self.batcher.predict(self.model, signature, {"text": block}, left))
-        return join_rows(blocks) if blocks else {}
+            yield await self.batcher.predict(self.model, signature, {"text": block}, left)
 
 
 def _decoded(strings: np.ndarray) -> list[str]:
