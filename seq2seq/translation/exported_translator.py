@@ -29,7 +29,7 @@ from seq2seq.translation.line_translator import LineTranslator
 logger = logging.getLogger(__name__)
 
 FORMAT = 3  # of the manifest; models of 1 give no attention
-SAFE_INT8 = 3  # before, int8 weights were as large as to overflow where processors have no VNNI
+SAFE_INT8 = 3  # before, int8 weights stood where ONNX Runtime cannot have them multiplied exactly
 MODEL, ATTENTION = "model.onnx", "attention"
 OF_THE_CALLER = ("n_best", "longest_source", "batch_tokens")  # settings that no model holds
 # What no model has, and the value that stands for it.

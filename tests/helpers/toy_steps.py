@@ -1,6 +1,6 @@
 """Steps of a small network over random batches; as a command, those of one of several workers.
 
-python toy_steps.py HOST:PORT,... INDEX FILE.npz
+python toy_steps.py HOST:PORT,... INDEX FILE.npz [KIND]
 """
 
 import sys
@@ -18,6 +18,14 @@ VOCABULARY = 270
 LENGTHS = (6, 2, 9)  # of three batches, so that a mean of their means is no mean over tokens
 RATE = 0.01
 SIDES = ("source", "target")
+
+
+class MeanOfMeans(SummedOptimization):
+    """Sums of the batches' mean losses: what each worker's own step would give, and wrong."""
+
+    def _losses(self, *batch):
+        losses = super()._losses(*batch)
+        return losses / tf.cast(tf.size(losses), tf.float32) * 25.0  # about the mean size
 
 
 def optimization(kind, data=None, **training):
@@ -46,10 +54,10 @@ def values_of(network):
     return np.concatenate([np.ravel(each) for each in values])
 
 
-def steps_of_a_worker(addresses, index, steps=20):
+def steps_of_a_worker(addresses, index, kind=SummedOptimization, steps=20):
     """Losses, and `values_of`, after steps over the rows of each batch that fall to a worker."""
     with joined(Workers(addresses, index, wait=120)) as cluster:
-        network = optimization(lambda *given: SummedOptimization(*given, cluster))
+        network = optimization(lambda *given: kind(*given, cluster))
         draw, losses = np.random.default_rng(5), []
         for _ in range(steps):
             (batch,) = drawn(draw, (7,))
@@ -60,5 +68,7 @@ def steps_of_a_worker(addresses, index, steps=20):
 
 
 if __name__ == "__main__":
-    found = steps_of_a_worker(tuple(sys.argv[1].split(",")), int(sys.argv[2]))
-    np.savez(sys.argv[3], losses=found[0], values=found[1])
+    addresses, index, file, *kind = sys.argv[1:]
+    kinds = [globals()[name] for name in kind]
+    found = steps_of_a_worker(tuple(addresses.split(",")), int(index), *kinds)
+    np.savez(file, losses=found[0], values=found[1])

@@ -28,6 +28,7 @@ from seq2seq.workflows.train import fit
 pytestmark = pytest.mark.long
 
 CHILD = Path(__file__).parents[1] / "helpers" / "worker_child.py"
+NOTICED = 60  # seconds until a silent worker is missed
 LONGEST = 240  # seconds for which a test waits; machines of tests may be busy
 NOISY = {"embedding_size": 8, "units": 8, "dropout": 0.3}
 # No validation at the end of the first epoch, after 12 steps, and no save soon after.
@@ -58,8 +59,12 @@ class Workers:
         self.addresses = free_addresses(number)
         self.run = folder / "chief" / "run"
 
+    def place(self, index):
+        """The folder of a worker."""
+        return self.folder / ("chief" if index == 0 else f"worker{index}")
+
     def start(self, index, sent=0, at=0, options=(), environment=()):
-        place = self.folder / ("chief" if index == 0 else f"worker{index}")
+        place = self.place(index)
         place.mkdir(parents=True, exist_ok=True)
         arguments = ["train", str(self.config), "--run", "run", "--wait", str(self.wait), *options]
         if not environment:
@@ -118,8 +123,9 @@ def test_two_workers_take_the_steps_of_one_process_that_accumulates(
     shards = tmp_path / "shards" if prepared else None
     config = settings_file(tmp_path / "config.yaml", small_corpus, {"dropout": 0.0}, shards)
     workers = Workers(tmp_path, config)
+    environments = [tf_config(workers, each) if prepared else () for each in (0, 1)]
     codes, said = ended(
-        [workers.start(each, environment=tf_config(workers, each)) for each in (0, 1)]
+        [workers.start(each, environment=given) for each, given in enumerate(environments)]
     )
     assert codes == [0, 0], said
     assert list((tmp_path / "worker1").iterdir()) == []
@@ -150,7 +156,7 @@ def restarted(workers, index, sent, at):
 
 
 def test_workers_killed_at_five_moments_go_on_bit_for_bit(undisturbed, tmp_path):
-    workers, kills = Workers(tmp_path, undisturbed.config), ("1,9,14", "4,11")
+    workers, kills = Workers(tmp_path, undisturbed.config), ("1,renamed,validated", "4,11")
     with ThreadPoolExecutor(2) as threads:
         futures = [
             threads.submit(restarted, workers, index, signal.SIGKILL, steps)
@@ -188,16 +194,20 @@ def test_ctrl_c_at_one_saves_and_ends_all(undisturbed, tmp_path):
     assert load_state(RunFolder.open(workers.run).weights("state"))[0].step == 3
 
 
-def test_a_silent_worker_is_lost(undisturbed, tmp_path):
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_silent_worker_is_lost(undisturbed, tmp_path, index):
     workers = Workers(tmp_path, undisturbed.config)
-    chief, other = workers.start(0), workers.start(1, signal.SIGSTOP, 5)
+    processes = [workers.start(each, signal.SIGSTOP if each == index else 0, 5) for each in (0, 1)]
+    silent = processes.pop(index)
     try:
-        codes, said = ended([chief])
+        codes, said = ended(processes)
+        took = time.time() - workers.place(index).joinpath("sent_after_5").stat().st_mtime
     finally:
-        other.kill()
-        other.communicate()
+        silent.kill()
+        silent.communicate()
     assert codes == [75]
-    assert f"error: lost worker 1 ({workers.addresses[1]})" in said[0]
+    assert f"error: lost worker {index} ({workers.addresses[index]})" in said[0]
+    assert took < NOTICED
 
 
 @pytest.mark.parametrize("index", [0, 1])

@@ -6,9 +6,10 @@ for all of them would not give. Products are summed as integers, exactly, and sc
 an embedding have a scale each. Biases, norms and all that is added or compared stay float32.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -23,11 +24,8 @@ from seq2seq.serving.portable.onnx_graph import (
 )
 
 SMALLEST = 4096  # numbers; smaller weights gain nothing
-LARGEST = 127  # of the numbers of a rounded row, both ways
-# Of a rounded weight: processors without VNNI add two products of a uint8 and an int8 in 16 bits,
-# which 2 * 255 * 64 fits into. So a model computes the same on every processor.
-LARGEST_WEIGHT = 64
-ZERO = 128  # what stands for 0 among the numbers 0 to 255 of a rounded row
+LARGEST = 127  # of the numbers of a rounded row or column, both ways
+ZERO = 128  # what stands for 0 among numbers from 0 to 255
 TINY = 1e-20  # scale of a row of zeros
 CONTRIBUTED = "com.microsoft"  # ONNX Runtime's own operations
 Graph = Any  # onnx.GraphProto
@@ -67,6 +65,14 @@ def round_to_float16(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
+class _Columns(NamedTuple):
+    """The names of a matrix whose columns are rounded."""
+
+    numbers: str
+    scales: str
+    zero: str  # what stands for 0 among the numbers
+
+
 class _Rounding:
     """The weights of a model, which graphs at any depth read, and their rounded forms."""
 
@@ -78,10 +84,11 @@ class _Rounding:
             if (values := _weight(tensor)) is not None and values.ndim == 2
         }
         self._vectors = {each.name for each in outermost.initializer if len(each.dims) == 1}
+        self._products: Counter[str] = Counter()  # that a weight was found in
         self._constants: set[str] = set()
-        # Rows that were looked up, and matrices whose columns they are: int8 and scales, by name.
+        # Rows that were looked up: int8 and scales, by name; matrices whose columns they are.
         self._rows_found: dict[str, tuple[str, str]] = {}
-        self._columns_found: dict[str, tuple[str, str]] = {}
+        self._columns_found: dict[str, _Columns] = {}
 
     def graph(self, graph: Graph) -> None:
         """Rounds what a graph, and the graphs in it, multiply and look up."""
@@ -92,10 +99,12 @@ class _Rounding:
             for body in bodies(node):
                 self.graph(body)
             if node.op_type == "MatMul" and self._is_matrix(node.input[1]):
+                columns = self._columns(graph, node.input[1])
                 if _is_tanh(node.input[0], makers):
-                    nodes += self._bounded_product(node, self._take_bias(graph, node, readers))
+                    bias = self._take_bias(graph, node, readers)
+                    nodes += self._bounded_product(node, columns, bias)
                 else:
-                    nodes += self._product(node, rounded_rows)
+                    nodes += self._product(node, columns, rounded_rows)
             elif node.op_type == "Gather" and node.input[0] in self._weights and not _axis(node):
                 nodes += self._rows(node)
             elif node.op_type == "Transpose" and node.input[0] in self._rows_found:
@@ -125,24 +134,42 @@ class _Rounding:
     def _is_matrix(self, name: str) -> bool:
         return name in self._weights or name in self._columns_found
 
-    def _matrix(self, name: str) -> tuple[str, str]:
-        """The names of a matrix as int8 and of its columns' scales."""
-        return self._columns_found.get(name) or self._rounded(name, axis=0)
+    def _columns(self, graph: Graph, name: str) -> _Columns:
+        """A matrix by rounded columns, for one product in a graph.
 
-    def _product(self, node: Node, rounded_rows: dict[str, tuple[str, str]]) -> Iterator[Node]:
-        left, weight = node.input
+        Each has a copy of its own: ONNX Runtime fails if two products' weights are to be uint8.
+        """
+        if name in self._columns_found:
+            return self._columns_found[name]
+        rounded, found = _rounded(self._weights[name], axis=0)
+        self._products[name] += 1
+        numbers, zero = (f"{name}_{each}_of_{self._products[name]}" for each in ("int8", "zero"))
+        graph.initializer.append(numpy_helper.from_array(rounded, numbers))
+        graph.initializer.append(numpy_helper.from_array(np.int8(0), zero))
+        scales = self._constant(f"{name}_scales_0", found)
+        return _Columns(numbers, scales, zero)
+
+    def _product(
+        self, node: Node, columns: _Columns, rounded_rows: dict[str, tuple[str, str]]
+    ) -> Iterator[Node]:
+        left = node.input[0]
         (result,) = node.output
         if left not in rounded_rows:
             rounded_rows[left] = f"{result}_rounded", f"{result}_scales"
             yield from self._round_rows(left, *rounded_rows[left])
         rows, row_scales = rounded_rows[left]
-        matrix, column_scales = self._matrix(weight)
-        zero_of_rows = self._constant("uint8_zero", np.uint8(ZERO))
         one = self._constant("float_one", np.float32(1))
-        inputs = [rows, matrix, one, column_scales, zero_of_rows]
         product = f"{result}_unscaled"
-        yield helper.make_node("MatMulIntegerToFloat", inputs, [product], domain=CONTRIBUTED)
+        yield self._scaled_product(rows, one, columns, product)
         yield helper.make_node("Mul", [product, row_scales], [result])
+
+    def _scaled_product(
+        self, rows: str, row_scale: str, columns: _Columns, result: str, bias: str = ""
+    ) -> Node:
+        zero_of_rows = self._constant("uint8_zero", np.uint8(ZERO))
+        inputs = [rows, columns.numbers, row_scale, columns.scales, zero_of_rows, columns.zero]
+        inputs += [bias] if bias else []
+        return helper.make_node("MatMulIntegerToFloat", inputs, [result], domain=CONTRIBUTED)
 
     def _take_bias(self, graph: Graph, node: Node, readers: Mapping[str, list[Node]]) -> str:
         """The vector that is added to a product and nothing else is done with it; "" if none.
@@ -160,17 +187,15 @@ class _Rounding:
         rename_values(graph, {found[0].output[0]: result})
         return biases.pop()
 
-    def _bounded_product(self, node: Node, bias: str) -> Iterator[Node]:
+    def _bounded_product(self, node: Node, columns: _Columns, bias: str) -> Iterator[Node]:
         """The product of numbers between -1 and 1, for which one scale does, plus a vector."""
-        left, weight = node.input
+        left = node.input[0]
         (result,) = node.output
-        matrix, column_scales = self._matrix(weight)
         share = self._constant("float_share", np.float32(1 / LARGEST))
         zero = self._constant("uint8_zero", np.uint8(ZERO))
         rows = f"{result}_rounded"
         yield helper.make_node("QuantizeLinear", [left, share, zero], [rows])
-        inputs = [rows, matrix, share, column_scales, zero, *(["", bias] if bias else [])]
-        yield helper.make_node("MatMulIntegerToFloat", inputs, [result], domain=CONTRIBUTED)
+        yield self._scaled_product(rows, share, columns, result, bias)
 
     def _round_rows(self, values: str, rounded: str, scales: str) -> Iterator[Node]:
         """Each row over its scale, which makes its largest number `LARGEST`, as uint8."""
@@ -190,7 +215,11 @@ class _Rounding:
     def _rows(self, node: Node) -> Iterator[Node]:
         table, ids = node.input
         (result,) = node.output
-        rows, scales = self._rounded(table, axis=1)
+        rows, scales = (f"{table}_{each}_1" for each in ("int8", "scales"))
+        if rows not in self._constants:
+            rounded, found = _rounded(self._weights[table], axis=1)
+            self._constant(rows, rounded)
+            self._constant(scales, found)
         yield helper.make_node("Gather", [rows, ids], [f"{result}_int8"])
         yield helper.make_node(
             "Cast", [f"{result}_int8"], [f"{result}_float"], to=onnx.TensorProto.FLOAT
@@ -200,34 +229,33 @@ class _Rounding:
         self._rows_found[result] = f"{result}_int8", f"{result}_scales"
 
     def _transposed(self, node: Node) -> Iterator[Node]:
-        """The columns of the rows that were looked up, as a shortlist takes them."""
+        """The columns of the rows that were looked up, as a shortlist takes them; in uint8."""
         rounded, scales = self._rows_found[node.input[0]]
         (result,) = node.output
+        one = self._constant("float_one", np.float32(1))
+        zero = self._constant("uint8_zero", np.uint8(ZERO))
         vector = self._constant("vector_shape", np.array([-1], np.int64))
-        names = f"{result}_int8", f"{result}_scales"
-        yield helper.make_node("Transpose", [rounded], [names[0]])
-        yield helper.make_node("Reshape", [scales, vector], [names[1]])
+        columns = _Columns(f"{result}_uint8", f"{result}_scales", zero)
+        turned = f"{result}_float"
+        yield helper.make_node("Transpose", [rounded], [f"{result}_int8"])
+        yield helper.make_node("Cast", [f"{result}_int8"], [turned], to=onnx.TensorProto.FLOAT)
+        yield helper.make_node("QuantizeLinear", [turned, one, zero], [columns.numbers])
+        yield helper.make_node("Reshape", [scales, vector], [columns.scales])
         if len(node.attribute) == 0 or list(node.attribute[0].ints) == [1, 0]:
-            self._columns_found[result] = names
-
-    def _rounded(self, name: str, axis: int) -> tuple[str, str]:
-        """The names of a weight as int8 and of its scales, each over an axis."""
-        rounded, scales = f"{name}_int8_{axis}", f"{name}_scales_{axis}"
-        if rounded not in self._constants:
-            values = self._weights[name]
-            found = np.maximum(
-                np.abs(values).max(axis=axis, keepdims=axis == 1) / LARGEST_WEIGHT, TINY
-            )
-            found = found.astype(np.float32)
-            self._constant(rounded, np.rint(values / found).astype(np.int8))
-            self._constant(scales, found)
-        return rounded, scales
+            self._columns_found[result] = columns
 
     def _constant(self, name: str, value: Any) -> str:
         if name not in self._constants:
             self._constants.add(name)
             self._outermost.initializer.append(numpy_helper.from_array(np.asarray(value), name))
         return name
+
+
+def _rounded(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """A weight in int8 and its scales, each over an axis."""
+    largest = np.abs(values).max(axis=axis, keepdims=axis == 1)
+    scales = np.maximum(largest / LARGEST, TINY).astype(np.float32)
+    return np.rint(values / scales).astype(np.int8), scales
 
 
 def _weight(tensor: Any) -> np.ndarray | None:

@@ -35,6 +35,8 @@ LOST = (  # what TensorFlow raises where another process is gone or silent
     tf.errors.DeadlineExceededError,
 )
 SHOWN = 200  # characters of what TensorFlow says
+GRAPH = "Graph execution error"  # what it says before the reason
+TO_CHIEF = "CoordinationService"  # runs on the first worker; named where calls of it fail
 NAMED_TASK = re.compile(r"/(?:replica:\d+/)?task:(\d+)")
 PART = 1 << 24  # int32 numbers of the chief's that go in one sum: 64 MiB
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -213,8 +215,13 @@ def joined(workers: Workers) -> Iterator[Cluster]:
 def _lost(workers: Workers, error: tf.errors.OpError) -> RestartNeeded:
     """Names the workers that take no connection, or else those that TensorFlow names."""
     named = {int(each) for each in NAMED_TASK.findall(str(error))} - {workers.index}
+    if not named and workers.index != 0 and TO_CHIEF in str(error):
+        named = {0}
     lost = silent_among(workers) or sorted(named)
     if not lost:  # TensorFlow may have failed here, for a port or a device
-        said = next(iter(str(error).strip().splitlines()), type(error).__name__)[:SHOWN]
-        return RestartNeeded(f"lost the connection to the other workers ({said}); {AGAIN}")
+        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = next((line for line in said if not line.startswith(GRAPH)), type(error).__name__)
+        return RestartNeeded(
+            f"lost the connection to the other workers ({reason[:SHOWN]}); {AGAIN}"
+        )
     return RestartNeeded(f"lost {', '.join(map(workers.named, lost))}; {AGAIN}")

@@ -1,5 +1,7 @@
 """What goes from a converted graph, and what stays; and weights in fewer bits."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -7,6 +9,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from seq2seq.serving.portable.onnx_graph import tidy
+from seq2seq.serving.portable.onnx_search import EXACT
 from seq2seq.serving.portable.rounded_weights import round_to_float16, round_to_int8
 
 FLOAT, INT = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
@@ -54,9 +57,12 @@ def network():
     )
 
 
-def run(model, ids):
+def run(model, ids, exact=True):
     onnx.checker.check_model(model)
-    session = onnxruntime.InferenceSession(model.SerializeToString())
+    options = onnxruntime.SessionOptions()
+    if exact:
+        options.add_session_config_entry(*EXACT)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
     names = [each.name for each in session.get_outputs()]
     return dict(zip(names, session.run(names, {"ids": np.array(ids, np.int64)}), strict=True))
 
@@ -95,7 +101,7 @@ def test_a_row_is_rounded_by_itself():
     node.input.extend(inputs)
     scaled = next(each for each in model.graph.node if each.output[0] == "hidden")
     scaled.op_type, scaled.input[1] = "Mul", "float_one"
-    together, alone = run(model, np.arange(ROWS)), run(model, [0])
+    together, alone = (run(model, ids, exact=False) for ids in (np.arange(ROWS), [0]))
     assert np.abs(together["hidden"][0] - alone["hidden"][0]).max() > 1e-3
 
 
@@ -123,6 +129,74 @@ def test_columns_that_are_looked_up_are_multiplied_as_integers_too():
     assert kinds(model) & {"MatMul", "MatMulIntegerToFloat"} == {"MatMulIntegerToFloat"}
     found = run(model, [5, 99, 7])["hidden"]
     assert 0 < np.linalg.norm(found - exact) < 0.03 * np.linalg.norm(exact)
+
+
+def loop_of(nodes, result):
+    """A loop of one step, with no variables, that gives what its nodes make."""
+    body = helper.make_graph(
+        [*nodes, helper.make_node("Identity", ["going"], ["goes"])],
+        "body",
+        [
+            helper.make_tensor_value_info("step", INT, []),
+            helper.make_tensor_value_info("going", onnx.TensorProto.BOOL, []),
+        ],
+        [
+            helper.make_tensor_value_info("goes", onnx.TensorProto.BOOL, []),
+            helper.make_tensor_value_info("made", FLOAT, None),
+        ],
+    )
+    return [
+        helper.make_node(
+            "Loop",
+            [
+                "one_step",
+                "",
+            ],
+            ["stacked"],
+            body=body,
+        ),
+        helper.make_node("Squeeze", ["stacked", "first_axis"], [result]),
+    ]
+
+
+LOOPED = {"one_step": np.int64(1), "first_axis": np.array([0], np.int64)}
+IN_A_LOOP = [helper.make_node("MatMul", ["rows", "weight"], ["made"])]
+SHORTLIST = [helper.make_node("MatMul", ["left", "columns"], ["made"])]
+
+
+@pytest.mark.parametrize(
+    "nodes, constants",
+    [
+        ([helper.make_node("MatMul", ["rows", "weight"], ["hidden"])], ()),
+        (loop_of(IN_A_LOOP, "hidden"), LOOPED),
+        (
+            [
+                helper.make_node("Transpose", ["rows"], ["columns"], perm=[1, 0]),
+                *loop_of(SHORTLIST, "hidden"),
+            ],
+            LOOPED,
+        ),
+    ],
+    ids=["outside", "in a loop", "shortlist"],
+)
+def test_sums_of_rounded_products_do_not_overflow(nodes, constants):
+    """Without VNNI two products are added in 16 bits: weights of 127 overflow, unless uint8."""
+    large, ids = np.full((INNER, OUTER), 3, np.float32), [5, 99, 7]
+    model = model_of(
+        [helper.make_node("Gather", ["table", "ids"], ["rows"]), *nodes],
+        {
+            **{"table": np.abs(TABLE), "weight": large, "left": np.abs(TABLE)},
+            **dict(constants),
+        },
+        {"hidden": FLOAT},
+    )
+    exact = run(model, ids)["hidden"]
+    round_to_int8(model)
+    found = run(model, ids)["hidden"]
+    assert np.linalg.norm(found - exact) < 0.01 * np.linalg.norm(exact)
+    if "vnni" not in Path("/proc/cpuinfo").read_text() and nodes[0].op_type != "Transpose":
+        wrong = run(model, ids, exact=False)["hidden"]  # the control
+        assert np.linalg.norm(wrong - exact) > 0.05 * np.linalg.norm(exact)
 
 
 @pytest.mark.parametrize(

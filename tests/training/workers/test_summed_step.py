@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import toy_steps
 from free_ports import free_addresses
-from toy_steps import LENGTHS, RATE, drawn, optimization, values_of
+from toy_steps import LENGTHS, RATE, MeanOfMeans, drawn, optimization, values_of
 
 from seq2seq.training.train_step import Optimization
 from seq2seq.training.workers.summed_step import SummedOptimization
@@ -41,11 +41,6 @@ def test_several_batches_are_one_larger_one(consistency):
 
 
 def test_control_a_mean_of_means_is_another_step():
-    class MeanOfMeans(SummedOptimization):
-        def _losses(self, *batch):
-            losses = super()._losses(*batch)
-            return losses / tf.cast(tf.size(losses), tf.float32) * 25.0  # about the mean size
-
     _, values = after_steps(optimization(MeanOfMeans), False)
     _, one = after_steps(optimization(Optimization), True)
     assert np.abs(values - one).max() > 1e-3
@@ -59,19 +54,40 @@ def test_a_step_says_what_it_was_over():
     assert network.step_over(batches[:1], 0.0).batches == 1  # sums begin anew
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("workers", [2, 4])
-def test_workers_with_shares_of_a_batch_are_one_process_with_whole_batches(workers, tmp_path):
-    addresses = ",".join(free_addresses(workers))
-    files = [tmp_path / f"{index}.npz" for index in range(workers)]
+def of_workers(number, folder, *kind):
+    """What the steps of several processes gave, each with its share of every batch."""
+    addresses = ",".join(free_addresses(number))
+    files = [folder / f"{index}.npz" for index in range(number)]
     processes = [
-        subprocess.Popen([sys.executable, toy_steps.__file__, addresses, str(index), str(file)])
+        subprocess.Popen(
+            [sys.executable, toy_steps.__file__, addresses, str(index), str(file), *kind]
+        )
         for index, file in enumerate(files)
     ]
-    assert [process.wait(timeout=240) for process in processes] == [0] * workers
+    assert [process.wait(timeout=240) for process in processes] == [0] * number
+    return [np.load(file) for file in files]
+
+
+@pytest.fixture(scope="module")
+def whole_batches():
+    """Losses and values of one process that takes the whole of every batch."""
     network, draw = optimization(Optimization), np.random.default_rng(5)
     losses = [network.step_over(list(drawn(draw, (7,))), RATE).loss for _ in range(20)]
-    first, *others = map(np.load, files)
-    np.testing.assert_allclose(first["values"], values_of(network), atol=1e-5)
-    np.testing.assert_allclose(first["losses"], losses, atol=1e-5)
+    return losses, values_of(network)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("workers", [2, 4])
+def test_workers_with_shares_of_a_batch_are_one_process_with_whole_batches(
+    workers, whole_batches, tmp_path
+):
+    first, *others = of_workers(workers, tmp_path)
+    np.testing.assert_allclose(first["values"], whole_batches[1], atol=1e-5)
+    np.testing.assert_allclose(first["losses"], whole_batches[0], atol=1e-5)
     assert all(np.array_equal(first["values"], each["values"]) for each in others)
+
+
+@pytest.mark.long
+def test_control_workers_that_each_take_their_own_mean_are_not(whole_batches, tmp_path):
+    found = of_workers(2, tmp_path, "MeanOfMeans")[0]["values"]
+    assert np.abs(found - whole_batches[1]).max() > 1e-3
