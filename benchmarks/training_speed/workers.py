@@ -3,11 +3,12 @@
     python -m benchmarks.training_speed.workers [--units 512] [--rounds 3] [--machine 8]
         [--gigabits 10]
 
-Measured here: processor time of a step of one process, of the same step by sums, and of each of two
-workers on loopback with a whole batch each. Calculated from that: target tokens a second and hours
-an epoch, on machines `--machine` times as fast as one core here, whose network passes `--gigabits`
-a second each way. A worker sends 2 (n - 1) / n times the bytes of the gradients (ring all-reduce,
-https://doi.org/10.1016/j.jpdc.2008.09.002), and computes nothing meanwhile.
+Measured here: processor time of a step of one process, of the same step by sums, of a worker
+without others, and of each of two workers on loopback with a whole batch each. Calculated from
+that: target tokens a second and hours an epoch, on machines `--machine` times as fast as one core
+here, whose network passes `--gigabits` a second each way. A worker sends 2 (n - 1) / n times the
+bytes of the gradients (ring all-reduce, https://doi.org/10.1016/j.jpdc.2008.09.002), and computes
+nothing meanwhile.
 """
 
 import argparse
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from seq2seq.config.sections import RunConfig
     from seq2seq.training.train_step import Optimization
 
-ALONE, SUMMED, WORKER = "alone", "summed", "worker"
+ALONE, SUMMED, ONLY, WORKER = "alone", "summed", "only worker", "worker"
 WARM_UP, MEASURED = 4, 20  # steps
 ROWS, SOURCE, TARGET = 64, 16, 16  # of a batch: 1,024 target tokens
 VOCABULARY = 8000
@@ -51,11 +52,12 @@ def main() -> None:
     if arguments.child:
         print(json.dumps(_measure(arguments.units, *arguments.child)))
         return
-    found: dict[str, list[float]] = {ALONE: [], SUMMED: [], WORKER: []}
+    found: dict[str, list[float]] = {ALONE: [], SUMMED: [], ONLY: [], WORKER: []}
     for number in range(arguments.rounds):
         port = 21_000 + 10 * number + os.getpid() % 1000 * 10
-        two = f"127.0.0.1:{port},127.0.0.1:{port + 1}"
-        for kind, addresses in ((ALONE, ""), (SUMMED, ""), (WORKER, two)):
+        first, second = (f"127.0.0.1:{port + each}" for each in (0, 1))
+        both = f"{first},{second}"
+        for kind, addresses in ((ALONE, ""), (SUMMED, ""), (ONLY, first), (WORKER, both)):
             processes = addresses.count(",") + 1
             rows = _children(arguments.units, kind, addresses, processes)
             found[kind] += [row["processor_ms"] for row in rows]
@@ -63,7 +65,7 @@ def main() -> None:
     for kind, times in found.items():
         print(f"{kind}: {spread(times, 0)} ms of processor time a step")
     alone = statistics.median(found[ALONE])
-    for kind in (SUMMED, WORKER):
+    for kind in (SUMMED, ONLY, WORKER):
         print(f"{kind} / {ALONE}: {statistics.median(found[kind]) / alone:.2f}")
     print(f"{size['parameters']:,} parameters, {size['tokens']:,.0f} target tokens a batch")
     steps = Steps(

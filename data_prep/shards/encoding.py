@@ -6,7 +6,6 @@ bucket, and the order is a random one that does not depend on how the work was s
 
 import hashlib
 import itertools
-import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -17,6 +16,7 @@ from seq2seq.data.counts import CorpusCounter, CorpusCounts
 from seq2seq.data.id_rows import IdRows
 from seq2seq.data.shards import LENGTH, id_type
 from seq2seq.data.subwords import EOS, Subwords
+from seq2seq.training.child_process import begin_child
 
 DIGEST = np.dtype("<u8")  # two a pair: equal digests of different pairs are out of the question
 HEAD = np.dtype("<u4")
@@ -126,9 +126,9 @@ _encoder: PairEncoder | None = None  # of a worker process
 
 
 def begin_worker(model: bytes, longest: int, seed: int, buckets: int) -> None:
-    """Makes the encoder of a process, whose parent hears Ctrl-C."""
+    """Makes the encoder of a process."""
     global _encoder
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin_child()
     _encoder = PairEncoder(model, longest, seed, buckets)
 
 

@@ -8,7 +8,6 @@ import functools
 import io
 import logging
 import os
-import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -22,6 +21,7 @@ import numpy as np
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RunError
+from seq2seq.training.child_process import begin_child
 from seq2seq.training.validation import Validated, Validator
 from seq2seq.translation.quiet import BACKEND, load_tensorflow
 
@@ -39,7 +39,7 @@ class TensorFlowProcess:
         before = os.environ.get(BACKEND)
         os.environ[BACKEND] = "tensorflow"
         try:
-            self.submit(_leave_interrupts)  # starts it
+            self.submit(_begin)  # starts it
         finally:
             os.environ.pop(BACKEND) if before is None else os.environ.update({BACKEND: before})
 
@@ -115,9 +115,8 @@ def _weights() -> bytes:
     return stream.getvalue()
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; the one that trains decides what follows."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _begin() -> None:
+    begin_child()
     logging.getLogger("seq2seq").setLevel(logging.INFO)
 
 
