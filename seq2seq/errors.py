@@ -45,6 +45,10 @@ def installed_version() -> tuple[str, str]:
 def install_extra(extra: str) -> str:
     """The command that adds an extra's packages, whether this came from an index or a checkout.
 
-    pip takes the installed distribution for the name, so that the command is right for both.
+    pip takes the installed distribution for the name, so that the command is right for both. The
+    runtime has no extras, and the whole distribution, whose files are the same, stands beside it.
     """
-    return f"pip install '{DISTRIBUTION}[{extra}]'"
+    command = f"pip install '{DISTRIBUTION}[{extra}]'"
+    if installed_version()[0] == RUNTIME:
+        return f"{command}, in an environment without {RUNTIME}"
+    return command

@@ -127,10 +127,21 @@ def test_shellcheck_has_no_complaint(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("statuses", "exit_status"),
-    [((0, 0), 0), ((1, 1), 1), ((75, 75), None), ((75, 137), None), ((1, 137), 1), ((75, 2), 2)],
+    ("statuses", "restarts", "exit_status"),
+    [
+        ((0, 0), 0, 0),
+        ((1, 1), 0, 1),
+        ((75, 75), 99, None),
+        ((75, 75), 100, 75),
+        ((75, 137), 0, None),
+        ((1, 137), 0, 1),
+        ((75, 2), 0, 2),
+        ((127, 127), 0, 127),  # no such command
+    ],
 )
-def test_slurm_starts_each_worker_and_requeues_what_was_lost(tmp_path, statuses, exit_status):
+def test_slurm_starts_each_worker_and_requeues_what_was_lost(
+    tmp_path, statuses, restarts, exit_status
+):
     """The statuses of the workers; that of the script, None if it requeues them."""
     stand_ins = {
         "scontrol": '[ "$1" = show ] && printf "node9\\nnode10\\n" || echo "$@" >> told',
@@ -147,6 +158,7 @@ def test_slurm_starts_each_worker_and_requeues_what_was_lost(tmp_path, statuses,
         "SLURM_JOB_NODELIST": "node[9-10]",
         "SLURM_JOB_ID": "7",
         "SLURM_CPUS_PER_TASK": "16",
+        "SLURM_RESTART_COUNT": str(restarts),
     }
     done = subprocess.run(
         [DEPLOY / "training" / "slurm.sh", "a.yaml", "runs/a"], cwd=tmp_path, env=environment

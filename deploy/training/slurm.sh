@@ -18,14 +18,14 @@ export WORKERS MISTAKE
 rm -f "$MISTAKE"
 
 # SLURM_PROCID is each task's own, so a shell of each task reads it; the shell outlives a SIGTERM, to tell
-# how its worker ended. 1 and 2 are mistakes, which the log explains: srun itself would give the status of
-# the workers that it kills then.
+# how its worker ended. 1 and 2 are mistakes, which the log explains, 126 and 127 a command that is not there:
+# srun itself would give the status of the workers that it kills then.
 # shellcheck disable=SC2016
 srun --kill-on-bad-exit=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" bash -c '
     trap : TERM
     seq2seq train "$SETTINGS" --run "$RUN" --workers "$WORKERS" --worker "$SLURM_PROCID"
     status=$?
-    case $status in 1 | 2) echo "$status" > "$MISTAKE" ;; esac
+    case $status in 1 | 2 | 126 | 127) echo "$status" > "$MISTAKE" ;; esac
     exit "$status"'
 status=$?
 
@@ -35,6 +35,8 @@ if [ -e "$MISTAKE" ]; then
     rm "$MISTAKE"
     exit "$status"
 fi
-if [ "$status" -ne 0 ]; then
+if [ "$status" -ne 0 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 100 ]; then
     scontrol requeue "$SLURM_JOB_ID"
+    exit
 fi
+exit "$status"

@@ -41,9 +41,27 @@ VERBS = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes what may be left out also behind options.
+
+    Python before 3.12.7 has RUN take the place of INPUT too, as absent, if an option stands between
+    them (https://github.com/python/cpython/issues/59317).
+    """
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
+        """See `argparse.ArgumentParser`."""
+        namespace, left = super().parse_known_args(args, namespace)
+        if any(each.startswith("-") and each != "-" for each in left):
+            return namespace, left
+        for action in self._get_positional_actions():
+            if left and action.nargs == "?" and getattr(namespace, action.dest) is action.default:
+                setattr(namespace, action.dest, self._get_value(action, left.pop(0)))
+        return namespace, left
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line, one subparser per verb."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="seq2seq", description="LSTM translators: train, translate, evaluate, look inside."
     )
     parser.add_argument("--version", action="version", version=" ".join(installed_version()))

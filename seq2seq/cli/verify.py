@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from seq2seq.errors import ExportError
 from seq2seq.translation.quiet import load_tensorflow
 
 
@@ -21,6 +22,13 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints a line for each check, and fails if one did."""
+    from seq2seq.translation.exported_translator import is_portable
+
+    if is_portable(arguments.directory):
+        raise ExportError(
+            f"{arguments.directory} holds no SavedModel but a portable model, which the export "
+            "checked; `seq2seq translate` and `seq2seq serve` compare its files with their hashes"
+        )
     load_tensorflow()
     from seq2seq.workflows.verify import verify
 

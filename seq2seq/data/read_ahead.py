@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator
 from time import monotonic
 from typing import BinaryIO
 
+MOST_CHARACTERS = 1_000_000  # of a window; long lines make it shorter
+PATIENCE = 0.02  # seconds without a further line after which a stream's lines are given out
+
 
 def windows(lines: Iterable[str], most_lines: int, most_characters: int) -> Iterator[list[str]]:
     """Windows of lines, in order, each as full as the bounds allow.

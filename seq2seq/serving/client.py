@@ -18,6 +18,7 @@ from seq2seq.serving.client_transport import RequestSender, RetryPolicy
 
 DEFAULT_SIGNATURE = "serving_default"
 BATCH_CHARACTERS = 65_536  # of all lines of a request, unless one line alone has more
+PAUSE = object()  # among lines or rows: answer what was asked so far before the next is taken
 
 
 class Client:
@@ -90,7 +91,7 @@ class Client:
         Raises:
             ServerError: the server cannot be reached, or refused rows, which are named as lines.
         """
-        return self._answers(signature, (dict(row) for row in rows))
+        return self._answers(signature, (row if row is PAUSE else dict(row) for row in rows))
 
     def predict(self, signature: str, columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
         """All outputs by name, for inputs by name, in one request.
@@ -120,6 +121,10 @@ class Client:
         pending: deque[Future[list[Any]]] = deque()
         try:
             for first, batch in self._batches(rows):
+                if not batch:  # a pause
+                    while pending:
+                        yield from pending.popleft().result()
+                    continue
                 pending.append(pool.submit(self._predict_batch, sender, signature, first, batch))
                 while pending and (pending[0].done() or len(pending) > self._in_flight):
                     yield from pending.popleft().result()
@@ -132,10 +137,19 @@ class Client:
             pool.shutdown()
 
     def _batches(self, rows: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:
-        """Yields, for each request, the number of its first row (from 1) and its rows."""
+        """Yields, for each request, the number of its first row (from 1) and its rows.
+
+        No rows: `PAUSE`.
+        """
         batch: list[Any] = []
         first, characters = 1, 0
         for row in rows:
+            if row is PAUSE:
+                if batch:
+                    yield first, batch
+                    first, batch, characters = first + len(batch), [], 0
+                yield first, []
+                continue
             size = sum(map(_characters, row.values() if isinstance(row, dict) else [row]))
             if batch and characters + size > BATCH_CHARACTERS:
                 yield first, batch

@@ -15,7 +15,7 @@ from typing import Any
 
 from seq2seq.config.languages import Languages, primary
 from seq2seq.data.lines import equal_lines, read_lines
-from seq2seq.data.read_ahead import windows
+from seq2seq.data.read_ahead import MOST_CHARACTERS, windows
 from seq2seq.data.resumable_output import PartialOutput, check_output, is_begun
 from seq2seq.errors import DataError
 from seq2seq.files import file_sha256
@@ -24,7 +24,7 @@ from seq2seq.run_folder import RunFolder
 from seq2seq.translation.line_translator import joined
 from seq2seq.translation.loading import load_translator
 from seq2seq.translation.text_translator import WINDOW
-from seq2seq.workflows.translate import MOST_CHARACTERS, LineReporter
+from seq2seq.workflows.translate import LineReporter
 
 SIDES = ("source", "target")
 

@@ -291,7 +291,7 @@ def cost_of_rounding(
     except (DataError, ValueError):  # missing, unreadable by now, or empty
         logger.warning("the run's validation text is not there: what rounding costs is not known")
         return None
-    language = config.data.languages.target
+    language = config.data.language_of_target(config.data.validation_target)
     found = [_translated(each, sources, config, subwords) for each in (before, after)]
     float32_bleu, bleu = (corpus_bleu(each, references, language) for each in found)
     changed = sum(one != other for one, other in zip(*found, strict=True))
@@ -312,6 +312,8 @@ def cost_of_rounding(
 def _translated(
     search: PortableSearch, sources: Sequence[str], config: RunConfig, subwords: Subwords
 ) -> list[str]:
-    decoding = config.decoding
-    translate = LineTranslator(subwords, batch_search(search, decoding), decoding.longest_source)
+    """The validation text's sources, into its target's language."""
+    decoding, tags = config.decoding, config.data.tags_for(config.data.validation_target)
+    found = batch_search(search, decoding)
+    translate = LineTranslator(subwords, found, decoding.longest_source, tags=tags)
     return [joined(line, subwords)[0].text for window in translate([sources]) for line in window]

@@ -1,26 +1,33 @@
 """A run folder's own ONNX models: exported when first asked for, kept in its folder `onnx`.
 
-A model's name tells by which weights, settings and version it was exported, so that none is taken
-for another; those of weights that training has replaced go when the next is exported.
+A model's name tells by which weights, other files, settings and version it was exported, so that
+none is taken for another; those of weights that training has replaced go when the next is exported.
+Processes that want the same model wait for the one that exports it.
 """
 
+import fcntl
 import hashlib
 import json
 import logging
+import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from seq2seq.config.loading import with_decoding
 from seq2seq.errors import ExportError, RunError, installed_version
-from seq2seq.run_folder import RunFolder
+from seq2seq.files import hidden_sibling, rename_durably
+from seq2seq.manifest import CONFIG, SUBWORDS, check_files, read_manifest
+from seq2seq.run_folder import SHORTLIST, SOURCE_WORDS, RunFolder
 from seq2seq.translation.exported_translator import FORMAT, LACKING, OF_THE_CALLER
 
 logger = logging.getLogger(__name__)
 
 FOLDER = "onnx"
+COPIED = (SUBWORDS, SOURCE_WORDS, SHORTLIST)  # files of a run that a model has, as they are or not
 DIGITS = 16  # of hashes in names
 
 
@@ -43,11 +50,13 @@ def kept_model(run: Path, settings: Mapping[str, Any], weights: str) -> Path:
                 f"--engine onnx has no {name} {settings[name]}; leave the option out, or translate "
                 "with --engine tensorflow"
             )
-    folder = RunFolder.open(run)
-    best = folder.weights("best")
+    manifest = read_manifest(run)
+    # The others, which a training may replace meanwhile, are read and compared if it is exported.
+    check_files(run, manifest | {"files": {CONFIG: manifest["files"][CONFIG]}, "weights": {}})
+    folder, files = RunFolder(run, manifest), manifest["files"]
+    best = manifest["weights"].get("best")
     if not best:
         raise RunError(f"{run} has no trained weights yet; run `seq2seq train` again to go on")
-    files = folder.manifest["files"]
     config = with_decoding(folder.config(), settings)
     decoding = asdict(config.decoding) | LACKING
     for name in OF_THE_CALLER:
@@ -56,11 +65,11 @@ def kept_model(run: Path, settings: Mapping[str, Any], weights: str) -> Path:
     told = {
         **{"decoding": decoding, "weights": weights, "format": FORMAT},
         "version": installed_version()[1],
+        "copied": [files.get(name) for name in COPIED],
         "languages": [asdict(config.data.languages), config.data.tags and asdict(config.data.tags)],
     }
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    of_weights = files[best.relative_to(folder.path).as_posix()]
-    return folder.path / FOLDER / f"{of_weights[:DIGITS]}-{key[:DIGITS]}"
+    return run / FOLDER / f"{files[best][:DIGITS]}-{key[:DIGITS]}"
 
 
 def keep_model(
@@ -83,16 +92,41 @@ def keep_model(
     before_export()
     from seq2seq.workflows.export_portable import PortableJob, export_portable
 
-    logger.info("exporting %s for ONNX Runtime, once for these weights and settings", run)
     own = {name: value for name, value in settings.items() if name not in LACKING}
-    export_portable(PortableJob(run, directory, "onnx", own, weights))
-    _remove_superseded(directory)
+    with _alone_in(directory.parent):
+        while not (directory := kept_model(run, settings, weights)).exists():
+            logger.info("exporting %s for ONNX Runtime, once for these weights and settings", run)
+            made = hidden_sibling(directory, ".made")
+            shutil.rmtree(made, ignore_errors=True)
+            export_portable(PortableJob(run, made, "onnx", own, weights))
+            if kept_model(run, settings, weights) == directory:  # no training saved meanwhile
+                rename_durably(made, directory)
+        _remove_superseded(directory)
     return directory
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Waits until no other process exports into a folder of models."""
+    try:
+        folder.mkdir(exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise ExportError(
+            f"{folder} cannot be made ({error.strerror}), where models of --engine onnx are kept; "
+            "`seq2seq export --format onnx` makes one elsewhere"
+        ) from None
+    try:
+        with suppress(OSError):  # some network file systems know no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _remove_superseded(directory: Path) -> None:
-    """Removes models of other weights."""
+    """Removes models of other weights, and what exports that were killed have left."""
     current, _, _ = directory.name.partition("-")
     for other in directory.parent.iterdir():
-        if not other.name.startswith((current, ".")):
+        if not other.name.startswith(current):
             shutil.rmtree(other, ignore_errors=True)

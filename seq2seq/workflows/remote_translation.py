@@ -1,22 +1,34 @@
 """Translate a file or a stream by a model server; needs neither TensorFlow nor a run folder."""
 
+import itertools
+import logging
 import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from seq2seq.config.text_limits import LONGEST_TERMS, SEPARATOR
 from seq2seq.config.tokens import read_tokens
 from seq2seq.data.lines import cut_lines, decode_lines, read_lines, write_lines
 from seq2seq.data.output_formats import FORMATS, LineOutput, LineReport, PartReport
+from seq2seq.data.read_ahead import (
+    MOST_CHARACTERS,
+    PATIENCE,
+    arriving_windows,
+    own_reader,
+)
 from seq2seq.data.resumable_output import check_output
 from seq2seq.errors import DataError, ServerError
-from seq2seq.serving.client import Client
+from seq2seq.serving.client import PAUSE, Client
 from seq2seq.translation.glossary import Glossary
 
+logger = logging.getLogger(__name__)
+
+STANDARD_INPUT = "standard input"
+WINDOW = 1024  # lines of a stream that are sent before more are waited for
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -42,12 +54,12 @@ def translate_remotely(job: RemoteJob, input_stream: BinaryIO, output_stream: Bi
         raise DataError("of a server, --glossary goes with --format text or tsv")
     glossary = Glossary.read(job.glossary) if job.glossary else None
     token = read_tokens(job.token_file)[0] if job.token_file else None
-    if job.source and not job.source.is_file():
+    if job.source and not job.source.exists():
         raise DataError(f"{job.source} does not exist; give a text file, or - for standard input")
-    if job.source:
-        lines = read_lines(job.source)
-    else:
-        lines = decode_lines(cut_lines(input_stream, "standard input"), "standard input")
+    for path in (job.source, job.output):
+        if path and path.is_dir():
+            raise DataError(f"{path} is a folder; give a file")
+    lines = read_lines(job.source) if job.source else _arriving(input_stream)
     check_output(job.output, (job.source, job.glossary))
     client = Client(job.url, token=token)
     reports = (
@@ -62,6 +74,19 @@ def translate_remotely(job: RemoteJob, input_stream: BinaryIO, output_stream: Bi
         output_stream.flush()
 
 
+def _arriving(stream: BinaryIO) -> Iterator[str]:
+    """Lines of a stream, with `PAUSE` where the next has not come yet."""
+    lines = decode_lines(cut_lines(own_reader(stream), STANDARD_INPUT), STANDARD_INPUT)
+    for window in arriving_windows(lines, WINDOW, MOST_CHARACTERS, PATIENCE):
+        yield from window
+        yield cast(str, PAUSE)
+
+
+def _rows(lines: Iterator[str]) -> Iterator[Any]:
+    """Inputs of a signature, a row a line."""
+    return (line if line is PAUSE else {"text": line} for line in lines)
+
+
 def _texts(client: Client, lines: Iterator[str]) -> Iterator[LineReport]:
     for number, text in enumerate(client.translate(lines), 1):
         yield LineReport(number, [LineOutput(_one_line(_encodable(text)), 0.0, 0.0)])
@@ -69,8 +94,7 @@ def _texts(client: Client, lines: Iterator[str]) -> Iterator[LineReport]:
 
 def _n_best(client: Client, lines: Iterator[str]) -> Iterator[LineReport]:
     """All outputs; where a model gives fewer, the rest of its columns is empty."""
-    rows = client.predict_rows("translate_nbest", ({"text": line} for line in lines))
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(client.predict_rows("translate_nbest", _rows(lines)), 1):
         yield LineReport(number, _ranked(_Answer(client.url, number, row)))
 
 
@@ -78,8 +102,11 @@ def _with_terms(client: Client, lines: Iterator[str], glossary: Glossary) -> Ite
     """As `_n_best`, with the translations of terms in every output."""
     asked: deque[list[str]] = deque()  # of each line that is under way
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def rows() -> Iterator[Any]:
         for line in lines:
+            if line is PAUSE:
+                yield PAUSE
+                continue
             asked.append(glossary.targets(line))
             yield {"text": line, "terms": SEPARATOR.join(asked[-1])}
 
@@ -120,20 +147,34 @@ def _ranked(answer: "_Answer") -> list[LineOutput]:
 
 
 def _details(client: Client, lines: Iterator[str]) -> Iterator[LineReport]:
-    """With the subwords of the best output; flags are left to who holds the run."""
-    rows = client.predict_rows("align", ({"text": line} for line in lines))
-    for number, row in enumerate(rows, 1):
-        answer = _Answer(client.url, number, row)
-        length, source_length = answer.length("length"), answer.length("source_length")
+    """The best output, with its subwords; flags are left to who holds the run.
+
+    A server aligns the first chunk of a long line alone, whose translation is not the line's.
+    """
+    asked = itertools.tee(lines)
+    best = client.predict_rows("translate_nbest", _rows(asked[0]))
+    aligned = client.predict_rows("align", _rows(asked[1]))
+    cut = 0
+    for number, rows in enumerate(zip(best, aligned, strict=True), 1):
+        whole, first = (_Answer(client.url, number, row) for row in rows)
+        texts, found = whole.texts("translations"), first.text("translation")
+        numbers = (whole.numbers(name)[0] for name in ("scores", "log_probabilities"))
+        length, source_length = first.length("length"), first.length("source_length")
         part = PartReport(
-            source_tokens=answer.texts("source_tokens", source_length),
-            tokens=answer.texts("tokens", length),
-            token_log_probabilities=answer.numbers("token_log_probabilities", length),
-            attention=answer.rows_of_numbers("alignment", length, source_length),
+            source_tokens=first.texts("source_tokens", source_length),
+            tokens=first.texts("tokens", length),
+            token_log_probabilities=first.numbers("token_log_probabilities", length),
+            attention=first.rows_of_numbers("alignment", length, source_length),
         )
-        total = float(sum(part.token_log_probabilities))
-        output = LineOutput(answer.text("translation"), answer.number("score"), total)
-        yield LineReport(number, [output], [part] if length else [])
+        is_whole = found == texts[0]
+        cut += not is_whole
+        output = LineOutput(texts[0], *numbers)
+        yield LineReport(number, [output], [part] if length and is_whole else [])
+    if cut:
+        logger.warning(
+            "%d line(s) were too long for the server to give their subwords: they have no parts",
+            cut,
+        )
 
 
 class _Answer:

@@ -12,7 +12,13 @@ from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.lines import count_lines, cut_lines, decode_lines, equal_lines, read_lines
 from seq2seq.data.output_formats import FORMATS
 from seq2seq.data.parts import Part
-from seq2seq.data.read_ahead import arriving_windows, own_reader, windows
+from seq2seq.data.read_ahead import (
+    MOST_CHARACTERS,
+    PATIENCE,
+    arriving_windows,
+    own_reader,
+    windows,
+)
 from seq2seq.data.resumable_output import PartialOutput, check_output
 from seq2seq.data.source_words import UnseenTally
 from seq2seq.errors import DataError, ExportError
@@ -32,9 +38,7 @@ from seq2seq.workflows.onnx_engine import keep_model, kept_model
 logger = logging.getLogger(__name__)
 
 STANDARD_INPUT = "standard input"
-MOST_CHARACTERS = 1_000_000  # of a window; long lines make it shorter
 EXAMPLES = 5  # of unseen words that are named
-PATIENCE = 0.02  # seconds without a further line after which a pipe's lines are translated
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def translate(
         Seq2SeqError: the run, a setting or a file cannot be used.
     """
     _check(job)
-    _write(_load(job), job, input_stream, output_stream, reporter)
+    _write(*_loaded(job), job, input_stream, output_stream, reporter)
 
 
 def answers(job: FileJob, output_stream: BinaryIO) -> Callable[[bytes], None]:
@@ -123,6 +127,15 @@ def needs_tensorflow(job: FileJob) -> bool:
         return not is_portable(job.run)
     weights = job.weights or "float32"
     return not (is_portable(job.run) or kept_model(job.run, job.settings or {}, weights).exists())
+
+
+def _loaded(job: FileJob) -> tuple[TextEngine, dict[str, Any]]:
+    """The translator that a job names, and what its runs were when it was loaded."""
+    while True:
+        runs = _runs(job)
+        translator = _load(job)
+        if _runs(job) == runs:  # no training saved meanwhile
+            return translator, runs
 
 
 def _load(job: FileJob) -> TextEngine:
@@ -174,11 +187,12 @@ def translate_with(
         Seq2SeqError: a file cannot be used.
     """
     _check(job)
-    _write(translator, job, input_stream, output_stream, reporter)
+    _write(translator, _runs(job), job, input_stream, output_stream, reporter)
 
 
 def _write(
     translator: TextEngine,
+    runs: dict[str, Any],
     job: FileJob,
     input_stream: BinaryIO,
     output_stream: BinaryIO,
@@ -190,7 +204,8 @@ def _write(
             output_stream.write(data)
             output_stream.flush()
         return
-    with PartialOutput(job.output, _identity(job, translator), job.resume) as output:
+    identity = runs | _identity(job, translator)
+    with PartialOutput(job.output, identity, job.resume) as output:
         before = output.lines_done
         for done, data in _translated(job, translator, input_stream, before, reporter):
             output.write(done, data)
@@ -222,18 +237,31 @@ def _check(job: FileJob) -> None:
         raise ExportError(f"{job.run} is an ONNX model; leave --engine out, or give --engine onnx")
     if job.weights and (job.engine != "onnx" or is_portable(job.run)):
         raise ExportError("--weights goes with a run folder and --engine onnx")
-    for name in ("to", "ensemble", "glossary"):
-        if getattr(job, name) and (job.engine == "onnx" or is_portable(job.run)):
-            raise ExportError(f"--{name} goes with run folders and --engine tensorflow")
+    if job.engine == "onnx" or is_portable(job.run):
+        _check_exported(job)
     if job.format == "text" and (job.settings or {}).get("n_best", 1) > 1:
         raise DataError("--n-best gives several rows a line; add --format tsv or --format jsonl")
 
 
+def _check_exported(job: FileJob) -> None:
+    """Refuses what no exported model takes, before one is exported."""
+    for name in ("to", "ensemble", "glossary", "prefix", "prefix_file"):
+        if getattr(job, name):
+            option = name.replace("_", "-")
+            raise ExportError(f"--{option} goes with run folders and --engine tensorflow")
+    given = job.settings or {}
+    if not given.get("sampling") and given.get("mbr", "none") == "none":
+        _refuse_unread(given, sampling=False, mbr=False)
+
+
 def _check_settings(job: FileJob, decoding: DecodingConfig) -> None:
     """Looks that no setting was given that nothing would read."""
-    given = job.settings or {}
-    drawing = {"temperature", "top_k", "top_p"} if not decoding.sampling else set()
-    compared = {"mbr_candidates"} if decoding.mbr == "none" else set()
+    _refuse_unread(job.settings or {}, decoding.sampling, decoding.mbr != "none")
+
+
+def _refuse_unread(given: Mapping[str, Any], sampling: bool, mbr: bool) -> None:
+    drawing = {"temperature", "top_k", "top_p"} if not sampling else set()
+    compared = {"mbr_candidates"} if not mbr else set()
     seed = {"seed"} if drawing and compared else set()
     for name in given:
         if name in drawing | seed:
@@ -242,11 +270,19 @@ def _check_settings(job: FileJob, decoding: DecodingConfig) -> None:
             raise DataError("--candidates are what --mbr compares; add --mbr")
 
 
+def _runs(job: FileJob) -> dict[str, Any]:
+    """What a job's translator is made of."""
+
+    def as_it_is(run: Path) -> str:
+        path = run / MANIFEST
+        return file_sha256(path) if path.is_file() else ""  # which loading says
+
+    return {"run": as_it_is(job.run), "ensemble": [as_it_is(path) for path in job.ensemble]}
+
+
 def _identity(job: FileJob, translator: TextEngine) -> dict[str, Any]:
-    """What must be the same for a translation to go on."""
+    """What else must be the same for a translation to go on."""
     found: dict[str, Any] = {
-        "run": file_sha256(job.run / MANIFEST),
-        "ensemble": [file_sha256(path / MANIFEST) for path in job.ensemble],
         "format": job.format,
         "decoding": vars(translator.decoding),
         "input": str(job.source.resolve()) if job.source else "-",

@@ -3,8 +3,11 @@
 import gzip
 import io
 import json
+import os
+import queue
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fake_server import ShoutingModel, free_port, serving
@@ -12,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.errors import DataError, ServerError
+from seq2seq.serving.client import PAUSE
 from seq2seq.workflows.remote_translation import RemoteJob, translate_remotely
 
 LINES = b"the dog\n\n caf\xc3\xa9 \xff\r\n\x00last"
@@ -87,10 +91,10 @@ class Answers:
         self._outputs = outputs
 
     def predict_rows(self, signature, rows):
-        return (self._outputs[signature] for _ in rows)
+        return (self._outputs[signature] for row in rows if row is not PAUSE)
 
     def translate(self, lines):
-        return (self._outputs["serving_default"] for _ in lines)
+        return (self._outputs["serving_default"] for line in lines if line is not PAUSE)
 
 
 @pytest.fixture
@@ -115,29 +119,9 @@ def test_rows_of_the_best_outputs_leave_empty_columns_out(answering):
     assert found == "1\t1\t-0.5000\t-1.0000\tHund.\n1\t2\t-1.0000\t-2.0000\tHunde.\n"
 
 
-def test_json_is_cut_to_the_lengths_of_a_padded_answer(answering):
-    answering(
-        align={
-            "translation": "Hund",
-            "score": -0.5,
-            "source_tokens": ["dog", "</s>", ""],
-            "source_length": 2,
-            "tokens": ["Hund", "</s>", "", ""],
-            "length": 2,
-            "alignment": [[0.9, 0.1, 0], [0.2, 0.8, 0], [0, 0, 0], [0, 0, 0]],
-            "token_log_probabilities": [-0.75, -0.25, 0.0, 0.0],
-        }
-    )
-    found = json.loads(run(RemoteJob("", format="jsonl"), b"dog\n"))
-    assert (found["text"], found["log_probability"]) == ("Hund", -1.0)
-    assert found["parts"][0]["tokens"] == ["Hund", "</s>"]
-    assert found["parts"][0]["attention"] == [[0.9, 0.1], [0.2, 0.8]]
-
-
 N_BEST = {"translations": ["Hund.", ""], "scores": [-0.5, 0], "log_probabilities": [-1.0, 0.0]}
 ALIGNED = {
-    "translation": "Hund",
-    "score": -0.5,
+    "translation": "Hund.",
     "source_tokens": ["dog", "</s>", ""],
     "source_length": 2,
     "tokens": ["Hund", "</s>"],
@@ -145,6 +129,27 @@ ALIGNED = {
     "alignment": [[0.9, 0.1, 0], [0.2, 0.8, 0]],
     "token_log_probabilities": [-0.75, -0.25],
 }
+
+
+def test_json_is_cut_to_the_lengths_of_a_padded_answer(answering):
+    padded = {
+        "tokens": ["Hund", "</s>", "", ""],
+        "alignment": [[0.9, 0.1, 0], [0.2, 0.8, 0], [], []],
+    }
+    answering(translate_nbest=N_BEST, align=ALIGNED | padded)
+    found = json.loads(run(RemoteJob("", format="jsonl"), b"dog\n"))
+    assert (found["text"], found["score"], found["log_probability"]) == ("Hund.", -0.5, -1.0)
+    assert found["parts"][0]["tokens"] == ["Hund", "</s>"]
+    assert found["parts"][0]["attention"] == [[0.9, 0.1], [0.2, 0.8]]
+
+
+def test_json_of_a_line_that_is_aligned_in_part_has_its_whole_translation(answering, caplog):
+    answering(translate_nbest=N_BEST | {"translations": ["Hund. Katze.", ""]}, align=ALIGNED)
+    found = json.loads(run(RemoteJob("", format="jsonl"), b"dog. cat.\n"))
+    assert (found["text"], found["parts"]) == ("Hund. Katze.", [])
+    assert "1 line(s) were too long for the server to give their subwords" in caplog.text
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
@@ -160,7 +165,8 @@ def test_an_answer_of_anything_is_a_row_or_one_error(format, signature, good):
     def answered(answer):
         with pytest.MonkeyPatch.context() as patch:
             name = "seq2seq.workflows.remote_translation.Client"
-            patch.setattr(name, lambda url, token: Answers(**{signature: answer}))
+            answers = {"translate_nbest": N_BEST, signature: answer}
+            patch.setattr(name, lambda url, token: Answers(**answers))
             return run(RemoteJob("", format=format), b"dog\n").decode()
 
     whole = answered(good)
@@ -180,6 +186,39 @@ def test_an_answer_of_anything_is_a_row_or_one_error(format, signature, good):
             assert lines
 
     check()
+
+
+def test_a_stream_is_answered_as_it_arrives(url):
+    """And not when it ends, or when a request is full."""
+    reading, writing = os.pipe()
+    written = queue.Queue()
+
+    class Output(io.RawIOBase):
+        write = staticmethod(written.put)
+
+    def answered(line):
+        os.write(writing, line)
+        return written.get(timeout=30)
+
+    with ThreadPoolExecutor(1) as threads, open(reading, "rb") as stream:
+        done = threads.submit(translate_remotely, RemoteJob(url), stream, Output())
+        try:
+            assert [answered(b"a dog\n"), answered(b"\n"), answered(b"cat\n")] == [
+                *(b"A DOG\n", b"\n", b"CAT\n")
+            ]
+            assert not done.done()
+        finally:
+            os.close(writing)
+        done.result(30)
+
+
+def test_a_pipe_has_a_path_too(url, tmp_path):
+    os.mkfifo(path := tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(path.write_bytes, b"a dog\n")
+        assert run(RemoteJob(url, path)) == b"A DOG\n"
+    with pytest.raises(DataError, match="is a folder; give a file"):
+        run(RemoteJob(url, tmp_path))
 
 
 @pytest.mark.parametrize("format", ["text", "tsv", "jsonl"])
@@ -213,7 +252,7 @@ def test_terms_of_a_glossary_are_asked_for(monkeypatch, terms, format):
 
     class Client(Answers):
         def predict_rows(self, signature, rows):
-            asked.extend((signature, row) for row in rows)
+            asked.extend((signature, row) for row in rows if row is not PAUSE)
             return [self._outputs[signature]] * len(asked)
 
     client = Client(translate_terms=N_BEST)
