@@ -107,6 +107,7 @@ class SubwordSampler:
         self._subwords = subwords
         self._share = share
         self._smoothness = smoothness
+        self._symbols = {piece.id for piece in subwords.written_pieces().values() if piece.whole}
         self._candidates = lru_cache(WORDS_KEPT)(self._find_candidates)
 
     def encode(self, text: str, seed: int) -> list[int]:
@@ -123,8 +124,14 @@ class SubwordSampler:
     def _find_candidates(self, word: str) -> tuple[list[list[int]], list[float]]:
         """A word's segmentations, best first, and the upper ends of their shares of [0, 1)."""
         found = self._subwords.segmentations(word, SEGMENTATIONS_KEPT)
+        whole = self._symbols_of(found[0][0])
+        found = [each for each in found if self._symbols_of(each[0]) == whole]
         best = found[0][1]
         weights = [math.exp(self._smoothness * (score - best)) for _, score in found]
         total = sum(weights)
         ends = [end / total for end in itertools.accumulate(weights)]
         return [ids for ids, _ in found], ends[:-1]
+
+    def _symbols_of(self, ids: list[int]) -> list[int]:
+        """The symbols among ids, which are never split."""
+        return [each for each in ids if each in self._symbols]

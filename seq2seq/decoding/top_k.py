@@ -19,12 +19,12 @@ def best_continuations(logits_BKV: Tensor, eos: int, beam_width: int) -> tuple[T
         beam_width: the number of choices wanted.
 
     Returns:
-        Logits and ids (B, K, C), -inf for what is no choice. Equal logits stay in the order of
-        their ids.
+        Logits and ids (B, K, C), -inf and EOS for what is no choice: the output layer may have
+        more places than the vocabulary has ids. Equal logits stay in the order of their ids.
     """
     logits_BKC, ids_BKC = top_ids(logits_BKV, beam_width + 1)  # EOS may be among them
     choice = ops.not_equal(ids_BKC, eos) & (logits_BKC > SUPPRESSED_BELOW)
-    return ops.where(choice, logits_BKC, LOG_ZERO), ids_BKC
+    return ops.where(choice, logits_BKC, LOG_ZERO), ops.where(choice, ids_BKC, eos)
 
 
 def top_ids(logits_BKV: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -116,7 +116,8 @@ class JaxOptimization(Optimization):
         """See `Optimization._average`."""
         rounds = ops.cast(taken // AVERAGED_EVERY, "float32")
         decay = ops.minimum(self._decay**AVERAGED_EVERY, rounds / (AVERAGING_WARMUP + rounds))
-        share = ops.where(taken % AVERAGED_EVERY == 0, 1 - decay, 0.0)
+        due = (taken % AVERAGED_EVERY == 0) | (taken < AVERAGED_EVERY)
+        share = ops.where(due, 1 - decay, 0.0)
         return [
             average - share * (average - weight)
             for average, weight in zip(averages, weights, strict=True)

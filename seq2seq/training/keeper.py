@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 from seq2seq.config.sections import RunConfig
@@ -174,7 +173,7 @@ class Keeper:
             optimization: has all else that the next step depends on.
             best: whether the validator's weights are the best.
         """
-        if not all(np.isfinite(each).all() for each in optimization.translation_weights()):
+        if not optimization.is_finite():
             raise diverged("a weight", state, self._config.training)
         writers = {
             "last": optimization.save_weights,

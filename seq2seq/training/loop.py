@@ -95,7 +95,7 @@ class Training:
                     break
             else:
                 state.epoch, state.batch = state.epoch + 1, 0
-                if not training.validate_every:
+                if not training.validate_every and not state.is_validated():
                     self._validate()
                 elif self._cluster:  # in an epoch's last step some drew no random numbers
                     self._decide(lambda _: None)

@@ -146,6 +146,11 @@ class Optimization:
         source = self._averages if self._decay else self._weights
         return [np.array(weight) for weight in source]
 
+    def is_finite(self) -> bool:
+        """Whether no weight and no average is infinite or no number."""
+        values = [*self._weights, *self._averages]
+        return all(np.isfinite(np.array(each)).all() for each in values)
+
     def save_weights(self, stream: BinaryIO) -> None:
         """Writes the weights as trained, not the averages."""
         write_weights(self._translator.training, stream)
@@ -208,7 +213,8 @@ class Optimization:
         self._optimizer.learning_rate.assign(rate)
         self._optimizer.apply(gradients, self._weights)
         if self._decay:
-            due = tf.equal(self._optimizer.iterations.value % AVERAGED_EVERY, 0)
+            steps = self._optimizer.iterations.value
+            due = tf.equal(steps % AVERAGED_EVERY, 0) | (steps < AVERAGED_EVERY)
             tf.cond(due, self._average, tf.no_op)
 
     def _average_anew(self) -> None:
@@ -217,6 +223,7 @@ class Optimization:
                 average.assign(np.array(weight))
 
     def _average(self) -> tf.Operation:
+        """Moves the averages; before the first round they are the weights."""
         rounds = tf.cast(self._optimizer.iterations.value // AVERAGED_EVERY, tf.float32)
         decay = tf.minimum(self._decay**AVERAGED_EVERY, rounds / (AVERAGING_WARMUP + rounds))
         updates = [

@@ -52,7 +52,9 @@ class Validator:
         greedy = replace(
             config.decoding, beam_width=1, n_best=1, sampling=False, mbr="none", shortlist=False
         )
-        self._text_translator = TextTranslator(Parts(subwords, [self.translator]), greedy)
+        tags = data.tags_for(data.validation_target)  # of each piece of a long line
+        parts = Parts(subwords, [self.translator], tags=tags)
+        self._text_translator = TextTranslator(parts, greedy)
         encode = GraphSubwords(subwords).encode_rows
         self._batches = batches_in_order(encode(self._sources), encode(self._references), SENTENCES)
 

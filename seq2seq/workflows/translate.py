@@ -262,7 +262,7 @@ def _check_settings(job: FileJob, decoding: DecodingConfig) -> None:
 def _refuse_unread(given: Mapping[str, Any], sampling: bool, mbr: bool) -> None:
     drawing = {"temperature", "top_k", "top_p"} if not sampling else set()
     compared = {"mbr_candidates"} if not mbr else set()
-    seed = {"seed"} if drawing and compared else set()
+    seed = {"seed"} if drawing else set()
     for name in given:
         if name in drawing | seed:
             raise DataError(f"--{name.replace('_', '-')} is about drawing; add --sample")

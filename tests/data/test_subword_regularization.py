@@ -95,6 +95,17 @@ def test_share_0_is_as_likely_as_the_plain_encoding(subwords, text, seed):
     assert subwords.decode(undrawn) == subwords.decode(plain)
 
 
+def test_symbols_are_never_split():
+    """A tag in pieces would be a source without its language."""
+    lines = [f"<{letter}> <2fr {letter}2 fr> <2fr> abc" for letter in "abcd"] * 200
+    with_symbol = train_subwords(lines, SubwordConfig(vocabulary_size=272, symbols=("<2fr>",)))
+    sampler = sampled(with_symbol, smoothness=0.01)
+    (tag,) = with_symbol.encode("<2fr>")[-1:]
+    found = [sampler.encode("<2fr> <2fr a", seed) for seed in range(300)]
+    assert all(ids.count(tag) == 1 for ids in found)
+    assert len(set(map(tuple, found))) > 1  # the control: the rest is drawn
+
+
 def test_share_1_is_less_likely_than_the_plain_encoding(subwords):
     drawn, plain = sampled(subwords).encode(TEXT, seed=1), subwords.encode(TEXT)
     assert log_probability(subwords, drawn) < log_probability(subwords, plain) - 1

@@ -85,6 +85,27 @@ def test_a_step_takes_its_share_of_matrices_and_leaves_biases():
     assert {each.ndim for each in before} == {1, 2}
 
 
+def test_averages_are_the_weights_until_there_is_something_to_average():
+    """Else a training of a few steps would give the weights that it began with."""
+    averaging, plain = small_network(averaging=0.9), small_network()
+    for taken in range(1, 10):
+        for optimization in (averaging, plain):
+            step(optimization)
+        pairs = zip(averaging.translation_weights(), plain.translation_weights(), strict=True)
+        equal = all(np.array_equal(*pair) for pair in pairs)
+        assert equal == (taken < 8)
+
+
+def test_a_weight_that_is_no_number_is_seen_before_the_averages_have_it():
+    optimization = small_network(averaging=0.9)
+    for _ in range(8):
+        step(optimization)
+    assert optimization.is_finite()
+    optimization._weights[0].assign(optimization._weights[0] * np.nan)
+    assert all(np.isfinite(each).all() for each in optimization.translation_weights())
+    assert not optimization.is_finite()
+
+
 def test_two_passes_that_drop_nothing_are_one():
     loss, tokens, weights = after_a_step(5.0, 0.0)
     one_loss, one_tokens, one_weights = after_a_step(0.0, 0.0)

@@ -1,5 +1,6 @@
 """Several target languages in one run: a tag before each source says which is wanted."""
 
+import contextlib
 import dataclasses
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from seq2seq.serving.saved_model.translator_graph import TranslatorGraph, Vocabu
 from seq2seq.training.corpus import check_files, learn_subwords
 from seq2seq.training.encoded_corpus import encode_corpus
 from seq2seq.training.epochs import Epochs
+from seq2seq.training.validation import Validator
 from seq2seq.translation.loading import load_translator
 from seq2seq.translation.serving_graph import _source_tags, cutting_places
 from seq2seq.workflows.augment import AugmentJob, Text, augment
@@ -236,3 +238,26 @@ def test_what_minimum_risk_chooses_by_is_of_the_language_asked_for(run):
     assert plain.into("nl").batch_search() is plain.batch_search()
     choosing = load_translator(run, {"beam_width": 2, "mbr": "bleu"})
     assert choosing.into("nl").batch_search() is not choosing.batch_search()
+
+
+def test_validation_tags_each_piece_of_a_long_line(folder, monkeypatch):
+    """As `translate` does; else the pieces behind the first would be of no language."""
+    config = settings(folder, decoding={"longest_source": LONGEST})
+    long = folder / "long.en"
+    long.write_text("The old dog sleeps. The old dog sleeps. The old dog sleeps.\n")
+    (folder / "long.nl").write_text("DER ALTE HUND.\n")
+    data = dataclasses.replace(
+        config.data, validation_source=long, validation_target=folder / "long.nl"
+    )
+    validator = Validator(dataclasses.replace(config, data=data), learn_subwords(config))
+    pieces = []
+    monkeypatch.setattr(
+        validator._text_translator,
+        "batch_search",
+        lambda *_, **__: lambda sources, *_: pieces.extend(sources) or [[] for _ in sources],
+    )
+    with contextlib.suppress(Exception):  # nothing was found
+        validator(validator.translator.training.get_weights())
+    subwords = validator._text_translator.subwords
+    assert len(pieces) > 1
+    assert all("<2nl>" in subwords.decode(ids) for ids in pieces)
