@@ -9,7 +9,7 @@ import pytest
 from conftest import write_corpus
 from loaded import loaded
 
-from seq2seq.cli.main import main
+from seq2seq.cli.main import build_parser, main
 from seq2seq.config.loading import dump_run_config
 from seq2seq.errors import DISTRIBUTION
 from seq2seq.run_folder import RunFolder
@@ -23,6 +23,29 @@ def fails(arguments, capfd, code=1):
         main([str(argument) for argument in arguments])
     assert stopped.value.code == code
     return capfd.readouterr().err.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "translate RUN --format tsv INPUT",
+        "translate --format tsv RUN INPUT",
+        "translate RUN INPUT --format tsv",
+        "translate RUN --format tsv -",
+    ],
+)
+def test_what_may_be_left_out_may_stand_behind_options(arguments):
+    parsed = build_parser().parse_args(arguments.split())
+    assert (parsed.run_folder, parsed.format) == ("RUN", "tsv")
+    assert parsed.input in ("INPUT", "-")
+
+
+@pytest.mark.parametrize("wrong", ["translate RUN --format tsv INPUT MORE", "translate RUN --no X"])
+def test_what_no_verb_takes_is_wrong_usage(wrong, capfd):
+    with pytest.raises(SystemExit) as stopped:
+        main(wrong.split())
+    assert stopped.value.code == 2
+    assert "unrecognized arguments: " in capfd.readouterr().err
 
 
 def test_help_loads_neither_tensorflow_nor_keras():

@@ -327,7 +327,8 @@ def test_the_number_of_threads_reaches_tensorflow_s_engine(trained_run, exported
         (["--shortlist"], "was exported with shortlist False (got True)"),
         (["--length-penalty", "0"], "was exported with length_penalty 1.0 (got 0.0)"),
         (["--beam", "0"], "beam_width: Input should be greater than or equal to 1 (got 0)"),
-        (["--prefix", "Der"], "cannot begin a translation as told"),
+        (["--prefix", "Der"], "--prefix goes with run folders and --engine tensorflow"),
+        (["--seed", "3"], "--seed is about drawing; add --sample"),
         (["--ensemble", "other"], "--ensemble goes with run folders and --engine tensorflow"),
         (["--engine", "tensorflow"], "is an ONNX model; leave --engine out"),
         (["--engine", "onnx", "--weights", "int8"], "--weights goes with a run folder and"),
@@ -351,6 +352,8 @@ def test_settings_that_are_the_models_own_are_taken(model):
         (["--sample"], "--engine onnx has no sampling True; leave the option out, or translate"),
         (["--mbr", "chrf"], "--engine onnx has no mbr chrf"),
         (["--ensemble", "other"], "--ensemble goes with run folders and --engine tensorflow"),
+        (["--prefix", "Der"], "--prefix goes with run folders and --engine tensorflow"),
+        (["--seed", "3"], "--seed is about drawing; add --sample"),
         (["--beam", "0"], "decoding.beam_width: "),
     ],
 )
