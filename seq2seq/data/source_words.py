@@ -74,6 +74,7 @@ def count_words(texts: Iterable[str]) -> SourceWords:
 
 MOST_EXAMPLES = 10_000  # words that are kept, however long a text is
 LONGEST_EXAMPLE = 100  # characters of one
+NAMED_EXAMPLES = 5  # words
 
 
 class UnseenTally:
@@ -101,3 +102,12 @@ class UnseenTally:
             if word in self.examples or len(self.examples) < MOST_EXAMPLES:
                 self.examples[word] += 1
         return list(dict.fromkeys(found))
+
+    def summary(self) -> str:
+        """How many words were unseen, and the most frequent ones, for a message."""
+        named = [word for word, _ in self.examples.most_common(NAMED_EXAMPLES)]
+        return (
+            f"{self.unseen} of {self.words} source words were not in the training text, so their "
+            f"translations are guesses: {', '.join(named)}"
+            f"{', ...' if len(self.examples) > NAMED_EXAMPLES else ''}"
+        )

@@ -38,7 +38,6 @@ from seq2seq.workflows.onnx_engine import keep_model, kept_model
 logger = logging.getLogger(__name__)
 
 STANDARD_INPUT = "standard input"
-EXAMPLES = 5  # of unseen words that are named
 
 
 @dataclass(frozen=True)
@@ -328,14 +327,20 @@ def _translated(
         done += len(window)
         yield done, "".join(f"{line}\n" for line in lines).encode()
         reporter.advanced(len(window))
-    _say_what_was_split(translate_windows, translator)
+    if translate_windows.split_lines:
+        logger.warning(
+            "%d line(s) of more than %d subwords were split at sentence ends",
+            *(translate_windows.split_lines, translator.decoding.longest_source),
+        )
     if unknown:
         logger.warning(
             "%d source symbol(s) are not in the vocabulary; the network reads them as <unk>",
             unknown,
         )
     if tally and tally.unseen:
-        _say_what_was_unseen(tally, details)
+        logger.warning(
+            "%s%s", tally.summary(), "" if details else "; --format jsonl names them by line"
+        )
 
 
 def _windows(job: FileJob, stream: BinaryIO, done: int, end: int | None) -> Iterator[list[str]]:
@@ -351,26 +356,3 @@ def _prefixes(job: FileJob, done: int) -> Iterator[str] | None:
     if job.prefix_file:
         return itertools.islice(read_lines(job.prefix_file), done, None)
     return itertools.repeat(job.prefix) if job.prefix.strip() else None
-
-
-def _say_what_was_split(lines: LineTranslator, translator: TextEngine) -> None:
-    if lines.split_lines:
-        logger.warning(
-            "%d line(s) of more than %d subwords were split at sentence ends",
-            lines.split_lines,
-            translator.decoding.longest_source,
-        )
-
-
-def _say_what_was_unseen(tally: UnseenTally, details: bool) -> None:
-    examples = [word for word, _ in tally.examples.most_common(EXAMPLES)]
-    more = ", ..." if len(tally.examples) > EXAMPLES else ""
-    logger.warning(
-        "%d of %d source words were not in the training text, so their translations are guesses: "
-        "%s%s%s",
-        tally.unseen,
-        tally.words,
-        ", ".join(examples),
-        more,
-        "" if details else "; --format jsonl names them by line",
-    )
