@@ -255,6 +255,29 @@ def is_begun(path: Path) -> bool:
     return hidden_sibling(path.resolve(), ".partial").exists()
 
 
+def check_files(
+    source: Path | None, output: Path | None, others: Iterable[Path | None] = ()
+) -> None:
+    """Looks that a text can be read and another written; None is a stream.
+
+    Args:
+        source: the text that is read.
+        output: the text that is written.
+        others: files that are read too.
+
+    Raises:
+        DataError: a source that is not there, a folder, or an output that is read.
+    """
+    if source and not source.exists():
+        raise DataError(f"{source} does not exist; give a text file, or - for standard input")
+    for path in (source, output, *others):
+        if path and path.is_dir():
+            raise DataError(f"{path} is a folder; give a file")
+    if output and not output.parent.is_dir():
+        raise DataError(f"{output.parent} is no folder; create it before translating into {output}")
+    check_output(output, (source, *others))
+
+
 def check_output(output: Path | None, read: Iterable[Path | None]) -> None:
     """Looks that no file that is read would be written over.
 

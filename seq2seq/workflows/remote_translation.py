@@ -20,7 +20,7 @@ from seq2seq.data.read_ahead import (
     arriving_windows,
     own_reader,
 )
-from seq2seq.data.resumable_output import check_output
+from seq2seq.data.resumable_output import check_files
 from seq2seq.errors import DataError, ServerError
 from seq2seq.serving.client import PAUSE, Client
 from seq2seq.translation.glossary import Glossary
@@ -54,13 +54,8 @@ def translate_remotely(job: RemoteJob, input_stream: BinaryIO, output_stream: Bi
         raise DataError("of a server, --glossary goes with --format text or tsv")
     glossary = Glossary.read(job.glossary) if job.glossary else None
     token = read_tokens(job.token_file)[0] if job.token_file else None
-    if job.source and not job.source.exists():
-        raise DataError(f"{job.source} does not exist; give a text file, or - for standard input")
-    for path in (job.source, job.output):
-        if path and path.is_dir():
-            raise DataError(f"{path} is a folder; give a file")
+    check_files(job.source, job.output, (job.glossary,))
     lines = read_lines(job.source) if job.source else _arriving(input_stream)
-    check_output(job.output, (job.source, job.glossary))
     client = Client(job.url, token=token)
     reports = (
         _with_terms(client, lines, glossary) if glossary else SIGNATURES[job.format](client, lines)

@@ -19,7 +19,7 @@ from seq2seq.data.read_ahead import (
     own_reader,
     windows,
 )
-from seq2seq.data.resumable_output import PartialOutput, check_output
+from seq2seq.data.resumable_output import PartialOutput, check_files
 from seq2seq.data.source_words import UnseenTally
 from seq2seq.errors import DataError, ExportError
 from seq2seq.files import file_sha256
@@ -27,7 +27,6 @@ from seq2seq.manifest import MANIFEST
 from seq2seq.translation.exported_translator import Workers, is_portable, load_exported
 from seq2seq.translation.line_translator import (
     WINDOW,
-    LineTranslator,
     TextEngine,
     report,
     source_text,
@@ -212,20 +211,11 @@ def _write(
 
 def _check(job: FileJob) -> None:
     """Looks for mistakes that need no network to be seen."""
-    if job.source and not job.source.exists():
-        raise DataError(f"{job.source} does not exist; give a text file, or - for standard input")
     if job.prefix_file and not job.prefix_file.exists():
         raise DataError(f"{job.prefix_file} does not exist; give a text file with a prefix a line")
     if job.prefix_file and job.prefix:
         raise DataError("--prefix and --prefix-file exclude each other; give one of them")
-    for path in (job.source, job.output, job.prefix_file):
-        if path and path.is_dir():
-            raise DataError(f"{path} is a folder; give a file")
-    if job.output and not job.output.parent.is_dir():
-        raise DataError(
-            f"{job.output.parent} is no folder; create it before translating into {job.output}"
-        )
-    check_output(job.output, (job.source, job.prefix_file, job.glossary))
+    check_files(job.source, job.output, (job.prefix_file, job.glossary))
     if job.source and job.source.is_file() and job.prefix_file:
         equal_lines((job.source, job.prefix_file))
     if job.resume and not (job.source and job.output):
