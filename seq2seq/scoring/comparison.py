@@ -32,7 +32,8 @@ class Compared(Measured):
 
     baseline: float
     baseline_interval: float
-    p_value: float  # that so large a difference comes from the choice of the lines
+    # One-sided: how often resampled lines would give so large a gain, or loss, if there were none.
+    p_value: float
 
     @property
     def gain(self) -> float:
@@ -94,7 +95,7 @@ def compare(
     names: Sequence[str] = USUAL,
     others: Sequence[Sequence[str]] = (),
 ) -> list[Compared]:
-    """Scores of two translations, with p-values by paired bootstrap resampling.
+    """Scores of two translations, with one-sided p-values by paired bootstrap resampling.
 
     Koehn 2004, section 4, https://aclanthology.org/W04-3250; sacreBLEU's `PairedTest`.
 

@@ -1,4 +1,4 @@
-"""How sure scores are, and which differences are more than chance."""
+"""How sure scores are, and how often lines drawn by chance would differ as much."""
 
 import pytest
 from hypothesis import given, settings
@@ -48,6 +48,16 @@ def test_equal_texts_do_not_differ_and_one_line_is_no_proof():
     assert [each.p_value for each in compare(lines, lines, REFERENCES)] == [1, 1, 1]
     other = [*lines[:-1], "the cat"]
     assert all(each.p_value > 0.05 and each.gain < 0 for each in compare(other, lines, REFERENCES))
+
+
+def test_p_values_are_of_one_side():
+    """20 lines won and 10 lost of 200: beyond 1.9 standard deviations, on one side 0.03 lie."""
+    right, wrong = ["a"] * 200, ["b"] * 200
+    ours, theirs = [*right[:20], *wrong[:10], *right[:170]], [*wrong[:20], *right[:180]]
+    for one, other in ((ours, theirs), (theirs, ours)):
+        (found,) = compare(one, other, right, None, ("exact_match",))
+        assert 0.015 < found.p_value < 0.045
+        assert abs(found.gain) == pytest.approx(5)
 
 
 def test_the_same_question_has_the_same_answer():

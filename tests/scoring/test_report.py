@@ -83,6 +83,8 @@ def test_beside_a_baseline_lines_are_listed_by_who_did_them_better():
     assert better[4][1:] == ["baseline", "0.0", ""]
     gain = BESIDE.measured[0].gain
     assert f"{gain:+.2f}" in read.sections[""][1]
+    said = "p is how often lines drawn by chance would show so large a difference"
+    assert said in BESIDE.html() and said not in PLAIN.html()
 
 
 def test_what_looks_like_no_translation_is_counted():
