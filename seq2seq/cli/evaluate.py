@@ -73,6 +73,10 @@ def _line(each: "Measured") -> str:
 
     words = f"{each.metric:4}  {each.score:6.2f} ± {each.interval:.2f}  "
     if isinstance(each, Compared):
-        words += f"{each.gain:+.2f} against {each.baseline:.2f} ± {each.baseline_interval:.2f}, "
+        words += f"gain {each.gain:+.2f} over {each.baseline:.2f} ± {each.baseline_interval:.2f}, "
         words += f"p = {each.p_value:.3f}  "
-    return f"{words}{each.signature}" + ("  (lower is better)" if each.lower_is_better else "")
+    words += each.signature
+    if not each.lower_is_better:
+        return words
+    gain = "; a gain is an improvement" if isinstance(each, Compared) else ""
+    return f"{words}  (lower is better{gain})"

@@ -117,9 +117,14 @@ def test_evaluate_compares_with_a_baseline_and_writes_a_report(
     asked = ["evaluate", str(trained_run), *files, "--baseline", files[0]]
     main([*asked, "--report", str(report)])
     bleu, chrf, ter = capsys.readouterr().out.splitlines()
-    assert bleu.startswith("BLEU ") and " against " in bleu and ", p = " in bleu
-    assert chrf.startswith("chrF ") and ter.endswith("(lower is better)")
+    assert bleu.startswith("BLEU ") and ", p = " in bleu
+    assert chrf.startswith("chrF ")
+    errors, gain, others = (float(ter.split()[place]) for place in (1, 5, 7))
+    assert " gain " in ter and " over " in ter and others - errors == pytest.approx(gain, abs=0.011)
+    assert ter.endswith("(lower is better; a gain is an improvement)") and "lower" not in bleu
     assert f"Better than {files[0]}" in report.read_text()
+    main(asked[:4])
+    assert capsys.readouterr().out.endswith("  (lower is better)\n")  # nothing was gained on
     main([*asked, "--json"])
     printed = json.loads(capsys.readouterr().out)
     assert printed["baseline"]["name"] == files[0]
