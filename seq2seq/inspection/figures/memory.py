@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from seq2seq.inspection.figures.picture import MAP, label_columns, picture, set_title
 
 UNITS_SHOWN = 8
-SIGNED_GATES = ("candidate",)  # from -1 to 1; all others are from 0 to 1
+SIGNED_GATES = ("candidate",)  # a tanh, or without bounds (SSRU); all others are from 0 to 1
 
 
 def liveliest_units(state: np.ndarray, count: int = UNITS_SHOWN) -> list[int]:
@@ -30,7 +30,8 @@ def draw_memory(
 
     Args:
         state: (T, U) c, or h of a kind without c.
-        gates: by name, each (T, U); the candidate is drawn as the state is, others from 0 to 1.
+        gates: by name, each (T, U); the candidate is drawn from -1 to 1, or to its largest number
+            on both sides; others from 0 to 1.
         subwords: the T that were read.
         units: rows to show; those with the liveliest states if left out.
         state_name: what the state is called.
@@ -51,9 +52,10 @@ def draw_memory(
     largest = float(np.abs(state[:, chosen]).max()) or 1.0
     _draw(every_axes[0], state[:, chosen], chosen, state_name, (-largest, largest))
     for axes, (name, values) in zip(every_axes[1:], gates.items(), strict=True):
-        signed = name in SIGNED_GATES
+        signed, drawn = name in SIGNED_GATES, values[:, chosen]
         label = name if signed else f"{name} gate"
-        _draw(axes, values[:, chosen], chosen, label, (-1.0, 1.0) if signed else (0.0, 1.0))
+        bound = max(1.0, float(np.abs(drawn).max()))
+        _draw(axes, drawn, chosen, label, (-bound, bound) if signed else (0.0, 1.0))
     label_columns(every_axes[-1], subwords)
     every_axes[-1].set_xlabel("read")
     set_title(figure, title)

@@ -46,6 +46,13 @@ def test_scales_are_the_same_whatever_the_gates_and_symmetric_for_signed_numbers
     assert first == (-np.abs(STATE).max(), np.abs(STATE).max())
 
 
+def test_a_candidate_without_bounds_is_not_clipped():
+    gates = {"forget": GATES["forget"], "candidate": 3 * STATE}
+    shown = [axes.images[0].get_clim() for axes in maps(draw_memory(STATE, gates, SUBWORDS, [0]))]
+    largest = 3 * np.abs(STATE[:, 0]).max()
+    assert largest > 1 and shown[1:] == [(0, 1), (-largest, largest)]
+
+
 def test_the_map_reads_in_grey():
     red, green, blue = MAP(np.linspace(0, 1, 50))[:, :3].T
     lightness = 0.299 * red + 0.587 * green + 0.114 * blue
