@@ -13,7 +13,8 @@ from seq2seq.inspection.figures.saturation import draw_saturation
 from seq2seq.inspection.gradients import by_distance
 from seq2seq.inspection.sentence import Inspection
 
-SIDES = ("encoder", "decoder")
+# What gradients of each side are shown as, see `gradient_curves`.
+SIDES = {"encoder": "gradient norm", "decoder": "share of the gradient at the loss's own step"}
 START = "<s>"  # what the decoder reads first, as SentencePiece writes it
 
 
@@ -44,10 +45,12 @@ def sentence_figures(inspection: Inspection) -> Iterator[NamedFigure]:
     )
     for layer, traced in inspection.trace.layers.items():
         kept = "hidden state" if traced.cell is None else "cell state"
-        caption = (
-            f"{layer}: the {kept} of its liveliest units, and the gates that made it. Bright is "
-            "positive or open, dark is negative or closed."
-        )
+        caption = f"{layer}: the {kept} of its liveliest units. Bright is positive, dark negative."
+        if traced.gates:
+            caption = (
+                f"{layer}: the {kept} of its liveliest units, and the gates that made it. Bright "
+                "is positive or open, dark is negative or closed."
+            )
         yield NamedFigure(f"memory_{layer}", caption, memory_figure(inspection, layer))
     for side in SIDES:
         gates = _gates(inspection, side)
@@ -60,7 +63,8 @@ def sentence_figures(inspection: Inspection) -> Iterator[NamedFigure]:
         if curves:
             title = f"gradient flow, {side}"
             caption = f"How far back the losses reach in the {side}: the flatter, the farther."
-            yield NamedFigure(f"gradient_flow_{side}", caption, draw_gradient_flow(curves, title))
+            figure = draw_gradient_flow(curves, title, SIDES[side])
+            yield NamedFigure(f"gradient_flow_{side}", caption, figure)
 
 
 def attention_figure(inspection: Inspection) -> Figure:
@@ -99,10 +103,11 @@ def memory_figure(inspection: Inspection, layer: str, units: list[int] | None = 
 
 
 def gradient_curves(inspection: Inspection, side: str) -> dict[str, np.ndarray]:
-    """By layer of the encoder or decoder: the mean gradient norm at each number of steps back.
+    """By layer of the encoder or decoder: the mean gradient at each number of steps back.
 
     Norms are with respect to the cell state, or to the hidden state of kinds that have no other.
-    In the decoder steps count back from the loss's own, in the encoder from the last one read.
+    In the decoder steps count back from the loss's own, and norms are shares of that there; in the
+    encoder steps count from the last one read.
     """
     found = {}
     for layer, hidden in inspection.gradients.hidden.items():
@@ -111,6 +116,9 @@ def gradient_curves(inspection: Inspection, side: str) -> dict[str, np.ndarray]:
         norms = inspection.gradients.cell.get(layer, hidden)
         if side == "decoder":
             ends = list(inspection.gradients.positions)
+            # Fewer losses reach farther back: of norms, the large ones would decide the curve.
+            own = norms[np.arange(len(norms)), ends][:, None]
+            norms = norms / np.where(own > 0, own, 1.0)
         else:
             norms = norms[:, ::-1] if layer in inspection.backward else norms
             ends = [norms.shape[1] - 1] * len(norms)

@@ -1,6 +1,7 @@
 """What `seq2seq show` leaves in its folder, and what it refuses."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,6 +111,8 @@ def test_a_layers_memory_is_drawn_over_what_it_read(inspection):
     )
     backward = memory_figure(inspection, "encoder_0_backward")
     assert "right to left" in backward.get_suptitle()
+    captions = {each.name: each.caption for each in sentence_figures(inspection)}
+    assert "and the gates that made it" in captions["memory_decoder_0"]
     with pytest.raises(ValueError, match="decoder_0"):
         memory_figure(inspection, "decoder_1")
 
@@ -123,6 +126,24 @@ def test_gradients_are_counted_back_from_where_each_layer_ended(inspection):
     assert not np.isclose(backward[:, 0].mean(), backward[:, -1].mean())  # control
 
 
+def test_in_the_decoder_every_loss_weighs_the_same_however_large_it_is(inspection):
+    (curve,) = gradient_curves(inspection, "decoder").values()
+    norms = inspection.gradients.cell["decoder_0"]
+    last = len(norms) - 1
+    assert curve[0] == pytest.approx(1) and not np.isclose(norms[0, 0], 1)  # control
+    assert curve[last] == pytest.approx(norms[last, 0] / norms[last, last])  # one reaches so far
+    first = dict(inspection.gradients.cell, decoder_0=norms * np.array([1e3] + [1] * last)[:, None])
+    uncertain = replace(inspection, gradients=replace(inspection.gradients, cell=first))
+    np.testing.assert_allclose(gradient_curves(uncertain, "decoder")["decoder_0"], curve, rtol=1e-5)
+    labels = {
+        each.name: each.figure.axes[0].get_ylabel()
+        for each in sentence_figures(inspection)
+        if each.name.startswith("gradient_flow")
+    }
+    assert labels["gradient_flow_encoder"] == "gradient norm"
+    assert labels["gradient_flow_decoder"] == "share of the gradient at the loss's own step"
+
+
 def test_a_network_without_attention_or_gates_is_shown_without_them(small_corpus):
     config = miniature_settings(
         small_corpus,
@@ -132,9 +153,10 @@ def test_a_network_without_attention_or_gates_is_shown_without_them(small_corpus
     subwords = learn_subwords(config)
     untrained = Parts(subwords, [network(config, subwords.size)])
     found = seq2seq.inspect(TextTranslator(untrained, config.decoding), SENTENCE)
-    names = {each.name for each in sentence_figures(found)}
-    assert names >= {"source_gradients", "memory_decoder_0", "gradient_flow_decoder"}
-    assert not names & {"attention", "gates_encoder", "gates_decoder"}
+    captions = {each.name: each.caption for each in sentence_figures(found)}
+    assert captions.keys() >= {"source_gradients", "memory_decoder_0", "gradient_flow_decoder"}
+    assert not captions.keys() & {"attention", "gates_encoder", "gates_decoder"}
+    assert "gates" not in captions["memory_decoder_0"]
     assert "decoder_0.cell" not in found.arrays()
 
 

@@ -17,12 +17,15 @@ MEASURES = {  # columns of history.csv
 }
 
 
-def draw_gradient_flow(curves: Mapping[str, np.ndarray], title: str = "") -> Figure:
+def draw_gradient_flow(
+    curves: Mapping[str, np.ndarray], title: str = "", label: str = "gradient norm"
+) -> Figure:
     """Gradient norms by steps back, on a logarithmic scale; a norm of 0 is left out.
 
     Args:
         curves: by name, each (D,), see `seq2seq.inspection.gradients.by_distance`.
         title: written above.
+        label: of the vertical axis.
 
     Raises:
         ValueError: there are no curves, or one holds a number that is no norm.
@@ -38,7 +41,7 @@ def draw_gradient_flow(curves: Mapping[str, np.ndarray], title: str = "") -> Fig
         axes.plot(distances, curve[distances], label=shown(name), **style)
     axes.set_yscale("log")
     axes.set_xlabel("steps back")
-    axes.set_ylabel("gradient norm")
+    axes.set_ylabel(label)
     show_legend(axes)
     set_title(figure, title)
     return figure
