@@ -1,9 +1,11 @@
 """What every figure here is made of: a size, labels, colours that read in grey, and its files."""
 
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 from typing import Any, BinaryIO, Literal
+from unicodedata import east_asian_width
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -14,6 +16,7 @@ from seq2seq.inspection.figures.text import families, shown
 INCHES_PER_SUBWORD = 0.38
 MOST_INCHES = 200  # a PNG has at most 65,535 dots a side
 DOTS_PER_INCH = 150
+TITLE_LETTERS_PER_INCH = 11
 
 # From dark blue to bright yellow, lighter all the way: it reads in grey, and to whoever does not
 # tell red from green. Its middle has no hue, which suits numbers of both signs.
@@ -60,9 +63,14 @@ def label_rows(axes: Axes, subwords: Sequence[str]) -> None:
 
 
 def set_title(figure: Figure, title: str) -> None:
-    """A title above all axes, if there is one."""
+    """A title above all axes, if there is one, in lines that are no wider than the figure."""
     if title:
-        figure.suptitle(shown(title), fontsize="medium", fontfamily=families())
+        wide = sum(east_asian_width(character) in "WF" for character in title)
+        letters = TITLE_LETTERS_PER_INCH * figure.get_figwidth() * len(title) / (len(title) + wide)
+        # Wrapped first: a line break amid what `shown` escapes would make a formula.
+        lines = textwrap.wrap(title, max(1, int(letters)), replace_whitespace=False)
+        text = "\n".join(map(shown, lines))
+        figure.suptitle(text, fontsize="medium", fontfamily=families())
 
 
 def show_legend(axes: Axes, beside: bool = False) -> None:

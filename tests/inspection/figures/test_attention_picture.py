@@ -70,6 +70,21 @@ def test_the_title_is_written_above_where_there_is_one():
     assert draw_attention(WEIGHTS, READ, WRITTEN).get_suptitle() == ""
 
 
+@pytest.mark.parametrize(
+    "title",
+    ["Der alte Mann liest heute Abend seinem Enkel aus dem Buch vor.", "书" * 60, "$" * 90],
+    ids=["words", "wide", "escaped"],
+)
+def test_a_title_that_is_wider_than_the_picture_goes_on_in_another_line(title):
+    figure = draw_attention(WEIGHTS, READ, WRITTEN, title)
+    figure.draw_without_rendering()
+    (drawn,) = figure.texts
+    assert 0 <= drawn.get_window_extent().x0 < drawn.get_window_extent().x1 <= figure.bbox.width
+    assert "\n" in drawn.get_text() and not is_formula(drawn)
+    drawn.set_text(drawn.get_text().replace("\n", " "))
+    assert drawn.get_window_extent().width > figure.bbox.width  # the control
+
+
 def test_a_longer_sentence_has_a_larger_picture():
     small, large = (
         draw_attention(WEIGHTS, READ, WRITTEN),
