@@ -69,3 +69,12 @@ def test_browsers_are_told_which_language_a_text_is_in():
     assert ("h1", {"dir": "auto", "lang": "de"}) in Reader(told.html()).tags
     assert ("p", {"dir": "auto", "lang": "fa"}) in Reader(told.html()).tags
     assert ("h1", {"dir": "auto"}) in Reader(page("ein Hund").html()).tags
+
+
+def test_subwords_and_hypotheses_have_the_order_of_their_language():
+    told = Reader(replace(page("כלב"), languages=Languages("en", "he")).html()).tags
+    cells = [found for tag, found in told if tag == "td" and "dir" in found]
+    assert cells == [{"dir": "auto", "lang": "he"}] * 3  # a subword and two hypotheses
+    assert told.count(("bdi", {"lang": "he"})) == 1  # the number after a runner-up stays there
+    untold = Reader(page("כלב").html()).tags
+    assert untold.count(("td", {"dir": "auto"})) == 3 and untold.count(("bdi", {})) == 1
