@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from seq2seq.scoring.scores import corpus_bleu
+from seq2seq.scoring.metrics import bleu, without_blanks
 
 EDGES = (1, 6, 11, 16, 21, 31)  # words; the first length of each bin
 
@@ -26,6 +26,7 @@ def bleu_by_length(
     references: Sequence[str],
     edges: Sequence[int] = EDGES,
     language: str | None = None,
+    others: Sequence[Sequence[str]] = (),
 ) -> BleuByLength:
     """Corpus BLEU of the sentences of each bin; bins without a sentence are left out.
 
@@ -38,11 +39,12 @@ def bleu_by_length(
         edges: the first length of each bin, growing; shorter sentences are left out, and the last
             bin has no end.
         language: of systems and references, a BCP 47 tag.
+        others: more references for each source; a blank one is none.
 
     Raises:
         ValueError: numbers of texts differ, edges do not grow, or there is no sentence in any bin.
     """
-    sizes = {len(sources), len(references), *(len(texts) for texts in systems.values())}
+    sizes = set(map(len, [sources, references, *others, *systems.values()]))
     if len(sizes) != 1:
         raise ValueError(f"texts of {sorted(sizes)} lines; each side needs one a line")
     if not edges or any(one >= other for one, other in pairwise(edges)):
@@ -60,13 +62,17 @@ def bleu_by_length(
         bins=[(edges[place - 1], ends[place - 1]) for place in present],
         counts=np.array([len(each) for each in rows]),
         scores={
-            name: np.array([_bleu(texts, references, each, language) for each in rows])
+            name: np.array([_bleu(texts, [references, *others], each, language) for each in rows])
             for name, texts in systems.items()
         },
     )
 
 
 def _bleu(
-    texts: Sequence[str], references: Sequence[str], rows: np.ndarray, language: str | None
+    texts: Sequence[str],
+    references: Sequence[Sequence[str]],
+    rows: np.ndarray,
+    language: str | None,
 ) -> float:
-    return corpus_bleu([texts[row] for row in rows], [references[row] for row in rows], language)
+    chosen, first, *others = ([each[row] for row in rows] for each in (texts, *references))
+    return bleu(language).corpus_score(chosen, [first, *without_blanks(others)]).score

@@ -6,7 +6,7 @@ from typing import cast
 
 from sacrebleu.significance import PairedTest, Result
 
-from seq2seq.scoring.metrics import LOWER_IS_BETTER, USUAL, Metric, bleu, metrics
+from seq2seq.scoring.metrics import LOWER_IS_BETTER, USUAL, Metric, bleu, metrics, without_blanks
 
 SAMPLES = 1000  # drawn from the lines, with a fixed seed
 
@@ -128,11 +128,10 @@ def _bootstrapped(
     sizes = set(map(len, [*references, *systems]))
     if len(sizes) != 1 or not first:
         raise ValueError(f"texts of {sorted(sizes)} lines; each needs one for each reference")
-    more = [[line if line.strip() else None for line in each] for each in others]
     signatures, scores = PairedTest(
         [(str(number), system) for number, system in enumerate(systems)],
         used,
-        cast(list[Sequence[str]], [first, *more]),  # sacreBLEU's types do not know its None
+        [first, *without_blanks(others)],
         test_type="bs",
         n_samples=SAMPLES,
     )()

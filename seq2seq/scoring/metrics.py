@@ -4,6 +4,7 @@ Post 2018, https://aclanthology.org/W18-6319; its README says which tokenizer a 
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 from sacrebleu.metrics import BLEU, CHRF, TER
 
@@ -77,6 +78,12 @@ def metrics(language: str | None, names: Sequence[str] = USUAL) -> dict[str, Met
         ConfigError: see `bleu`.
     """
     return {NAMES[name]: _metric(name, language) for name in names}
+
+
+def without_blanks(others: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """References after the first as sacreBLEU takes them: None where a line has no other."""
+    found = [[line if line.strip() else None for line in each] for each in others]
+    return cast(list[Sequence[str]], found)  # sacreBLEU's types do not know its None
 
 
 def _metric(name: str, language: str | None) -> Metric:

@@ -34,7 +34,7 @@ class Sentence:
     """A line of the text in a list of sentences."""
 
     line: int  # from 1
-    rows: Sequence["Row"]  # source, reference, translations
+    rows: Sequence["Row"]  # source, references, translations
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class EvaluationReport:
     measured: Sequence[Measured]  # `Compared` where there is a baseline
     by_length: bytes  # an SVG picture; empty where no source has a word
     languages: Languages = UNKNOWN
+    others: Sequence[Sequence[str]] = ()  # more references; a blank line is none
 
     def html(self) -> str:
         """The whole document; every text is escaped."""
@@ -81,18 +82,24 @@ class EvaluationReport:
 
     def _oddities(self, system: System) -> tuple[int, int, int, int]:
         """Numbers of lines that are empty, untranslated, much shorter, and much longer."""
-        texts = list(zip(system.lines, self.sources, self.references, strict=True))
+        right = map(self._references, range(len(self.sources)))
+        texts = list(zip(system.lines, self.sources, right, strict=True))
         return (
-            sum(not line.strip() and bool(reference.strip()) for line, _, reference in texts),
+            sum(not line.strip() and bool(references[0].strip()) for line, _, references in texts),
             sum(line.strip() == source.strip() != "" for line, source, _ in texts),
-            sum(2 * _words(line) < _words(reference) for line, _, reference in texts),
-            sum(_words(line) > 2 * _words(reference) for line, _, reference in texts),
+            sum(2 * _words(line) < min(map(_words, references)) for line, _, references in texts),
+            sum(_words(line) > 2 * max(map(_words, references)) for line, _, references in texts),
         )
+
+    def _references(self, row: int) -> list[str]:
+        """All references of a line, the one of `references` first, each once."""
+        more = [each[row] for each in self.others if each[row].strip()]
+        return list(dict.fromkeys([self.references[row], *more]))
 
     def _lists(self) -> list[SentenceList]:
         ours = self._sentence_scores(self.system)
         rows = range(len(self.sources))
-        missed = [row for row in rows if self.system.lines[row] != self.references[row]]
+        missed = [row for row in rows if self.system.lines[row] not in self._references(row)]
         worst = sorted(missed, key=ours.__getitem__)[:LISTED]
         if not self.baseline:
             return [self._list("Furthest from their references", worst, ours, None)]
@@ -109,8 +116,10 @@ class EvaluationReport:
     def _sentence_scores(self, system: System) -> list[float]:
         """The chrF of each line, 0 to 100: BLEU is too coarse for a sentence."""
         chrf = CHRF()
-        pairs = zip(system.lines, self.references, strict=True)
-        return [chrf.sentence_score(line, [reference]).score for line, reference in pairs]
+        return [
+            chrf.sentence_score(line, self._references(row)).score
+            for row, line in enumerate(system.lines)
+        ]
 
     def _list(
         self, title: str, rows: Sequence[int], ours: list[float], theirs: list[float] | None
@@ -120,7 +129,7 @@ class EvaluationReport:
         for row in rows:
             rows_of_it = [
                 Row("source", self.sources[row], self.languages.source),
-                Row("reference", self.references[row], target),
+                *(Row("reference", text, target) for text in self._references(row)),
                 Row("translation", self.system.lines[row], target, ours[row]),
             ]
             if self.baseline and theirs:

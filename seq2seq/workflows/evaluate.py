@@ -30,10 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's translation of a text, beside its references and perhaps another translation.
-
-    Of several reference files the report shows the first; the scores are of all.
-    """
+    """A run's translation of a text, beside its references and perhaps another translation."""
 
     source_path: Path
     reference_paths: tuple[Path, ...]
@@ -43,6 +40,7 @@ class Evaluation:
     baseline: System | None
     measured: list[Measured]  # `Compared` where there is a baseline
     languages: Languages = UNKNOWN
+    others: Sequence[Sequence[str]] = ()  # more references; a blank line is none
 
     def as_dict(self) -> dict[str, Any]:
         """By metric's name in lower case; each with `_interval` and `_signature` too.
@@ -70,7 +68,11 @@ class Evaluation:
         picture = io.BytesIO()
         if any(text.split() for text in self.sources):
             lengths = bleu_by_length(
-                self.sources, systems, self.references, language=self.languages.target
+                self.sources,
+                systems,
+                self.references,
+                language=self.languages.target,
+                others=self.others,
             )
             save(draw_bleu_by_length(lengths.bins, lengths.scores, lengths.counts), picture, "svg")
         report = EvaluationReport(
@@ -82,6 +84,7 @@ class Evaluation:
             measured=self.measured,
             by_length=picture.getvalue(),
             languages=self.languages,
+            others=self.others,
         )
         with write_atomically(path) as stream:
             stream.write(report.html().encode())
@@ -158,7 +161,8 @@ def evaluate_with(
         if baseline
         else measure(system.lines, *asked)
     )
-    return Evaluation(source, paths, sources, references, system, baseline, measured, languages)
+    texts = (sources, references, system, baseline)
+    return Evaluation(source, paths, *texts, measured, languages, others)
 
 
 def _paths(reference: Path | Sequence[Path]) -> tuple[Path, ...]:

@@ -22,6 +22,15 @@ def test_each_bin_is_scored_by_itself():
     assert found.scores["wrong"][1] < 99  # control: the bins differ
 
 
+def test_any_of_several_references_is_right_and_a_blank_one_is_none():
+    references, ours = [SHORT, LONG], ["five four three two one", "x y"]
+    others = [[ours[0], " "]]
+    found = bleu_by_length(references, {"a": ours}, references, (1, 6), None, others)
+    np.testing.assert_allclose(found.scores["a"], [100, corpus_bleu(["x y"], [LONG])])
+    alone = bleu_by_length(references, {"a": ours}, references, (1, 6))
+    assert alone.scores["a"][0] < 99  # control
+
+
 def test_bins_without_sentences_and_sentences_without_words_are_left_out():
     texts = ["", SHORT]
     found = bleu_by_length(texts, {"a": texts}, texts, (1, 3, 5, 7))
@@ -51,3 +60,8 @@ def test_every_sentence_with_words_is_in_one_bin(lengths):
 def test_what_cannot_be_binned_is_refused(sources, systems, references, edges):
     with pytest.raises(ValueError):
         bleu_by_length(sources, systems, references, edges)
+
+
+def test_each_reference_file_has_a_line_for_each_source():
+    with pytest.raises(ValueError, match="lines; each side needs one a line"):
+        bleu_by_length(["a"], {"s": ["a"]}, ["a"], others=[["a", "b"]])

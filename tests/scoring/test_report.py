@@ -93,6 +93,23 @@ def test_what_looks_like_no_translation_is_counted():
     assert rows["runs/theirs"] == ["1", "1", "1", "0"]
 
 
+def test_a_line_is_judged_by_all_its_references():
+    others = [["", OURS[1], "Es ist spät."], [" ", "", "Spät ist es & dunkel."]]
+    short = [*OURS[:2], "Es ist"]
+    both = replace(PLAIN, others=others, system=System("runs/ours", short))
+    alone = replace(both, others=())  # the control
+    all_of, first_of = (Read(each.html()).sections for each in (both, alone))
+    worst, by_first = (each["Furthest from their references"][1:] for each in (all_of, first_of))
+    assert [row[1] for row in worst] == ["source", *["reference"] * 3, "translation"]
+    assert [row[3] for row in worst[1:4]] == [REFERENCES[2], others[0][2], others[1][2]]
+    assert [row[0] for row in by_first if row[0]] == ["3", "2"]
+    assert float(worst[-1][2]) > float(by_first[2][2])
+    too_short = [{row[0]: row[3:4] for row in each[""]} for each in (all_of, first_of)]
+    assert [each["runs/ours"] for each in too_short] == [["0"], ["1"]]
+    assert "beside every reference of the line" in both.html()
+    assert "beside the reference<" in PLAIN.html() and "All references" not in PLAIN.html()
+
+
 def test_long_lists_end():
     page = replace(
         PLAIN,

@@ -78,7 +78,8 @@ def test_a_line_is_right_that_is_in_any_reference_file(trained_run, tmp_path, mo
     assert found >= 41 and alone.score < found
     report = tmp_path / "report.html"
     run_command("evaluate", trained_run, source, reference, other, "--report", report)
-    assert f"{reference}, {other}" in report.read_text()
+    page = report.read_text()
+    assert f"{reference}, {other}" in page and "beside every reference of the line" in page
     write_lines(other, own[:3])
     unequal = fails("evaluate", trained_run, source, reference, other)
     assert "test.en has 12 lines but" in unequal and "other.de has 3" in unequal
