@@ -3,12 +3,14 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import jinja2
 from sacrebleu.metrics import CHRF
 
 from seq2seq.config.languages import UNKNOWN, Languages
 from seq2seq.scoring.comparison import Measured
+from seq2seq.scoring.text_length import length_unit, text_length
 
 LISTED = 50  # sentences in each list
 
@@ -78,17 +80,19 @@ class EvaluationReport:
             oddities=[(each.name, self._oddities(each)) for each in systems],
             picture=base64.b64encode(self.by_length).decode(),
             lists=self._lists(),
+            units=[length_unit(each) for each in (self.languages.source, self.languages.target)],
         )
 
     def _oddities(self, system: System) -> tuple[int, int, int, int]:
         """Numbers of lines that are empty, untranslated, much shorter, and much longer."""
+        length = partial(text_length, language=self.languages.target)
         right = map(self._references, range(len(self.sources)))
         texts = list(zip(system.lines, self.sources, right, strict=True))
         return (
             sum(not line.strip() and bool(references[0].strip()) for line, _, references in texts),
             sum(line.strip() == source.strip() != "" for line, source, _ in texts),
-            sum(2 * _words(line) < min(map(_words, references)) for line, _, references in texts),
-            sum(_words(line) > 2 * max(map(_words, references)) for line, _, references in texts),
+            sum(2 * length(line) < min(map(length, references)) for line, _, references in texts),
+            sum(length(line) > 2 * max(map(length, references)) for line, _, references in texts),
         )
 
     def _references(self, row: int) -> list[str]:
@@ -136,7 +140,3 @@ class EvaluationReport:
                 rows_of_it.append(Row("baseline", self.baseline.lines[row], target, theirs[row]))
             sentences.append(Sentence(row + 1, rows_of_it))
         return SentenceList(title, sentences)
-
-
-def _words(text: str) -> int:
-    return len(text.split())

@@ -73,6 +73,7 @@ class Evaluation:
                 self.references,
                 language=self.languages.target,
                 others=self.others,
+                source_language=self.languages.source,
             )
             save(draw_bleu_by_length(lengths.bins, lengths.scores, lengths.counts), picture, "svg")
         report = EvaluationReport(

@@ -22,6 +22,14 @@ def test_each_bin_is_scored_by_itself():
     assert found.scores["wrong"][1] < 99  # control: the bins differ
 
 
+def test_sources_without_spaces_are_counted_in_characters():
+    sources, texts = ["我读书", "我 今天在家里读一本很老的书"], ["a", "b"]
+    found = bleu_by_length(sources, {"a": texts}, texts, source_language="zh")
+    assert (found.bins, found.counts.tolist()) == ([(1, 10), (11, 20)], [1, 1])
+    words = bleu_by_length(sources, {"a": texts}, texts)  # the control
+    assert (words.bins, words.counts.tolist()) == ([(1, 5)], [2])
+
+
 def test_any_of_several_references_is_right_and_a_blank_one_is_none():
     references, ours = [SHORT, LONG], ["five four three two one", "x y"]
     others = [[ours[0], " "]]

@@ -93,6 +93,23 @@ def test_what_looks_like_no_translation_is_counted():
     assert rows["runs/theirs"] == ["1", "1", "1", "0"]
 
 
+def test_lengths_are_of_characters_where_no_spaces_part_the_words():
+    fields = {
+        "references": ["这本书很好看", "狗睡了", "天黑了"],
+        "system": System("runs/ours", ["好看", "狗睡了", "现在这里的天已经很黑了"]),
+        "languages": Languages("en", "zh"),
+    }
+    told = replace(PLAIN, **fields)
+    untold = replace(told, languages=Languages("th", None))  # the control
+    for report, counts in ((told, ["1", "1"]), (untold, ["0", "0"])):
+        rows = {row[0]: row[1:] for row in Read(report.html()).sections[""]}
+        assert rows["runs/ours"][2:] == counts
+    assert "lengths in characters, beside" in told.html()
+    assert "lengths in words, beside" in untold.html()
+    assert "BLEU by length of the source in words" in Read(told.html()).sections
+    assert "BLEU by length of the source in characters" in Read(untold.html()).sections
+
+
 def test_a_line_is_judged_by_all_its_references():
     others = [["", OURS[1], "Es ist spät."], [" ", "", "Spät ist es & dunkel."]]
     short = [*OURS[:2], "Es ist"]
