@@ -1,24 +1,26 @@
 """A corpus as somebody has it: two files, a table or a folder; and its splits."""
 
 import logging
+import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from seq2seq.config.languages import Languages, language_of_file
+from seq2seq.config.languages import WELL_FORMED, Languages, language_of_file
 from seq2seq.data.held_out import held_out_sizes, link
 from seq2seq.data.lines import read_lines, read_pairs
 from seq2seq.errors import DataError
-from seq2seq.files import write_atomically
+from seq2seq.files import hidden_sibling, rename_durably, write_atomically
 
 logger = logging.getLogger(__name__)
 
 Pair = tuple[Path, Path]
 
-VALIDATION_NAMES = ("val", "validation", "valid", "dev")
+SIDES = ("src", "tgt", "trg")  # that files are named by; as tags, languages of few speakers
 WRITTEN_AS = {"train": "train", "validation": "val", "test": "test"}
+VALIDATION_NAMES = ("val", "validation", "valid", "dev")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,12 @@ class Corpus:
     ends: tuple[str, str]  # of files that are written
     languages: Languages
 
+    @property
+    def files(self) -> list[Path]:
+        """All files of it."""
+        train = (self.train.path,) if isinstance(self.train, Table) else self.train
+        return [*train, *(self.validation or ()), *(self.test or ())]
+
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Of the text that training and what is held out are taken from."""
         return self.train.pairs() if isinstance(self.train, Table) else read_pairs(*self.train)
@@ -65,10 +73,11 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Splits:
-    """The files of a corpus, and how many pairs went into each split that was written."""
+    """The splits of a corpus: train, validation and perhaps test."""
 
-    files: dict[str, Pair]  # train, validation and perhaps test
-    written: dict[str, int]
+    files: Mapping[str, Pair]
+    readable: Mapping[str, Pair]  # where the same text is until written files get their names
+    written: Mapping[str, int]  # pairs in each split that is written
 
 
 def find_corpus(
@@ -96,19 +105,39 @@ def find_corpus(
             if not path.is_file():
                 raise DataError(f"{path} is no plain file; it is read more than once")
         found = _ends((source, target), ends)
-        return Corpus((source, target), None, None, _apart(found), _languages(found))
+        return Corpus((source, target), None, None, _apart(found), _languages(found, ends))
     if source.is_dir():
         return _folder(source, ends)
     if not source.is_file():
         raise DataError(f"{source} is no plain file; it is read more than once")
     named = ends[0] or "source", ends[1] or "target"
-    return Corpus(Table(source, columns), None, None, _apart(named), _languages(named))
+    return Corpus(Table(source, columns), None, None, _apart(named), _languages(named, ends))
 
 
+def split_files(corpus: Corpus, folder: Path) -> dict[str, Pair]:
+    """Where each split of a corpus is written, if it has to be."""
+    first, second = corpus.ends
+    return {
+        split: (folder / f"{name}.{first}", folder / f"{name}.{second}")
+        for split, name in WRITTEN_AS.items()
+    }
+
+
+def check_not_read(path: Path, read: Sequence[Path], advice: str) -> None:
+    """Looks that a file to be written is none of those that are read.
+
+    Raises:
+        DataError: it is.
+    """
+    if any(path.resolve() == each.resolve() for each in read):
+        raise DataError(f"{path} is read, and would be written over; {advice}")
+
+
+@contextmanager
 def hold_out(
     corpus: Corpus, folder: Path, seed: int, replace: bool, also: Sequence[Pair] = ()
-) -> Splits:
-    """The splits of a corpus; those that are missing are taken from its training text.
+) -> Iterator[Splits]:
+    """The splits of a corpus, which get their names if the block ends well and else vanish.
 
     Where validation is given, a missing test set stays missing.
 
@@ -116,40 +145,43 @@ def hold_out(
         corpus: as found.
         folder: where splits are written, if they have to be.
         seed: another one holds out other pairs.
-        replace: whether files that are there are written over.
+        replace: whether files that are there are written over. Splits that are there and are not
+            written anew are removed, as their text may be in the new training text.
         also: further training text, which shares no sentence with what is held out either.
 
     Raises:
-        DataError: too little text, or files are there already.
+        DataError: too little text, a file that is missing, or files are there already.
     """
+    _check_there(corpus, also)
     given = {"validation": corpus.validation, "test": corpus.test}
     files = {name: pair for name, pair in given.items() if pair}
     if corpus.validation and not isinstance(corpus.train, Table):
-        return Splits({"train": corpus.train, **files}, {})
-    linked = link(corpus.pairs(), seed)
-    for files_of_it in also:
-        linked.add_training(read_pairs(*files_of_it))
-    missing = [] if corpus.validation else [name for name in given if name not in files]
-    sizes = {name: held_out_sizes(len(linked))[name] for name in missing}
-    split_of = linked.choose(sizes) if sizes else {}
-    paths = {
-        split: tuple(folder / f"{WRITTEN_AS[split]}.{end}" for end in corpus.ends)
-        for split in ("train", *sizes)
-    }
-    _check_new([path for both in paths.values() for path in both], corpus, replace)
-    written = dict.fromkeys(paths, 0)
+        files = {"train": corpus.train, **files}
+        yield Splits(files, files, {})
+        return
+    split_of = _choose(corpus, [] if corpus.validation else set(given) - set(files), seed, also)
+    possible = split_files(corpus, folder)
+    chosen = {"train", *split_of.values()}
+    new = {split: both for split, both in possible.items() if split in chosen}
+    _check_new(new, read_files(corpus, also), replace)
     folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        streams = {
-            split: [stack.enter_context(write_atomically(path)) for path in reversed(both)]
-            for split, both in reversed(paths.items())  # train appears last
-        }
-        for number, pair in enumerate(corpus.pairs()):
-            split = split_of.get(number, "train")
-            written[split] += 1
-            for stream, text in zip(streams[split], reversed(pair), strict=True):
-                stream.write(text.encode() + b"\n")
-    return Splits({split: (both[0], both[1]) for split, both in paths.items()} | files, written)
+    hidden = {split: (_hidden(both[0]), _hidden(both[1])) for split, both in new.items()}
+    try:
+        written = _write(corpus, hidden, split_of)
+        yield Splits(new | files, hidden | files, written)
+        for split in reversed(new):  # train appears last
+            for path, name in zip(hidden[split], new[split], strict=True):
+                rename_durably(path, Path(os.path.realpath(name)))
+    finally:
+        for path in _paths(hidden):
+            path.unlink(missing_ok=True)
+    if replace:
+        _remove_former(set(_paths(possible)) - set(_paths(new)), read_files(corpus, also))
+
+
+def read_files(corpus: Corpus, also: Sequence[Pair]) -> list[Path]:
+    """All files of a corpus and of further ones."""
+    return [*corpus.files, *(path for pair in also for path in pair)]
 
 
 def _folder(folder: Path, ends: tuple[str | None, str | None]) -> Corpus:
@@ -171,7 +203,7 @@ def _folder(folder: Path, ends: tuple[str | None, str | None]) -> Corpus:
         validation=next(filter(None, held), None),
         test=next(filter(None, (_split(folder, name, named) for name in tests)), None),
         ends=named,
-        languages=_languages(named),
+        languages=_languages(named, ends),
     )
 
 
@@ -205,18 +237,78 @@ def _stem(path: Path) -> str:
     return path.name.removesuffix(".gz").rpartition(".")[0]
 
 
-def _languages(ends: tuple[str, str]) -> Languages:
-    source, target = (language_of_file(Path(f"train.{end}")) for end in ends)
+def _languages(ends: tuple[str, str], given: tuple[str | None, str | None]) -> Languages:
+    """What was given, where it is a language tag; else what the names of files end in."""
+    source, target = (
+        tag if tag and _is_language(tag) else language_of_file(Path(f"train.{end}"))
+        for tag, end in zip(given, ends, strict=True)
+    )
     return Languages(source, target)
 
 
-def _check_new(paths: list[Path], corpus: Corpus, replace: bool) -> None:
-    read = [corpus.train.path] if isinstance(corpus.train, Table) else list(corpus.train)
-    for path in paths:
-        if any(path.resolve() == each.resolve() for each in read):
-            raise DataError(f"{path} is read, and would be written over; pass another --data")
+def _is_language(tag: str) -> bool:
+    return bool(WELL_FORMED.fullmatch(tag)) and tag not in SIDES
+
+
+def _choose(
+    corpus: Corpus, missing: Collection[str], seed: int, also: Sequence[Pair]
+) -> dict[int, str]:
+    """The split of each pair that training does not see, by its number."""
+    linked = link(corpus.pairs(), seed)
+    for files in also:
+        linked.add_training(read_pairs(*files))
+    sizes = {split: size for split, size in held_out_sizes(len(linked)).items() if split in missing}
+    return linked.choose(sizes) if sizes else {}
+
+
+def _write(
+    corpus: Corpus, files: Mapping[str, Pair], split_of: Mapping[int, str]
+) -> dict[str, int]:
+    """Writes each pair to its split; returns how many went to each."""
+    written = dict.fromkeys(files, 0)
+    with ExitStack() as stack:
+        streams = {
+            split: [stack.enter_context(write_atomically(path)) for path in both]
+            for split, both in files.items()
+        }
+        for number, pair in enumerate(corpus.pairs()):
+            split = split_of.get(number, "train")
+            written[split] += 1
+            for stream, text in zip(streams[split], pair, strict=True):
+                stream.write(text.encode() + b"\n")
+    return written
+
+
+def _hidden(path: Path) -> Path:
+    """Where a file is written that takes its name later."""
+    return hidden_sibling(Path(os.path.realpath(path)), ".new")
+
+
+def _paths(files: Mapping[str, Pair]) -> list[Path]:
+    return [path for both in files.values() for path in both]
+
+
+def _check_there(corpus: Corpus, also: Sequence[Pair]) -> None:
+    for path in read_files(corpus, also):
+        if not path.exists():
+            raise DataError(f"{path} does not exist; give a text file")
+        if not path.is_file():
+            raise DataError(f"{path} is no plain file; it is read more than once")
+
+
+def _check_new(files: Mapping[str, Pair], read: Sequence[Path], replace: bool) -> None:
+    for path in _paths(files):
+        check_not_read(path, read, "pass another --data")
         if path.exists() and not replace:
             raise DataError(
                 f"{path} is there already; give {path.parent} in place of the corpus to use it, "
                 "pass another --data, or --replace to write over it"
             )
+
+
+def _remove_former(paths: Collection[Path], read: Sequence[Path]) -> None:
+    """Removes splits of a former call, of whose text the new training text may have some."""
+    kept = {path.resolve() for path in read}
+    for path in paths:
+        if path.resolve() not in kept:
+            path.unlink(missing_ok=True)

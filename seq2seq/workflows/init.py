@@ -11,7 +11,14 @@ from seq2seq.config.fitting import CorpusSize, Fitted, Machine, fit_settings
 from seq2seq.config.languages import Languages
 from seq2seq.config.loading import check_settings
 from seq2seq.config.settings_file import commented_yaml, settings_of
-from seq2seq.data.corpus_files import Corpus, Pair, hold_out
+from seq2seq.data.corpus_files import (
+    Corpus,
+    Pair,
+    check_not_read,
+    hold_out,
+    read_files,
+    split_files,
+)
 from seq2seq.data.lines import read_pairs, write_lines
 from seq2seq.data.subwords import VocabularySizeError
 from seq2seq.errors import ConfigError
@@ -65,25 +72,30 @@ def init(job: InitJob) -> Initialised:
     Raises:
         Seq2SeqError: the corpus cannot be used, or files are there already.
     """
-    if job.config.exists() and not job.replace:
-        raise ConfigError(f"{job.config} is there already; choose another -o, or pass --replace")
+    _check_config(job)
+    languages = job.corpus.languages
+    with (
+        write_atomically(job.config) as stream,
+        hold_out(job.corpus, job.data, job.seed, job.replace, job.also) as splits,
+    ):
+        size = _measure([splits.readable["train"], *job.also], languages)
+        fitted, pilot = _tried(job, splits.readable, size)
+        headline = f"Fitted by `seq2seq init` to {size.pairs:,} training pairs."
+        settings = settings_of(splits.files, languages, fitted, job.also)
+        stream.write(commented_yaml(settings, fitted, headline).encode())
+    return Initialised(job.config, splits.files, splits.written, languages, size, fitted, pilot)
+
+
+def _check_config(job: InitJob) -> None:
+    """Looks that the settings can be written, and write over nothing that is to stay."""
     if not job.config.parent.is_dir():
         raise ConfigError(f"{job.config.parent} is no folder; make it, or choose another -o")
-    languages = job.corpus.languages
-    splits = hold_out(job.corpus, job.data, job.seed, job.replace, job.also)
-    try:
-        size = _measure([splits.files["train"], *job.also], languages)
-        fitted, pilot = _tried(job, splits.files, size)
-    except BaseException:  # the same command works when it is mended
-        for path in (path for split in splits.written for path in splits.files[split]):
-            path.unlink()
-        raise
-    headline = f"Fitted by `seq2seq init` to {size.pairs:,} training pairs."
-    settings = settings_of(splits.files, languages, fitted, job.also)
-    text = commented_yaml(settings, fitted, headline)
-    with write_atomically(job.config) as stream:
-        stream.write(text.encode())
-    return Initialised(job.config, splits.files, splits.written, languages, size, fitted, pilot)
+    check_not_read(job.config, read_files(job.corpus, job.also), "choose another -o")
+    splits = split_files(job.corpus, job.data).values()
+    if job.config.resolve() in {path.resolve() for both in splits for path in both}:
+        raise ConfigError(f"{job.config} is for text that is held out; choose another -o")
+    if job.config.exists() and not job.replace:
+        raise ConfigError(f"{job.config} is there already; choose another -o, or pass --replace")
 
 
 def _measure(train: Sequence[Pair], languages: Languages) -> CorpusSize:
@@ -130,9 +142,9 @@ def _pairs(corpora: Sequence[Pair]) -> Iterator[tuple[str, str]]:
 
 
 def _some_pairs(corpora: Sequence[Pair], count: int, folder: Path) -> Pair:
-    """The first pairs of one corpus; of several, as many from all over them."""
+    """So many pairs as are tried, from all over the corpora."""
     paths = folder / "source", folder / "target"
-    every = 1 if len(corpora) == 1 else -(-count // PILOT_PAIRS)
+    every = -(-count // PILOT_PAIRS)
     for side, path in enumerate(paths):
         pairs = itertools.islice(_pairs(corpora), 0, every * PILOT_PAIRS, every)
         write_lines(path, (pair[side] for pair in pairs))

@@ -10,7 +10,7 @@ from seq2seq.cli.main import main
 from seq2seq.config.loading import load_run_config
 from seq2seq.data.corpus_files import find_corpus
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.workflows.init import InitJob, init
+from seq2seq.workflows.init import InitJob, _some_pairs, init
 from seq2seq.workflows.train import fit
 
 ALPHABETS = {
@@ -148,6 +148,52 @@ def test_a_corpus_is_never_written_over(tmp_path):
     with pytest.raises(DataError, match="is read, and would be written over"):
         init(job(corpus, tmp_path, replace=True))
     assert len(lines(tmp_path / "data" / "train.en")) == 300
+
+
+@pytest.mark.parametrize("part", ["corpus/train.en", "more/train.he", "data/val.en"])
+def test_settings_are_not_written_over_text(tmp_path, part):
+    corpus = find_corpus(*write_files(tmp_path / "corpus"))
+    also = [tuple(write_files(tmp_path / "more"))]
+    before = (tmp_path / "corpus" / "train.en").read_bytes()
+    (tmp_path / "data").mkdir()
+    complaint = "is read|is for text that is held out"
+    with pytest.raises((ConfigError, DataError), match=f"({complaint}).*; choose another -o"):
+        init(replace(job(corpus, tmp_path, replace=True, also=also), config=tmp_path / part))
+    assert (tmp_path / "corpus" / "train.en").read_bytes() == before
+
+
+def test_a_call_that_fails_leaves_former_splits_and_settings(tmp_path, monkeypatch):
+    corpus = find_corpus(write_table(tmp_path / "pairs.tsv"), None, ends=("en", "he"))
+    init(job(corpus, tmp_path))
+    files = [tmp_path / "my.yaml", *(tmp_path / "data").iterdir()]
+    before = {path: path.read_bytes() for path in files}
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seq2seq.workflows.init.learn_subwords", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        init(job(corpus, tmp_path, seed=2, replace=True))
+    assert {path: path.read_bytes() for path in files} == before
+    assert sorted((tmp_path / "data").iterdir()) == sorted(files[1:])
+
+
+def test_a_large_corpus_is_judged_by_pairs_from_all_over_it(tmp_path, monkeypatch):
+    sides = [tmp_path / "train.en", tmp_path / "train.fr"]
+    for side in sides:
+        side.write_text("".join(f"{n}\n" for n in range(95)))
+    monkeypatch.setattr("seq2seq.workflows.init.PILOT_PAIRS", 10)
+    some = _some_pairs([(sides[0], sides[1])], 95, tmp_path)
+    assert lines(some[0]) == lines(some[1]) == [str(n) for n in range(0, 95, 10)]
+
+
+def test_languages_that_are_given_are_taken_as_they_are(tmp_path):
+    write_files(tmp_path, 5)
+    paths = tmp_path / "train.en", tmp_path / "train.he"
+    found = find_corpus(*paths, ends=("yue", "pt-BR"))
+    assert (found.languages.source, found.languages.target) == ("yue", "pt-BR")
+    sides = find_corpus(*paths, ends=("src", "tgt"))  # names of files, and no languages
+    assert (sides.languages.source, sides.languages.target) == (None, None)
 
 
 def test_a_folder_has_to_be_told_which_language_is_which(tmp_path):

@@ -1,0 +1,97 @@
+"""Splits that are written: nothing that is read is lost, and nothing former is left half."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from seq2seq.data.corpus_files import find_corpus, hold_out
+from seq2seq.errors import DataError
+
+
+def write(folder, split, number=60, ends=("en", "de")):
+    folder.mkdir(exist_ok=True)
+    for end in ends:
+        text = "".join(f"{split} {end} {n}\n" for n in range(number))
+        (folder / f"{split}.{end}").write_text(text, encoding="utf-8")
+    return folder / f"{split}.{ends[0]}", folder / f"{split}.{ends[1]}"
+
+
+def contents(folder):
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+
+
+def corpus_in(folder):
+    return find_corpus(*write(folder, "all"))
+
+
+def split(corpus, folder, seed=1, **given):
+    with hold_out(corpus, folder, seed, **{"replace": True} | given) as splits:
+        pass
+    return splits
+
+
+@pytest.mark.parametrize("part", ["validation", "test", "also"])
+def test_text_of_any_part_that_is_read_is_not_written_over(tmp_path, part):
+    name = {"validation": "train", "test": "val", "also": "test"}[part]
+    read = write(tmp_path / "data", name)
+    before = contents(tmp_path / "data")
+    corpus = corpus_in(tmp_path / "corpus")
+    if part == "validation":  # of a table, whose train.en is written
+        table = tmp_path / "pairs.tsv"
+        table.write_text("".join(f"a {n}\tb {n}\n" for n in range(60)))
+        corpus = find_corpus(table, None, ends=("en", "de"))
+    given = {"also": [read]} if part == "also" else {}
+    corpus = corpus if given else replace(corpus, **{part: read})
+    with pytest.raises(DataError, match="is read, and would be written over; pass another --data"):
+        split(corpus, tmp_path / "data", **given)
+    assert contents(tmp_path / "data") == before
+
+
+@pytest.mark.parametrize("error", [DataError("mend it"), KeyboardInterrupt()])
+def test_former_splits_stay_if_the_block_fails(tmp_path, error):
+    corpus = corpus_in(tmp_path / "corpus")
+    split(corpus, tmp_path / "data")
+    before = contents(tmp_path / "data")
+    with pytest.raises(type(error)), hold_out(corpus, tmp_path / "data", 2, True) as splits:
+        assert splits.readable["train"][0].read_text() != before["train.en"]
+        raise error
+    assert contents(tmp_path / "data") == before
+    split(corpus, tmp_path / "data", seed=2)
+    assert contents(tmp_path / "data").keys() == before.keys()
+    assert contents(tmp_path / "data") != before
+
+
+def test_given_text_that_is_absent_is_named_before_anything_is_written(tmp_path):
+    absent = tmp_path / "absent.en", tmp_path / "absent.de"
+    with pytest.raises(DataError, match="absent.en does not exist"):
+        split(replace(corpus_in(tmp_path / "corpus"), test=absent), tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_former_splits_that_are_not_written_anew_go_unless_they_are_read(tmp_path):
+    """Their text is in the new training text, perhaps."""
+    corpus = corpus_in(tmp_path / "corpus")
+    split(corpus, tmp_path / "data")
+    table = tmp_path / "pairs.tsv"
+    table.write_text("".join(f"a {n}\tb {n}\n" for n in range(60)))
+    tables = find_corpus(table, None, ends=("en", "de"))
+    read = tmp_path / "data" / "val.en", tmp_path / "data" / "val.de"
+    splits = split(replace(tables, validation=read), tmp_path / "data")
+    assert sorted(contents(tmp_path / "data")) == ["train.de", "train.en", "val.de", "val.en"]
+    assert splits.files["validation"] == read and splits.written == {"train": 60}
+
+
+def test_the_training_text_takes_its_name_last(tmp_path, monkeypatch):
+    """Where there is a train.en, the other files are there too."""
+    appeared = []
+
+    def note(old, new):
+        appeared.append(Path(new).name)
+        os.rename(old, new)
+
+    monkeypatch.setattr("seq2seq.data.corpus_files.rename_durably", note)
+    split(corpus_in(tmp_path / "corpus"), tmp_path / "data")
+    assert {name.partition(".")[0] for name in appeared[:4]} == {"val", "test"}
+    assert sorted(appeared[4:]) == ["train.de", "train.en"]
