@@ -10,7 +10,7 @@ import hashlib
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,17 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
     add("--validation", type=positive, metavar="N", help=size)
     add("--test", type=positive, metavar="N", help=size)
     add("--seed", type=int, default=1, metavar="N", help="another seed splits differently")
+
+
+def check_plain(paths: Sequence[Path]) -> None:
+    """Looks that files can be read more than once.
+
+    Raises:
+        DataError: one is a pipe, a device or a folder.
+    """
+    for path in paths:
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path} is no plain file; it is read twice, so save it first")
 
 
 def write_splits(

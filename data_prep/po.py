@@ -6,6 +6,7 @@ lines becomes one.
 """
 
 import argparse
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 import polib
 
 from data_prep.arguments import check_languages, language, verb_parser
-from data_prep.pair_splits import PairFile, add_split_arguments, one_line, write_splits
+from data_prep.pair_splits import PairFile, add_split_arguments, check_plain, one_line, write_splits
+from seq2seq.config.languages import primary
 from seq2seq.errors import DataError
 
 
@@ -32,9 +34,12 @@ def run(options: argparse.Namespace) -> str:
     """Writes the splits and says what was written.
 
     Raises:
-        DataError: a file cannot be read, or no language is given.
+        DataError: a file cannot be read or is of another language, or no language is given.
     """
+    check_plain(options.files)
     options.target = options.target or _language_of(options.files[0])
+    for path in options.files:
+        _check_language(path, options.target)
     name = ", ".join(map(str, options.files))
     file = PairFile(name, "messages", lambda skipped: pairs(options.files, skipped))
     return write_splits(file, check_languages(options), options, "give more files")
@@ -62,11 +67,24 @@ def pairs(paths: Sequence[Path], skipped: Counter[str]) -> Iterator[tuple[str, s
                 yield from _pairs_of(entry)
 
 
+def _check_language(path: Path, target: str) -> None:
+    said = _said(path)
+    if said and primary(said) != primary(target.replace("_", "-")):
+        raise DataError(
+            f"{path} says that its language is {said}, not {target}; give catalogues of one "
+            "language, or mend its head"
+        )
+
+
+def _said(path: Path) -> str:
+    """The language that a catalogue's head says, such as pt-BR, or sr of `sr@latin`; "" if none."""
+    said = _read(path).metadata.get("Language", "")
+    return re.split("[@.]", said)[0].strip().replace("_", "-")
+
+
 def _language_of(path: Path) -> str:
-    """What the catalogue's head says."""
-    said = _read(path).metadata.get("Language", "").replace("_", "-")
     try:
-        return language(said)
+        return language(_said(path))
     except argparse.ArgumentTypeError as error:
         raise DataError(f"{path} does not say its language; pass --target TAG") from error
 

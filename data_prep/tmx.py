@@ -1,13 +1,12 @@
 """Split translation memories, .tmx files of any size, into train, val and test.
 
 A unit gives a pair for each of its segments in the source language with each in the target
-language; `en` stands for en-US and en-GB too. Codes of a segment's markup are left out, its text is
-kept. A segment of several lines becomes one.
+language; `en` stands for en-US and en-GB too, but not for a variety that is the other language.
+Codes of a segment's markup are left out, its text is kept. A segment of several lines becomes one.
 """
 
 import argparse
 import gzip
-import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from data_prep.arguments import check_languages, language, verb_parser
-from data_prep.pair_splits import PairFile, add_split_arguments, one_line, write_splits
+from data_prep.pair_splits import PairFile, add_split_arguments, check_plain, one_line, write_splits
 from seq2seq.errors import DataError
 
 CODES = {"bpt", "ept", "it", "ph", "ut"}  # elements that hold codes, no text (TMX 1.4b, 3.2)
@@ -42,6 +41,7 @@ def run(options: argparse.Namespace) -> str:
         DataError: a file cannot be read, or has nothing in one of the languages.
     """
     languages = check_languages(options)
+    check_plain(options.files)
     name = ", ".join(map(str, options.files))
     file = PairFile(name, "units", lambda skipped: pairs(options.files, languages, skipped))
     return write_splits(file, languages, options, "give more files")
@@ -66,7 +66,9 @@ def pairs(
         for unit in _units(path):
             segments = _segments(unit)
             found.update(sorted({tag for tag, _ in segments}))
-            source, target = (_of(segments, wanted) for wanted in languages)
+            source, target = (
+                _of(segments, wanted, other) for wanted, other in (languages, reversed(languages))
+            )
             if source and target:
                 paired = True
                 yield from product(source, target)
@@ -123,7 +125,19 @@ def _name(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _of(segments: Sequence[tuple[str, str]], wanted: str) -> list[str]:
-    """Texts in a language or a variety of it."""
-    start = re.compile(re.escape(wanted) + r"([-_]|$)", re.IGNORECASE)
-    return [text for tag, text in segments if start.match(tag)]
+def _of(segments: Sequence[tuple[str, str]], wanted: str, other: str) -> list[str]:
+    """Texts in a language or a variety of it, unless that variety is the other side's."""
+    apart = _is_of(other, wanted)
+    return [
+        text for tag, text in segments if _is_of(tag, wanted) and not (apart and _is_of(tag, other))
+    ]
+
+
+def _is_of(tag: str, language: str) -> bool:
+    """Whether a tag stands for a language or a variety of it.
+
+    >>> _is_of("EN_us", "en"), _is_of("en", "en-US"), _is_of("eng", "en")
+    (True, False, False)
+    """
+    parts, wanted = (each.lower().replace("_", "-").split("-") for each in (tag, language))
+    return parts[: len(wanted)] == wanted

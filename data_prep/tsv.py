@@ -10,10 +10,9 @@ import logging
 from pathlib import Path
 
 from data_prep.arguments import check_languages, language, verb_parser
-from data_prep.pair_splits import PairFile, add_split_arguments, write_splits
+from data_prep.pair_splits import PairFile, add_split_arguments, check_plain, write_splits
 from seq2seq.cli.table_columns import columns
 from seq2seq.data.corpus_files import Table
-from seq2seq.errors import DataError
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +36,7 @@ def run(options: argparse.Namespace) -> str:
     named = options.source or options.target
     options.source, options.target = options.source or NAMED[0], options.target or NAMED[1]
     languages = check_languages(options)
-    if options.file.exists() and not options.file.is_file():
-        raise DataError(f"{options.file} is no plain file; it is read twice, so save it first")
+    check_plain([options.file])
     file = PairFile(str(options.file), "lines", Table(options.file, options.columns).pairs)
     report = write_splits(file, languages, options, "check the file and --columns")
     if not named:

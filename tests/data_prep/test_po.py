@@ -47,6 +47,24 @@ def _names(names, count):
     return [f"{name}{number}" for name in names for number in range(count)]
 
 
+def test_a_catalogue_of_another_language_is_named(tmp_path, capsys):
+    first = catalogue(tmp_path / "fr.po", messages(20, "a"), "fr")
+    other = catalogue(tmp_path / "de.po", messages(20, "b"), "de")
+    for arguments, named in (([first, other], "de.po"), ([first, "--target", "de"], "fr.po")):
+        assert po(tmp_path, *arguments) == 1
+        assert f"{named} says that its language is " in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+    silent = catalogue(tmp_path / "x.po", messages(20, "b"), "")
+    variety = catalogue(tmp_path / "ca.po", messages(20, "c"), "fr_CA")
+    assert po(tmp_path, first, silent, variety) == 0
+    assert len(written(tmp_path, "fr")) == 60
+
+
+def test_a_script_behind_the_language_is_no_part_of_its_name(tmp_path):
+    assert po(tmp_path, catalogue(tmp_path / "x.po", messages(20), "sr@latin")) == 0
+    assert len(written(tmp_path, "sr")) == 20
+
+
 def test_what_is_no_translation_is_left_out_and_counted(tmp_path, caplog):
     odd = [
         {"msgid": "not yet"},

@@ -1,6 +1,7 @@
 """Translation memories into splits: languages, markup, forms of the format, and broken files."""
 
 import gzip
+import os
 from xml.sax.saxutils import escape
 
 import pytest
@@ -72,6 +73,21 @@ def test_a_unit_gives_a_pair_for_each_variety_of_the_languages_that_are_asked_fo
     assert "skipped 1 units that have no segment in en" in caplog.text
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_variety_that_is_asked_for_is_not_on_the_other_side_too(tmp_path, reverse):
+    many = [
+        unit(("pt", f"autocarro {n}"), ("pt-PT", f"carro {n}"), ("pt_br", f"ônibus {n}"))
+        for n in range(20)
+    ]
+    ends = ("pt-BR", "pt") if reverse else ("pt", "pt-BR")
+    assert tmx(tmp_path, memory(many), "--source", ends[0], "--target", ends[1]) == 0
+    expected = sorted(
+        (f"{a} {n}", f"ônibus {n}") for a in ("autocarro", "carro") for n in range(20)
+    )
+    found = written(tmp_path, ends)
+    assert sorted(pair[:: -1 if reverse else 1] for pair in found) == expected
+
+
 def test_codes_of_markup_are_left_out_and_its_text_is_kept(tmp_path):
     marked = 'A <bpt i="1">&lt;b&gt;</bpt>bold <hi>red</hi><ept i="1">x</ept> dog<ph>y</ph>.\n'
     assert tmx(tmp_path, memory([*units(20), unit(("en", marked), ("de", "Ein Hund."))])) == 0
@@ -129,3 +145,10 @@ def test_a_damaged_archive_and_a_missing_file_are_named(tmp_path, capsys):
     arguments = ["--source", "en", "--target", "de", "--output", str(tmp_path / "out")]
     assert main(["tmx", str(tmp_path / "absent.tmx"), *arguments]) == 1
     assert "absent.tmx cannot be read" in capsys.readouterr().err
+
+
+def test_a_pipe_is_refused_as_it_is_read_twice(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    files = [str(tmp_path / "pipe"), "--output", str(tmp_path / "out")]
+    assert main(["tmx", *files, "--source", "en", "--target", "de"]) == 1
+    assert "pipe is no plain file; it is read twice, so save it first" in capsys.readouterr().err
