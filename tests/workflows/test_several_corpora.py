@@ -131,6 +131,21 @@ def test_training_says_where_a_corpus_has_held_out_sentences(
     assert "of the validation text" not in caplog.text
 
 
+def test_where_only_targets_come_again_nothing_is_advised(
+    small_corpus, corpora, tmp_path, caplog, stopped_at_once
+):
+    """Words that sound alike, say."""
+    copied = shutil.copytree(corpora, tmp_path / "corpora")
+    lines = (small_corpus / "test.de").read_text().splitlines()
+    (copied / "second.de").write_text("".join(f"{line}\n" for line in lines))
+    with pytest.raises(stopped_at_once):
+        fit(settings(small_corpus, copied, **NOISY), tmp_path / "run", Silent())
+    said = (
+        "of the test text, 100.0 % of the targets are in the training text too, beside other sour"
+    )
+    assert said in caplog.text and "leave these sentences out" not in caplog.text
+
+
 def test_old_and_new_text_together_go_on_from_a_run(
     trained_run, small_corpus, corpora, tmp_path, stopped_at_once
 ):
