@@ -9,6 +9,7 @@ import itertools
 import logging
 import math
 import multiprocessing
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -78,6 +79,7 @@ def prepare(config: RunConfig, output: Path, processes: int) -> Manifest:
         KeyboardInterrupt: after Ctrl-C; the same call goes on.
     """
     array_record_module()
+    output = Path(os.path.realpath(output))  # a link stays a link
     config = _checked(config, output)
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise DataError(f"{output} is there already; train on it, or give another --output")
@@ -290,7 +292,9 @@ def _with_other_vocabulary(config: RunConfig) -> tuple[RunConfig, Subwords | Non
         return config, None
     # Only here: what opens a run needs TensorFlow, which takes seconds.
     from seq2seq.run_folder import RunFolder
-    from seq2seq.training.starting_weights import with_vocabulary_of
+    from seq2seq.training.starting_weights import check_symbols, with_vocabulary_of
 
     folder = RunFolder.open(training.start_from)
-    return with_vocabulary_of(folder.config(), config), folder.subwords()
+    subwords = folder.subwords()
+    check_symbols(config, subwords)
+    return with_vocabulary_of(folder.config(), config), subwords

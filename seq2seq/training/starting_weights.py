@@ -91,18 +91,28 @@ def begin(config: RunConfig) -> Beginning:
     if config.training.start_vocabulary == "learnt":
         return Beginning(config, learn_subwords(config), other)
     logger.info("the vocabulary is that of %s: %d subwords", path, other.subwords.size)
-    _check_tags(config, other.subwords)
+    check_symbols(config, other.subwords)
     return Beginning(with_vocabulary_of(other.config, config), other.subwords, other)
 
 
-def _check_tags(config: RunConfig, subwords: Subwords) -> None:
+def check_symbols(config: RunConfig, subwords: Subwords) -> None:
+    """Looks that the vocabulary of `training.start_from` has the symbols that the settings ask for.
+
+    Raises:
+        ConfigError: it lacks one.
+    """
     pieces = set(subwords.pieces(range(subwords.size)))
-    for symbol in config.data.tags.symbols if config.data.tags else ():
-        if symbol not in pieces and WORD_START + symbol not in pieces:
-            raise ConfigError(
-                f"data.language_tags: the vocabulary of {config.training.start_from} has no "
-                f"{symbol}; learn another with training.start_vocabulary: learnt"
-            )
+    wanted = {
+        "data.language_tags": config.data.tags.symbols if config.data.tags else (),
+        "subwords.symbols": config.subwords.symbols,
+    }
+    for setting, symbols in wanted.items():
+        for symbol in symbols:
+            if symbol not in pieces and WORD_START + symbol not in pieces:
+                raise ConfigError(
+                    f"{setting}: the vocabulary of {config.training.start_from} has no "
+                    f"{symbol}; learn another with training.start_vocabulary: learnt"
+                )
 
 
 def with_vocabulary_of(other: RunConfig, config: RunConfig) -> RunConfig:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -216,6 +217,31 @@ def test_a_folder_is_prepared_by_one_process(text, tmp_path):
     with held(work), pytest.raises(RunError, match=r"another process prepares .*shards; wait"):
         prepare(settings(text), tmp_path / "shards", 1)
     prepare(settings(text), tmp_path / "shards", 1)  # control
+
+
+def test_a_link_to_an_empty_folder_stays_one(text, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "shards").symlink_to(tmp_path / "disk")
+    prepare(settings(text), tmp_path / "shards", 1)
+    assert (tmp_path / "shards").is_symlink()
+    assert Shards(tmp_path / "disk").manifest.counts.pairs == 435
+
+
+def test_the_folder_one_is_in_may_be_filled(text, tmp_path, monkeypatch):
+    (tmp_path / "shards").mkdir()
+    monkeypatch.chdir(tmp_path / "shards")
+    prepare(settings(text), Path("."), 1)
+    assert Shards(tmp_path / "shards").manifest.counts.pairs == 435
+
+
+def test_a_vocabulary_without_the_symbols_is_refused_at_once(text, trained_run, tmp_path):
+    start = {"start_from": str(trained_run)}
+    with pytest.raises(ConfigError, match=r"subwords.symbols: the vocabulary of .* has no <x>"):
+        prepare(
+            settings(text, training=start, subwords={"symbols": ["<x>"]}), tmp_path / "shards", 1
+        )
+    assert not (tmp_path / "shards").exists()
+    prepare(settings(text, training=start), tmp_path / "shards", 1)  # control
 
 
 def test_text_that_cannot_be_used_leaves_nothing(text, tmp_path, monkeypatch):

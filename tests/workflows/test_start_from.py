@@ -117,6 +117,13 @@ def test_a_run_needs_the_other_no_more_once_it_is_made(
     assert not (tmp_path / "another").exists()
 
 
+def test_symbols_that_the_other_vocabulary_lacks_are_said(trained_run, small_corpus, tmp_path):
+    config = goes_on_from(trained_run, small_corpus, subwords={"symbols": ["<x>"]})
+    with pytest.raises(ConfigError, match=r"subwords.symbols: the vocabulary of .* has no <x>; le"):
+        fit(config, tmp_path / "run", Silent())
+    assert not (tmp_path / "run").exists()
+
+
 def rows_of(translator):
     """Every table with a row for each subword."""
     layers = translator.layers
