@@ -170,6 +170,48 @@ def rename_durably(old: Path, new: Path) -> None:
     flush(new.parent)
 
 
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `path` if the block ends well and else vanishes.
+
+    It stands beside it under the name .NAME.new meanwhile; one that a killed process left is used
+    again.
+
+    Raises:
+        BlockingIOError: another process is filling it, or made `path` meanwhile.
+    """
+    making = hidden_sibling(path, ".new")
+    making.mkdir(parents=True, exist_ok=True)
+    with held(making):
+        if not making.is_dir():  # the other process was done between these lines
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
+        try:
+            _empty(making)
+            yield making
+            flush_tree(making)
+            _take_name(making, path)
+        except (Exception, KeyboardInterrupt):
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+
+
+def _empty(directory: Path) -> None:
+    for entry in directory.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _take_name(making: Path, path: Path) -> None:
+    try:
+        rename_durably(making, path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path)) from None
+        raise
+
+
 def make_directories(directory: Path) -> list[Path]:
     """Makes a directory and its parents; returns those that were not there, innermost first."""
     missing = [each for each in (directory, *directory.parents) if not each.exists()]

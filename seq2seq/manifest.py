@@ -41,6 +41,25 @@ class _Manifest:
 _MANIFEST = TypeAdapter(_Manifest)
 
 
+def checked_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of the run at `path`, after every file was compared with its hash.
+
+    Where a training saves meanwhile, and takes old weights away, it is read again.
+
+    Raises:
+        RunError: see `read_manifest` and `check_files`.
+    """
+    while True:
+        before = manifest_text(path)
+        try:
+            manifest = read_manifest(path)
+            check_files(path, manifest)
+            return manifest
+        except (RunError, OSError):
+            if manifest_text(path) == before:
+                raise
+
+
 def read_manifest(path: Path) -> dict[str, Any]:
     """The manifest of the run at `path`.
 
@@ -86,6 +105,6 @@ def check_files(path: Path, manifest: dict[str, Any]) -> None:
 def manifest_text(path: Path) -> str:
     """The manifest as it is now, "" if there is none; tells whether a run was saved in between."""
     try:
-        return (path / MANIFEST).read_text(encoding="utf-8")
+        return (path / MANIFEST).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""

@@ -11,7 +11,6 @@ import math
 import os
 import platform
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -28,8 +27,7 @@ from seq2seq.errors import DISTRIBUTION, RunError
 from seq2seq.files import (
     file_sha256,
     flush,
-    flush_tree,
-    hidden_sibling,
+    new_folder,
     remove_leftovers,
     rename_durably,
     write_atomically,
@@ -40,8 +38,7 @@ from seq2seq.manifest import (
     MANIFEST,
     RESTORE,
     SUBWORDS,
-    check_files,
-    read_manifest,
+    checked_manifest,
 )
 
 SHORTLIST, SOURCE_WORDS = "shortlist.npz", "source_words.tsv"
@@ -91,27 +88,26 @@ class RunFolder:
             subwords: its vocabulary.
             hashes: SHA-256 of files of `DataConfig.fixed_files` that were read anyway.
             fill: adds what else belongs in, such as first weights.
+
+        Raises:
+            RunError: another process makes it too.
         """
-        target = Path(os.path.realpath(path))  # a link stays a link
-        making = hidden_sibling(target, ".new")
-        if making.exists():  # left by a killed run
-            shutil.rmtree(making)
         try:
-            manifest = cls._fill(making, config, subwords, hashes)
-            fill(cls(making, manifest))
-            flush_tree(making)
-            rename_durably(making, target)
-        except (Exception, KeyboardInterrupt):
-            shutil.rmtree(making, ignore_errors=True)
-            raise
+            with new_folder(Path(os.path.realpath(path))) as making:
+                manifest = cls._fill(making, config, subwords, hashes)
+                fill(cls(making, manifest))
+        except BlockingIOError:
+            raise RunError(
+                f"{path} is being made or trained by another process; wait or stop it"
+            ) from None
         return cls(path, manifest)
 
     @classmethod
     def _fill(
         cls, making: Path, config: RunConfig, subwords: Subwords, hashes: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Writes the files of a new run into a folder to be made; returns the manifest."""
-        (making / WEIGHTS).mkdir(parents=True)
+        """Writes the files of a new run into a folder; returns the manifest."""
+        (making / WEIGHTS).mkdir()
         versions = {"python": platform.python_version()}
         versions |= {package: version(package) for package in PACKAGES}
         manifest = {
@@ -130,14 +126,12 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
-        """The run at `path`, after every file was compared with its hash.
+        """The run at `path`, after every file was compared with its hash; also in training.
 
         Raises:
             RunError: no run, a newer format, or a file that is missing or was altered.
         """
-        manifest = read_manifest(path)
-        check_files(path, manifest)
-        return cls(path, manifest)
+        return cls(path, checked_manifest(path))
 
     def config(self) -> RunConfig:
         """The settings of the run.

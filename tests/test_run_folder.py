@@ -13,8 +13,10 @@ import pytest
 from command_line import fails
 from conftest import miniature_settings
 
+from seq2seq import manifest as manifest_module
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RunError, Seq2SeqError
+from seq2seq.manifest import read_manifest
 from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.run_lifecycle import open_to_go_on
@@ -139,6 +141,42 @@ def test_a_kill_while_a_run_is_made_leaves_nothing_in_its_place(run, tmp_path, m
     RunFolder.create(tmp_path / "new", config, subwords)
     assert RunFolder.open(tmp_path / "new").config() == config
     assert sorted(os.listdir(tmp_path)) == ["new", "run"]
+
+
+def test_a_run_is_made_by_one_process(run, tmp_path):
+    folder = RunFolder.open(run)
+    made = folder.config(), folder.subwords()
+    target = tmp_path / "new"
+
+    def second(_):
+        """Another process, as a lock is of an open file."""
+        with pytest.raises(RunError, match=r"new is being made or trained by another process; wa"):
+            RunFolder.create(target, *made)
+
+    RunFolder.create(target, *made, fill=second)
+    before = (target / "manifest.json").read_bytes()
+    second(None)  # which looked for the run before it was there
+    assert (target / "manifest.json").read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["new", "run"]
+
+
+def test_a_run_opens_while_a_training_saves(run, monkeypatch):
+    """Old weights go between a look at the manifest and a look at them."""
+
+    def meanwhile(path, manifest, check=manifest_module.check_files):
+        if saves and saves.pop():
+            RunFolder(path, read_manifest(path)).save_weights(
+                999 - len(saves), {"last": lambda stream: stream.write(b"%d" % len(saves))}
+            )
+        check(path, manifest)
+
+    saves = [True, True]
+    monkeypatch.setattr(manifest_module, "check_files", meanwhile)
+    assert RunFolder.open(run).weights("last").read_bytes() == b"0"
+    monkeypatch.undo()
+    RunFolder.open(run).weights("last").unlink()
+    with pytest.raises(RunError, match="is missing; restore it"):  # the control
+        RunFolder.open(run)
 
 
 def dying(function, calls):
