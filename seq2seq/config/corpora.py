@@ -1,9 +1,9 @@
 """Settings of the text: the corpora of training, validation and test, and their languages."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from seq2seq.config.architecture import NUMBER, STRICT, Share, Unit
@@ -32,6 +32,10 @@ class TrainingCorpus:
     """File of what each pair counts, as `train_weights`; without it, each counts 1."""
 
 
+def _none_as_empty(value: Any) -> Any:
+    return () if value is None else value
+
+
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class DataConfig:
     """The parallel text: a sentence a line, plain or .gz; paths from the working directory."""
@@ -44,8 +48,8 @@ class DataConfig:
     """File of what each training pair counts in the loss beside others, a number from 1e-6 to 1e6
     a line; all are divided by their mean, so that only ratios matter. Without it, each counts
     alike."""
-    train: tuple[TrainingCorpus, ...] = ()
-    """Several training corpora, in place of `train_source` and `train_target`."""
+    train: Annotated[tuple[TrainingCorpus, ...], BeforeValidator(_none_as_empty)] = ()
+    """Several training corpora, in place of `train_source` and `train_target`; null: none."""
     shards: Path | None = None
     """Folder of `python -m data_prep shards`, which is trained on in place of the text; settings of
     text may stay beside it, and no file of theirs need be there."""

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.config.loading import (
+    as_run_config,
     as_settings,
     check_settings,
     differences,
@@ -71,6 +72,15 @@ def test_one_corpus_is_said_in_two_ways():
     assert short.corpora == listed.corpora
     assert list(short.training_files.values()) == list(listed.training_files.values())
     assert list(listed.training_files) == ["train.0.source", "train.0.target"]
+
+
+def test_null_takes_out_the_list_of_corpora_of_another_run():
+    other = run_config(data={**VALIDATION, "train": CORPORA})
+    overrides = [f"data.{name}={path}" for name, path in PATHS.items()]
+    with pytest.raises(ConfigError, match=r"leave one of them out \(null\)"):
+        as_run_config(other, overrides)
+    alone = as_run_config(other, [*overrides, "data.train=null"])
+    assert alone.data.corpora == run_config(data=PATHS).data.corpora
 
 
 def test_shards_alone_speak_the_languages_of_the_validation_text():
