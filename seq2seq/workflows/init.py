@@ -74,15 +74,13 @@ def init(job: InitJob) -> Initialised:
     """
     _check_config(job)
     languages = job.corpus.languages
-    with (
-        write_atomically(job.config) as stream,
-        hold_out(job.corpus, job.data, job.seed, job.replace, job.also) as splits,
-    ):
+    with hold_out(job.corpus, job.data, job.seed, job.replace, job.also) as splits:
         size = _measure([splits.readable["train"], *job.also], languages)
         fitted, pilot = _tried(job, splits.readable, size)
         headline = f"Fitted by `seq2seq init` to {size.pairs:,} training pairs."
         settings = settings_of(splits.files, languages, fitted, job.also)
-        stream.write(commented_yaml(settings, fitted, headline).encode())
+        with write_atomically(job.config) as stream:
+            stream.write(commented_yaml(settings, fitted, headline).encode())
     return Initialised(job.config, splits.files, splits.written, languages, size, fitted, pilot)
 
 
