@@ -15,7 +15,7 @@ import random
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from seq2seq.config.sections import SubwordConfig
 from seq2seq.data.subwords import FIRST_BYTE, WORD_START, Subwords
@@ -107,7 +107,6 @@ class SubwordSampler:
         self._subwords = subwords
         self._share = share
         self._smoothness = smoothness
-        self._symbols = {piece.id for piece in subwords.written_pieces().values() if piece.whole}
         self._candidates = lru_cache(WORDS_KEPT)(self._find_candidates)
 
     def encode(self, text: str, seed: int) -> list[int]:
@@ -131,6 +130,10 @@ class SubwordSampler:
         total = sum(weights)
         ends = [end / total for end in itertools.accumulate(weights)]
         return [ids for ids, _ in found], ends[:-1]
+
+    @cached_property
+    def _symbols(self) -> set[int]:
+        return {piece.id for piece in self._subwords.written_pieces().values() if piece.whole}
 
     def _symbols_of(self, ids: list[int]) -> list[int]:
         """The symbols among ids, which are never split."""

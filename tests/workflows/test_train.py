@@ -240,16 +240,15 @@ def test_a_loss_that_is_no_number_stops_with_advice(small_corpus, tmp_path, monk
 
 def test_more_steps_at_the_end_of_an_epoch_do_not_validate_anew(small_corpus, tmp_path):
     """Equal is not better: patience would run out before the first of them."""
-    shared = {"patience": 1, "epochs": 9}
-    first = Silent()
-    fit(miniature_settings(small_corpus, training={"epochs": 1}), tmp_path / "one", first)
-    steps = len(first.losses)
-    further = Silent()
-    for wanted in (steps, steps + 3):
-        training = {"steps": wanted, **shared}
-        folder = fit(miniature_settings(small_corpus, training=training), tmp_path / "run", further)
-    assert len(further.losses) == steps + 3
-    assert [int(row["step"]) for row in folder.history()] == [steps, steps + 3]
+    reporter = Silent()
+    for steps in (1, 3):
+        training = {"steps": steps, "patience": 2, "warmup_steps": 0}
+        config = miniature_settings(
+            small_corpus, training=training, data={"batch_tokens": 100_000}
+        )  # an epoch is a step
+        folder = fit(config, tmp_path / "run", reporter)
+    assert len(reporter.losses) == 3
+    assert [int(row["step"]) for row in folder.history()] == [1, 2, 3]
 
 
 def test_steps_after_the_last_regular_validation_are_validated_and_saved(small_corpus, tmp_path):
