@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator
 from time import monotonic
 from typing import BinaryIO
 
+from seq2seq.data.lines import cut_lines, decode_lines
+
+STANDARD_INPUT = "standard input"  # in messages
 MOST_CHARACTERS = 1_000_000  # of a window; long lines make it shorter
 PATIENCE = 0.02  # seconds without a further line after which a stream's lines are given out
 
@@ -64,6 +67,12 @@ def arriving_windows(
         arrivals.close()
     if arrivals.failure:
         raise arrivals.failure
+
+
+def stream_windows(stream: BinaryIO, most_lines: int) -> Iterator[list[str]]:
+    """`arriving_windows` of the text that comes through a stream."""
+    lines = decode_lines(cut_lines(own_reader(stream), STANDARD_INPUT), STANDARD_INPUT)
+    return arriving_windows(lines, most_lines, MOST_CHARACTERS, PATIENCE)
 
 
 def own_reader(stream: BinaryIO) -> BinaryIO:

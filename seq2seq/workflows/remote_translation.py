@@ -12,14 +12,9 @@ from typing import Any, BinaryIO, cast
 
 from seq2seq.config.text_limits import LONGEST_TERMS, SEPARATOR
 from seq2seq.config.tokens import read_tokens
-from seq2seq.data.lines import cut_lines, decode_lines, read_lines, write_lines
+from seq2seq.data.lines import read_lines, write_lines
 from seq2seq.data.output_formats import FORMATS, LineOutput, LineReport, PartReport
-from seq2seq.data.read_ahead import (
-    MOST_CHARACTERS,
-    PATIENCE,
-    arriving_windows,
-    own_reader,
-)
+from seq2seq.data.read_ahead import stream_windows
 from seq2seq.data.resumable_output import check_files
 from seq2seq.errors import DataError, ServerError
 from seq2seq.serving.client import PAUSE, Client
@@ -27,7 +22,6 @@ from seq2seq.translation.glossary import Glossary
 
 logger = logging.getLogger(__name__)
 
-STANDARD_INPUT = "standard input"
 WINDOW = 1024  # lines of a stream that are sent before more are waited for
 SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -71,8 +65,7 @@ def translate_remotely(job: RemoteJob, input_stream: BinaryIO, output_stream: Bi
 
 def _arriving(stream: BinaryIO) -> Iterator[str]:
     """Lines of a stream, with `PAUSE` where the next has not come yet."""
-    lines = decode_lines(cut_lines(own_reader(stream), STANDARD_INPUT), STANDARD_INPUT)
-    for window in arriving_windows(lines, WINDOW, MOST_CHARACTERS, PATIENCE):
+    for window in stream_windows(stream, WINDOW):
         yield from window
         yield cast(str, PAUSE)
 

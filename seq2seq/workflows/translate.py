@@ -9,16 +9,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from seq2seq.config.sections import DecodingConfig
-from seq2seq.data.lines import count_lines, cut_lines, decode_lines, equal_lines, read_lines
+from seq2seq.data.lines import count_lines, equal_lines, read_lines
 from seq2seq.data.output_formats import FORMATS
 from seq2seq.data.parts import Part
-from seq2seq.data.read_ahead import (
-    MOST_CHARACTERS,
-    PATIENCE,
-    arriving_windows,
-    own_reader,
-    windows,
-)
+from seq2seq.data.read_ahead import MOST_CHARACTERS, stream_windows, windows
 from seq2seq.data.resumable_output import PartialOutput, check_files
 from seq2seq.data.source_words import UnseenTally
 from seq2seq.errors import DataError, ExportError
@@ -35,8 +29,6 @@ from seq2seq.translation.line_translator import (
 from seq2seq.workflows.onnx_engine import keep_model, kept_model
 
 logger = logging.getLogger(__name__)
-
-STANDARD_INPUT = "standard input"
 
 
 @dataclass(frozen=True)
@@ -222,11 +214,12 @@ def _check(job: FileJob) -> None:
         raise DataError("--resume needs an input file and an output file (-o)")
     if job.part and not (job.source and job.source.is_file()):
         raise DataError("--part needs an input file, whose lines can be counted")
-    if job.engine == "tensorflow" and is_portable(job.run):
+    exported = is_portable(job.run)
+    if job.engine == "tensorflow" and exported:
         raise ExportError(f"{job.run} is an ONNX model; leave --engine out, or give --engine onnx")
-    if job.weights and (job.engine != "onnx" or is_portable(job.run)):
+    if job.weights and (job.engine != "onnx" or exported):
         raise ExportError("--weights goes with a run folder and --engine onnx")
-    if job.engine == "onnx" or is_portable(job.run):
+    if job.engine == "onnx" or exported:
         _check_exported(job)
     if job.format == "text" and (job.settings or {}).get("n_best", 1) > 1:
         raise DataError("--n-best gives several rows a line; add --format tsv or --format jsonl")
@@ -337,8 +330,7 @@ def _windows(job: FileJob, stream: BinaryIO, done: int, end: int | None) -> Iter
     if job.source:
         left = itertools.islice(read_lines(job.source), done, end)
         return windows(left, WINDOW, MOST_CHARACTERS)
-    lines = decode_lines(cut_lines(own_reader(stream), STANDARD_INPUT), STANDARD_INPUT)
-    return arriving_windows(lines, WINDOW, MOST_CHARACTERS, PATIENCE)
+    return stream_windows(stream, WINDOW)
 
 
 def _prefixes(job: FileJob, done: int) -> Iterator[str] | None:

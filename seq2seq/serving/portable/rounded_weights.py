@@ -4,6 +4,11 @@ In int8, each column of a matrix has a scale of its own, and so has each row tha
 by, found as it comes: a row's products are the same whatever rows stand beside it, which one scale
 for all of them would not give. Products are summed as integers, exactly, and scaled then. Rows of
 an embedding have a scale each. Biases, norms and all that is added or compared stay float32.
+
+Without VNNI, ONNX Runtime adds two products of a uint8 and an int8 in 16 bits, which overflow,
+unless an option has it make weights uint8 as it opens the model (`onnx_search.EXACT`). It finds
+those weights alone that belong to the graph of their product, not to one around it; and none that
+are computed, as a shortlist's columns are, so these are uint8 from the start.
 """
 
 from collections import Counter
