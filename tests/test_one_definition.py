@@ -11,9 +11,9 @@ from seq2seq.models.decoder import Decoder
 from seq2seq.models.recurrent.cells import CellStep
 from seq2seq.models.recurrent.recurrence import CELLS
 from seq2seq.models.translator import build_translator
+from seq2seq.translation.portable_graphs import portable_search
 from seq2seq.translation.search import make_engine, make_search
 from seq2seq.translation.serving_graph import StoredNetwork
-from seq2seq.workflows.export_portable import portable_search
 
 SOURCE, TARGET_IN = [5, 9, 14, 3], [2, 8, 6]  # EOS is 3, BOS is 2
 SIZE = 40  # of the vocabulary

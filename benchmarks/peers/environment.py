@@ -20,14 +20,15 @@ class Environment:
     """What a peer needs, every package with its version.
 
     A toolkit's own requirements may ask for packages that training and translation never use and
-    that do not build on current Python versions, so it is installed without them, followed by what
-    it does import.
+    that do not build on current Python versions, so one on PyTorch is installed without them,
+    followed by what it does import.
     """
 
     name: str  # of the stamp
     toolkit: str  # as pip is asked for it
     imported: tuple[str, ...]
     stand_ins: tuple[str, ...] = ()  # modules that unused parts import, made empty
+    on_torch: bool = True  # else it is installed with its own requirements
 
     def ensure(self, directory: Path) -> Path:
         """Creates the environment unless it is already complete.
@@ -45,7 +46,8 @@ class Environment:
         scripts = "Scripts" if os.name == "nt" else "bin"
         python = directory / scripts / ("python.exe" if os.name == "nt" else "python")
         stamp = directory / STAMP.format(self.name)
-        wanted = "\n".join((TORCH, self.toolkit, *self.imported, *self.stand_ins)) + "\n"
+        packages = [package for options in self._installed() for package in options]
+        wanted = "\n".join((*packages, *self.stand_ins)) + "\n"
         if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
             return python
         if directory.exists() and not _may_be_replaced(directory):
@@ -58,9 +60,15 @@ class Environment:
         stamp.write_text(wanted, encoding="utf-8")
         return python
 
+    def _installed(self) -> tuple[tuple[str, ...], ...]:
+        """What pip is asked for, one call after the other."""
+        if not self.on_torch:
+            return ((self.toolkit, *self.imported),)
+        # PyTorch first, so that nothing else chooses its version or its build.
+        return (TORCH,), ("--no-deps", self.toolkit), self.imported
+
     def _install(self, python: Path) -> None:
-        """Installs PyTorch first, so that nothing else chooses its version or its build."""
-        for options in ((TORCH,), ("--no-deps", self.toolkit), self.imported):
+        for options in self._installed():
             run_child([python, "-m", "pip", "install", *options], f"installing {options[-1]}")
         locate = "import sysconfig; print(sysconfig.get_path('purelib'))"
         found = run_child([python, "-c", locate], "locating the installed packages").strip()

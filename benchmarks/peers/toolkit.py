@@ -14,7 +14,7 @@ class Toolkit:
     """Runs scripts of this package inside a peer's environment, on the CPUs of this process."""
 
     name: str  # for the reader, with the version
-    module: str  # its scripts' names begin with it
+    module: str  # of this package, that has its scripts
     environment: Environment
 
     @property
@@ -71,7 +71,7 @@ class Toolkit:
             # Checkpoints of peers hold their options, which PyTorch refuses to load by default.
             "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
         }
-        script = f"{self.module}_{script}"
-        command: list[str | Path] = [python, "-m", f"benchmarks.peers.{script}", *arguments]
+        name = f"benchmarks.peers.{self.module}.{script}"
+        command: list[str | Path] = [python, "-m", name, *arguments]
         output = run_child(command, f"{self.name} ({script})", variables, log)
         return (output.splitlines() or [""])[-1]

@@ -1,12 +1,13 @@
 """Translation speed on one core: output tokens a second, beside peers if they are named.
 
-    python -m benchmarks.translation_speed RUN [--peers opennmt joeynmt] [--rounds 3] [--json FILE]
+    python -m benchmarks.translation_speed RUN [--peers opennmt joeynmt marian] [--rounds 3]
 
 RUN is a trained run of configs/multi30k_en_de.yaml; its test text is translated with beam 5 and
-greedily, in batches and one sentence at a time, by this project in float32, in bfloat16, and in
-bfloat16 with a shortlist. A peer gets a network of the run's dimensions, its joint subwords and the
-same text in them, is trained briefly (kept in runs/peers) so that its outputs end as real ones do,
-and takes turns with this project, each in a process of its own, on one CPU and with one thread.
+greedily, in batches and one sentence at a time, by this project in TensorFlow (float32, bfloat16,
+bfloat16 with a shortlist) and in ONNX Runtime (float32, int8, int8 with a shortlist). A peer gets a
+network of the run's dimensions, its joint subwords and the same text in them, is trained briefly
+(kept in runs/peers) so that its outputs end as real ones do, and takes turns with this project,
+each in a process of its own, on one CPU and with one thread.
 What is timed: this project from text to text; peers from subwords to subwords.
 
 The share is that of the search's multiply-adds in the rate of a large matrix product of the same
@@ -15,7 +16,7 @@ layer is the target embedding, U otherwise) and V subwords they are 4 U (E + U /
 source token and, for each hypothesis of the beam, 4 U U + U R + R V a token of the best output and
 U + R a pair of a source and an output token: what the search computes, of real tokens, EOS
 included. A peer with input feeding and an output layer of its own has 4 U (E + 2 U) + 3 U U + U V a
-token and hypothesis.
+token and hypothesis; Marian has an encoder twice as wide and two LSTM cells in its decoder.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from pathlib import Path
 
 from benchmarks.peers.child import PeerError
 from benchmarks.peers.joeynmt import TOOLKIT as JOEYNMT
+from benchmarks.peers.marian import TOOLKIT as MARIAN
 from benchmarks.peers.opennmt import TOOLKIT as OPENNMT
 from benchmarks.translation_speed.corpus import MODES, Corpus
 from benchmarks.translation_speed.own_translation import VARIANTS
@@ -33,7 +35,7 @@ from benchmarks.translation_speed.report import as_dict, markdown
 from benchmarks.translation_speed.turns import Measurement, Peers, own_turn
 from seq2seq.errors import Seq2SeqError
 
-TOOLKITS = {toolkit.module: toolkit for toolkit in (OPENNMT, JOEYNMT)}
+TOOLKITS = {toolkit.module: toolkit for toolkit in (OPENNMT, JOEYNMT, MARIAN)}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from typing import Any
 from benchmarks.machine import load_on_cores, machine_rate
 from seq2seq.config.sections import ModelConfig
 from seq2seq.data.lines import read_lines, write_lines
+from seq2seq.translation.exported_translator import Workers, load_exported
+from seq2seq.translation.line_translator import WINDOW, LineTranslation, TextEngine, joined
+from seq2seq.workflows.onnx_engine import keep_model
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,19 @@ class Variant:
     """How a run is opened."""
 
     precision: str  # of matrix products
-    shortlist: bool  # of target subwords, in place of the whole vocabulary
+    shortlist: bool = False  # of target subwords, in place of the whole vocabulary
+    engine: str = "tensorflow"  # or "onnx", whose model's weights have the precision
 
 
 VARIANTS = {
-    "float32": Variant("float32", False),
-    "bfloat16": Variant("bfloat16", False),
+    "float32": Variant("float32"),
+    "bfloat16": Variant("bfloat16"),
     "bfloat16+shortlist": Variant("bfloat16", True),
+    "onnx": Variant("float32", engine="onnx"),
+    "onnx-int8": Variant("int8", engine="onnx"),
+    "onnx-int8+shortlist": Variant("int8", True, "onnx"),
 }
+RATED = ("float32", "bfloat16")  # precisions of which TensorFlow's rate of a product is known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +72,9 @@ class OwnTranslation:
     def share(self, variant: str) -> float | None:
         """Of the rate in the variant's own precision, what the search's multiply-adds make."""
         speed = self.variants[variant]
-        if speed.multiply_adds is None:
+        rate = self.rates.get(VARIANTS[variant].precision)
+        if speed.multiply_adds is None or rate is None:
             return None
-        rate = self.rates[VARIANTS[variant].precision]
         return speed.multiply_adds / speed.seconds / rate
 
 
@@ -117,18 +125,23 @@ class Products:
 SHORTEST = 5.0  # seconds that the timed passes take together, at least
 
 
-def open_translator(run: Path, beam_width: int, variant: Variant) -> Any:
-    """A run opened as the variant says."""
+def open_engine(run: Path, beam_width: int, variant: Variant) -> TextEngine:
+    """A run opened as the variant says; by ONNX Runtime with one thread."""
+    settings: dict[str, Any] = {"beam_width": beam_width, "shortlist": variant.shortlist}
+    if variant.engine == "onnx":
+        return load_exported(keep_model(run, settings, variant.precision), {}, Workers(1, 1))
     import seq2seq
 
-    return seq2seq.load(
-        str(run), beam_width=beam_width, precision=variant.precision, shortlist=variant.shortlist
-    )
+    return seq2seq.load(str(run), precision=variant.precision, **settings)
 
 
-def search(translator: Any, lines: list[str]) -> list[Any]:
-    """The best output of each line, as numbers."""
-    return [hypotheses[0] for hypotheses in translator.search(lines)]
+def translate(engine: TextEngine, lines: Sequence[str], single: bool) -> list[LineTranslation]:
+    """All lines at once, or one call for each."""
+    size = 1 if single else WINDOW
+    windows = [lines[first : first + size] for first in range(0, len(lines), size)]
+    calls = [[each] for each in windows] if single else [windows]
+    found = (window for call in calls for window in engine.line_translator()(call))
+    return [line for window in found for line in window]
 
 
 def measure(arguments: argparse.Namespace) -> OwnTranslation:
@@ -138,7 +151,7 @@ def measure(arguments: argparse.Namespace) -> OwnTranslation:
     folder = RunFolder.open(arguments.run)
     products = Products.of(folder.config().model, folder.subwords().size)
     lines = list(read_lines(arguments.text))
-    precisions = sorted({VARIANTS[name].precision for name in arguments.variants})
+    precisions = sorted({VARIANTS[name].precision for name in arguments.variants} & {*RATED})
     before = {precision: machine_rate(precision) for precision in precisions}
     speeds = {
         name: _measure_variant(name, arguments, lines, products) for name in arguments.variants
@@ -153,17 +166,22 @@ def _measure_variant(
 ) -> VariantSpeed:
     """Warms up with a whole pass, times further ones, and counts what they found."""
     variant = VARIANTS[name]
-    translator = open_translator(arguments.run, arguments.beam_width, variant)
-    translations = _pass(translator.translate, lines, arguments.single)
+    engine = open_engine(arguments.run, arguments.beam_width, variant)
+
+    def one_pass() -> tuple[list[LineTranslation], list[str]]:
+        found = translate(engine, lines, arguments.single)
+        return found, [joined(each, engine.subwords)[0].text for each in found]
+
+    found, translations = one_pass()
     write_lines(arguments.folder / f"{name}.txt", translations)
     passes, started, processor_started = 0, time.monotonic(), time.process_time()
     while passes == 0 or time.monotonic() - started < SHORTEST:
-        _pass(translator.translate, lines, arguments.single)
+        one_pass()
         passes += 1
     seconds = (time.monotonic() - started) / passes
     processor_seconds = (time.process_time() - processor_started) / passes
-    found = search(translator, lines)
-    lengths = [(len(best.source_ids), len(best.ids)) for best in found]
+    outputs = [part.outputs[0] for each in found for part in each.parts]
+    lengths = [(len(best.source_ids), len(best.ids)) for best in outputs]
     whole = products.of_search(lengths, arguments.beam_width)
     return VariantSpeed(
         seconds=seconds,
@@ -172,13 +190,6 @@ def _measure_variant(
         target_tokens=sum(target for _, target in lengths),
         multiply_adds=None if variant.shortlist else whole,
     )
-
-
-def _pass(translate: Callable[[list[str]], list], lines: list[str], single: bool) -> list:
-    """All lines at once, or one call for each."""
-    if not single:
-        return translate(lines)
-    return [translation for line in lines for translation in translate([line])]
 
 
 def main() -> None:

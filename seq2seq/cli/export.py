@@ -38,6 +38,15 @@ def add_parser(subparsers: Any) -> None:
         help="how they are stored: bfloat16 (savedmodel) and float16 (savedmodel, onnx) take half "
         "the space, slightly rounded; int8 (onnx) a quarter, and translates faster",
     )
+    parser.add_argument(
+        "--also",
+        action="append",
+        choices=("prefixes", "terms", "scores"),
+        default=[],
+        help="a model beside the one that searches freely (onnx): prefixes, for --prefix and the "
+        "signature translate_prefix; terms, for --glossary and translate_terms; scores, for the "
+        "signature score; may be repeated",
+    )
     group = parser.add_argument_group("in place of the run's decoding settings")
     group.add_argument("--beam", type=int, metavar="K", help="hypotheses kept; 1 is greedy")
     group.add_argument(
@@ -72,6 +81,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _savedmodel(arguments: argparse.Namespace, settings: dict[str, Any]) -> Path:
+    if arguments.also:
+        raise ExportError("--also is for --format onnx; a savedmodel has all of them")
     if arguments.weights == "int8":
         raise ExportError(
             "--weights int8 is for --format onnx; give float32, bfloat16 or float16 with --format "
@@ -106,5 +117,6 @@ def _portable(arguments: argparse.Namespace, settings: dict[str, Any]) -> Path:
             format=arguments.format,
             settings=settings,
             weights=arguments.weights,
+            further=sorted(set(arguments.also)),
         )
     )

@@ -138,6 +138,14 @@ def add_parser(subparsers: Any) -> None:
         choices=("float32", "float16", "int8"),
         help="of --engine onnx: how they are stored; int8 is fastest, slightly rounded",
     )
+    add(
+        "--also",
+        group=group,
+        action="append",
+        choices=("prefixes", "terms", "scores"),
+        help="of --engine onnx: what else it answers, by a model each: translate_prefix, "
+        "translate_terms, score; may be repeated",
+    )
     parser.set_defaults(run_verb=run, options=options)
 
 
@@ -165,10 +173,11 @@ def run(arguments: argparse.Namespace) -> None:
     )
 
     check_serving(models, config)
-    others = [name for name in ("export", "engine", "weights") if getattr(arguments, name)]
+    others = [name for name in ("export", "engine", "weights", "also") if getattr(arguments, name)]
     _check_options(arguments, models, [*given, *(f"--{name}" for name in others)])
     if arguments.engine == "onnx":
-        kept = keep_onnx_models(models, settings, arguments.weights or "float32", load_tensorflow)
+        stored = arguments.weights or "float32", arguments.also or ()
+        kept = keep_onnx_models(models, settings, *stored, load_tensorflow)
         if kept is None:
             return
         models, settings = kept, {}
@@ -207,8 +216,9 @@ def _check_options(
         raise ServerError("--export is for a single run; export the others by `seq2seq export`")
     if arguments.export and arguments.engine == "onnx":
         raise ServerError("--export writes a SavedModel; leave it out with --engine onnx")
-    if arguments.weights and arguments.engine != "onnx":
-        raise ServerError("--weights goes with --engine onnx")
+    for name in ("weights", "also"):
+        if getattr(arguments, name) and arguments.engine != "onnx":
+            raise ServerError(f"--{name} goes with --engine onnx")
 
 
 def named_models(given: Sequence[str], default: str) -> dict[str, Path]:

@@ -22,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints a line for each check, and fails if one did."""
-    from seq2seq.translation.exported_translator import is_portable
+    from seq2seq.exported_folder import is_portable
 
     if is_portable(arguments.directory):
         raise ExportError(

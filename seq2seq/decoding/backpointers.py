@@ -12,6 +12,7 @@ from keras import ops
 
 from seq2seq.decoding.rules import Rules
 from seq2seq.decoding.step import LOG_ZERO, Hypotheses, SearchInputs, Tensor, regroup_all, write
+from seq2seq.gather import gather
 
 
 class Backpointers(NamedTuple):
@@ -68,10 +69,10 @@ def backtrack(backpointers: Backpointers, n_best: int, rules: Rules) -> Hypothes
     ) -> tuple:
         """`slots` of the hypotheses after `step`, where `step` is before their end."""
         before_end, at_end = step < ends, ops.equal(step, ends)
-        here = [ops.take(each, step, axis=1) for each in (backpointers.chosen, backpointers.values)]
+        here = [gather(each, step, axis=1) for each in (backpointers.chosen, backpointers.values)]
         chosen, log_prob = regroup_all([here[0], here[1][:, :, 0]], slots)
         slots = ops.where(before_end, chosen % beam_width, ending_slots)
-        attention = ops.take(backpointers.weights, step, axis=1)
+        attention = gather(backpointers.weights, step, axis=1)
         eos_log_prob, attention = regroup_all([here[1][:, :, 1], attention], slots)
         id_here = ops.where(before_end, chosen // beam_width, rules.eos)
         log_prob = ops.where(before_end, log_prob, ops.where(at_end, eos_log_prob, 0.0))

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from seq2seq.decoding.step import Tensor
+from seq2seq.gather import gather
 
 Nest = Any  # nested tuples and lists of tensors whose first axis is the sentences
 # Batches shrink to multiples of this many sentences: matrix libraries cache something for every
@@ -76,7 +77,7 @@ def compacting_loop(
         first = ops.cast(ops.argsort(ops.cast(~going, "int32")), "int32")[:staying]
         return (
             step,
-            ops.take(rows, first, axis=0),
+            gather(rows, first),
             found,
             _rows(kept, first),
             _rows(working, first),
@@ -92,7 +93,7 @@ def compacting_loop(
 
 
 def _rows(nest: Nest, rows: Tensor) -> Nest:
-    return keras.tree.map_structure(lambda each: ops.take(each, rows, axis=0), nest)
+    return keras.tree.map_structure(lambda each: gather(each, rows), nest)
 
 
 def _put(whole: Tensor, rows: Tensor, part: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from keras import ops
 from seq2seq.decoding.rules import Rules
 from seq2seq.decoding.step import Hypotheses, SearchInputs, StepFunction, Tensor
 from seq2seq.decoding.stepwise import decode_stepwise
+from seq2seq.gather import gather
 
 
 def force(
@@ -23,7 +24,7 @@ def force(
     """
 
     def choose(step: Tensor, logits_BKV: Tensor, ids_BTK: Tensor, target_BKT: Tensor) -> Tensor:
-        return ops.take(target_BKT, step, axis=2)
+        return gather(target_BKT, step, axis=2)
 
     empty = ops.all(ops.equal(target_ids, rules.pad), axis=-1)
     longest = ops.shape(target_ids)[2]

@@ -9,12 +9,14 @@ numbers, see `Prefixes`.
 
 from keras import ops
 
-from seq2seq.decoding.step import FREE, LOG_ZERO, Tensor
+from seq2seq.decoding.forced_tokens import FREE
+from seq2seq.decoding.step import LOG_ZERO, Tensor
+from seq2seq.gather import gather
 
 
 def place_at(places_BP3: Tensor, step: Tensor) -> Tensor:
     """(B, 3) the place at a step. After the last, no hypothesis is on the path any more."""
-    return ops.take(places_BP3, ops.minimum(step, ops.shape(places_BP3)[1] - 1), axis=1)
+    return gather(places_BP3, ops.minimum(step, ops.shape(places_BP3)[1] - 1), axis=1)
 
 
 def is_forced(place_B3: Tensor, on_path_BK: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from keras import ops
 
 from seq2seq.decoding.step import LOG_ZERO, Tensor
+from seq2seq.gather import gather
 
 LEAST_ATTENTION = 1e-6  # keeps the logarithm finite where nothing was attended to
 
@@ -82,8 +83,8 @@ def block_repeats(logits_BKV: Tensor, history_BKT: Tensor, step: Tensor, size: i
         window = min(size - 1, steps) if isinstance(steps, int) else ops.minimum(size - 1, steps)
         back_W = ops.arange(1, window + 1, dtype="int32")
         before_TW = ops.maximum(places_T[:, None] - back_W, 0)
-        earlier_BKTW = ops.take(history_BKT, before_TW, axis=2)
-        last_BKW = ops.take(history_BKT, ops.maximum(step - back_W, 0), axis=2)
+        earlier_BKTW = gather(history_BKT, before_TW, axis=2)
+        last_BKW = gather(history_BKT, ops.maximum(step - back_W, 0), axis=2)
         repeats = repeats & ops.all(ops.equal(earlier_BKTW, last_BKW[:, :, None]), axis=-1)
     rows = ops.repeat(ops.arange(batch * width, dtype="int32"), steps)
     said_again = ops.stack([rows, ops.reshape(history_BKT, (-1,))], axis=1)

@@ -15,6 +15,7 @@ from seq2seq.decoding.step import (
     regroup,
 )
 from seq2seq.decoding.stepwise import allowed, decode_stepwise
+from seq2seq.gather import gather, gather_along
 
 
 def sample(
@@ -46,7 +47,7 @@ def sample(
     ) -> Tensor:
         max_lengths_B, uniforms_BKT = per_sentence_inputs
         logits_BKV = allowed(logits_BKV, step, ids_BTK, max_lengths_B, rules)
-        uniforms_BK = ops.take(uniforms_BKT, step, axis=2)
+        uniforms_BK = gather(uniforms_BKT, step, axis=2)
         return draw(logits_BKV, uniforms_BK, temperature, top_k, top_p)
 
     width = uniforms.shape[1]
@@ -83,7 +84,7 @@ def draw(
     before = ops.cumsum(probabilities, axis=-1) - probabilities
     inside = ops.cast(before < top_p, "float32")  # the first is always inside
     places_BK = _places(probabilities * inside, uniforms_BK)
-    return ops.cast(ops.take_along_axis(ids_BKC, places_BK[:, :, None], axis=-1)[:, :, 0], "int32")
+    return ops.cast(gather_along(ids_BKC, places_BK[:, :, None])[:, :, 0], "int32")
 
 
 def _places(shares_BKC: Tensor, uniforms_BK: Tensor) -> Tensor:

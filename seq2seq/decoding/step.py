@@ -10,13 +10,14 @@ from typing import Any, NamedTuple, Protocol
 
 from keras import ops
 
+from seq2seq.gather import gather
+
 Tensor = Any  # a tensor of whichever backend Keras runs on
 State = list[Tensor]  # whatever a step carries to the next; every tensor (B, K, ...)
 Context = list[Tensor]  # what all hypotheses of a sentence share; every tensor (B, ...)
 
 LOG_ZERO = -float("inf")  # log-probability of what cannot be
 SUPPRESSED_BELOW = -1e8  # a token with a logit below this is no choice at all
-FREE, NEW_WORD = -1, -2  # in a prefix, in place of an id; see `Prefixes`
 
 
 class StepFunction(Protocol):
@@ -41,7 +42,8 @@ class Prefixes:
 
     A place of a prefix names a token, and a range of tokens in the order of their text that
     complete the prefix in one: if one of these is chosen, the rest of the prefix is done with. In
-    place of an id, FREE allows every token, and NEW_WORD those of the range, and EOS.
+    place of an id, `forced_tokens.FREE` allows every token, and `NEW_WORD` those of the range, and
+    EOS.
     """
 
     places: Tensor  # (B, P, 3) int32: id, first and end of the range; the last place has no id
@@ -99,7 +101,7 @@ def log_sums_of(logits_BKV: Tensor, inputs: SearchInputs) -> Tensor:
 
 def repeat_state(state: State, beam_width: int) -> State:
     """State tensors (B, 1, ...), repeated to (B, K, ...)."""
-    return [ops.repeat(each, beam_width, axis=1) for each in state]
+    return [ops.tile(each, (1, beam_width, *[1] * (len(each.shape) - 2))) for each in state]
 
 
 def write(buffers: Sequence[Tensor], step: Tensor, values: Sequence[Tensor]) -> list[Tensor]:
@@ -141,10 +143,12 @@ def regroup_all(values: Sequence[Tensor], places_BN: Tensor) -> list[Tensor]:
     rows = ops.reshape(firsts + places_BN, (-1,))
     regrouped = []
     for each in values:
-        rest = ops.shape(each)[2:]
+        rest = each.shape[2:]
+        if None in rest:
+            rest = ops.shape(each)[2:]
         before, after = batch * width, batch
         if 0 not in each.shape[2:]:
             before, after = to_be_found(before), to_be_found(after)
-        taken = ops.take(ops.reshape(each, (before, *rest)), rows, axis=0)
+        taken = gather(ops.reshape(each, (before, *rest)), rows)
         regrouped.append(ops.reshape(taken, (after, places_BN.shape[1], *rest)))
     return regrouped

@@ -26,6 +26,7 @@ from seq2seq.decoding.step import (
     repeat_state,
     write,
 )
+from seq2seq.gather import gather, gather_along
 
 
 class GrowingOutputs(NamedTuple):
@@ -78,7 +79,7 @@ def decode_stepwise(
         previous_BK, per_sentence_inputs, state, context = working
         logits_BKV, state, weights_BKS = step_function(previous_BK, state, context)
         chosen_BK = choose(step, logits_BKV, output.ids, per_sentence_inputs)
-        logits_BK = ops.take_along_axis(logits_BKV, chosen_BK[:, :, None], axis=-1)[:, :, 0]
+        logits_BK = gather_along(logits_BKV, chosen_BK[:, :, None])[:, :, 0]
         log_probs_BK = logits_BK - log_sums_of(logits_BKV, inputs)
         done = output.done
         ids, log_probs, weights = write(
@@ -155,7 +156,7 @@ def _along(prefixes: Prefixes, choose: Choice, eos: int) -> Choice:
     ) -> Tensor:
         places_BP3, own_inputs = per_sentence_inputs
         steps_T = ops.arange(ops.shape(ids_BTK)[1], dtype="int32")
-        path_BT = ops.take(
+        path_BT = gather(
             places_BP3[:, :, 0], ops.minimum(steps_T, ops.shape(places_BP3)[1] - 1), axis=1
         )
         said_BTK = ops.equal(ids_BTK, path_BT[:, :, None]) | (steps_T >= step)[:, None]
@@ -163,7 +164,7 @@ def _along(prefixes: Prefixes, choose: Choice, eos: int) -> Choice:
         place_B3 = place_at(places_BP3, step)
         led_BKV = follow(place_B3, on_path_BK, logits_BKV, logits_BKV, prefixes.ranks, eos)
         chosen_BK = choose(step, led_BKV, ids_BTK, own_inputs)
-        logits_BK = ops.take_along_axis(led_BKV, chosen_BK[:, :, None], axis=-1)[:, :, 0]
+        logits_BK = gather_along(led_BKV, chosen_BK[:, :, None])[:, :, 0]
         refused_BK = is_forced(place_B3, on_path_BK) & (logits_BK <= SUPPRESSED_BELOW)
         return ops.where(refused_BK, place_B3[:, :1], chosen_BK)
 

@@ -14,27 +14,11 @@ Shape suffixes: B sentences, K hypotheses, N continuations of a sentence, C of a
 terms, L tokens of the longest, X banks, V vocabulary.
 """
 
-from collections.abc import Sequence
-
-import numpy as np
 from keras import ops
 
-from seq2seq.decoding.step import FREE, LOG_ZERO, SUPPRESSED_BELOW, Tensor, Terms, write
-
-
-def term_ids(terms: Sequence[Sequence[Sequence[int]]]) -> np.ndarray:
-    """`Terms.ids` for the terms of each sentence.
-
-    >>> term_ids([[[7, 7, 8]], []]).tolist()
-    [[[7, 7, 8]], [[-1, -1, -1]]]
-    """
-    count = max([1, *map(len, terms)])
-    longest = max([1, *(len(term) for some in terms for term in some)])
-    ids = np.full((len(terms), count, longest), FREE, np.int32)
-    for sentence, some in enumerate(terms):
-        for place, term in enumerate(some):
-            ids[sentence, place, : len(term)] = term
-    return ids
+from seq2seq.decoding.forced_tokens import FREE
+from seq2seq.decoding.step import LOG_ZERO, SUPPRESSED_BELOW, Tensor, Terms, write
+from seq2seq.gather import gather, gather_along
 
 
 def prepared(ids_BPL: Tensor) -> Terms:
@@ -51,12 +35,12 @@ def prepared(ids_BPL: Tensor) -> Terms:
     states_L = ops.reshape(ops.arange(longest, dtype="int32"), (1, -1, 1, 1))
 
     def add_state(state: Tensor, fallback_BP: Tensor, moves_BLPL: Tensor) -> tuple:
-        token_BP1 = ops.take(ops.moveaxis(ids_BPL, 2, 0), state, axis=0)[..., None]
+        token_BP1 = gather(ids_BPL, state, axis=2)[..., None]
         here = ops.cast(ops.equal(states_L, fallback_BP[:, None, :, None]), "int32")
         fallen_BPL = ops.sum(moves_BLPL * here, axis=1)
         row_BPL = ops.where(ops.equal(ids_BPL, token_BP1), state + 1, fallen_BPL)
         row_BPL = ops.where((ids_BPL >= 0) & (token_BP1 >= 0), row_BPL, 0)
-        fallback_BP = ops.take(ops.moveaxis(fallen_BPL, 2, 0), state, axis=0)
+        fallback_BP = gather(fallen_BPL, state, axis=2)
         return state + 1, fallback_BP, write([moves_BLPL], state, [row_BPL])[0]
 
     start = (
@@ -108,7 +92,7 @@ def add_wanted(
         ids_BKC: their tokens.
     """
     ids_BKP = _wanted(terms, said_BKP)
-    logits_BKP = ops.take_along_axis(choices_BKV, ops.maximum(ids_BKP, 0), axis=-1)
+    logits_BKP = gather_along(choices_BKV, ops.maximum(ids_BKP, 0))
     among_BKP = ops.any(
         ops.equal(ids_BKP[..., None], ids_BKC[:, :, None]) & (logits_BKC > LOG_ZERO)[:, :, None],
         axis=-1,
@@ -155,8 +139,8 @@ def deal_out(terms: Terms, said_BNP: Tensor, totals_BN: Tensor, beam_width: int)
 def _ranks_in_banks(banks_BN: Tensor, totals_BN: Tensor) -> Tensor:
     """(B, N) how many of the same bank are better, or as good and stand before."""
     order_BN = ops.argsort(-totals_BN, axis=-1)
-    sorted_BN = ops.take_along_axis(banks_BN, order_BN, axis=-1)
+    sorted_BN = gather_along(banks_BN, order_BN)
     numbers = ops.arange(ops.max(sorted_BN) + 1, dtype="int32")
     counted_BNX = ops.cumsum(ops.cast(ops.equal(sorted_BN[..., None], numbers), "int32"), axis=1)
-    ranks_BN = ops.take_along_axis(counted_BNX, sorted_BN[..., None], axis=-1)[..., 0] - 1
-    return ops.take_along_axis(ranks_BN, ops.argsort(order_BN, axis=-1), axis=-1)
+    ranks_BN = gather_along(counted_BNX, sorted_BN[..., None])[..., 0] - 1
+    return gather_along(ranks_BN, ops.argsort(order_BN, axis=-1))

@@ -6,6 +6,7 @@ Shape suffixes: B sentences, K hypotheses, C candidates, V vocabulary, W a block
 from keras import ops
 
 from seq2seq.decoding.step import LOG_ZERO, SUPPRESSED_BELOW, Tensor, regroup, to_be_found
+from seq2seq.gather import gather
 
 BLOCK = 64  # ids; the maximum of each block says which few blocks hold the best
 
@@ -47,7 +48,7 @@ def top_ids(logits_BKV: Tensor, count: int) -> tuple[Tensor, Tensor]:
     # In the order of the vocabulary again, so that equal logits stay in that order.
     chosen_BKC = ops.sort(ops.cast(ops.top_k(largest_BKb, count)[1], "int32"), axis=-1)
     firsts = ops.reshape(ops.arange(batch * width, dtype="int32") * blocks, (batch, width, 1))
-    some_BKCW = ops.take(logits_NW, firsts + chosen_BKC, axis=0)
+    some_BKCW = gather(logits_NW, firsts + chosen_BKC)
     some = ops.reshape(some_BKCW, (batch, width, count * BLOCK))
     logits_BKC, places = ops.top_k(some, count)
     places = ops.cast(places, "int32")

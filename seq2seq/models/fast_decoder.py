@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
+from seq2seq.gather import gather
 from seq2seq.models.decoder import ATTENTION
 from seq2seq.models.decoder_parts import Part, Prepared
 from seq2seq.models.decoder_runs import decoder_step
@@ -165,7 +166,7 @@ class _PreparedOperands(Prepared):
         table = self._weights.get(TABLE + name)
         if table is None:
             return None
-        return ops.cast(ops.take(ops.convert_to_tensor(table), ids, axis=0), "float32")
+        return ops.cast(gather(ops.convert_to_tensor(table), ids), "float32")
 
 
 class _Subwords(Part):
@@ -177,7 +178,7 @@ class _Subwords(Part):
 
     @property
     def tensor(self) -> Tensor:
-        vectors = ops.take(value_of(self._embedding.embeddings), self._ids_BK, axis=0)
+        vectors = gather(value_of(self._embedding.embeddings), self._ids_BK)
         return vectors * self._embedding.output_dim**0.5
 
     def into(self, name: str, operands: Operands) -> Tensor:

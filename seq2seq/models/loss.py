@@ -16,6 +16,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from seq2seq.gather import gather, gather_along
 from seq2seq.models.products import Tensor, upstream_gradients
 
 
@@ -91,8 +92,8 @@ def _losses(
         ops.max(softmax_NV, axis=-1), "float32"
     )  # at least 1/V: its log is finite
     log_sum_exp = largest_logit - ops.log(largest_share)
-    target_rows_NR = ops.take(kernel_VR, target_ids_N, axis=0)
-    target_logit = ops.sum(readout_NR * target_rows_NR, axis=-1) + ops.take(bias_V, target_ids_N)
+    target_rows_NR = gather(kernel_VR, target_ids_N)
+    target_logit = ops.sum(readout_NR * target_rows_NR, axis=-1) + gather(bias_V, target_ids_N)
     mean_row_R1 = ops.mean(kernel_VR, axis=0)[:, None]
     mean_logit = ops.matmul(readout_NR, mean_row_R1)[:, 0] + ops.mean(bias_V)
     return log_sum_exp - (1 - smoothing) * target_logit - smoothing * mean_logit
@@ -133,7 +134,7 @@ def _subtract_target(softmax_NV: Tensor, target_ids_N: Tensor, share: float) -> 
     """The softmax with `share` taken off at each row's target."""
     rows_N = ops.arange(ops.shape(target_ids_N)[0], dtype="int32")
     places_N2 = ops.stack([rows_N, ops.cast(target_ids_N, "int32")], axis=-1)
-    at_target = ops.take_along_axis(softmax_NV, target_ids_N[:, None], axis=-1)[:, 0]
+    at_target = gather_along(softmax_NV, target_ids_N[:, None])[:, 0]
     return ops.scatter_update(softmax_NV, places_N2, at_target - share)
 
 
@@ -180,7 +181,7 @@ class MaskedCrossEntropy(keras.losses.Loss):
         logits_BTV = ops.cast(y_pred, "float32")
         log_sum_exp_BT = ops.logsumexp(logits_BTV, axis=-1)
         ids_BT1 = ops.cast(y_true, "int32")[..., None]
-        target_BT = ops.take_along_axis(logits_BTV, ids_BT1, axis=-1)[..., 0]
+        target_BT = gather_along(logits_BTV, ids_BT1)[..., 0]
         smoothing = self.label_smoothing
         mean_BT = ops.mean(logits_BTV, axis=-1)
         return log_sum_exp_BT - (1 - smoothing) * target_BT - smoothing * mean_BT

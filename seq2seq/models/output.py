@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from seq2seq.gather import gather
 from seq2seq.models.loss import cross_entropy
 from seq2seq.models.products import Tensor, product, value_of
 
@@ -122,8 +123,8 @@ class OutputKernel:
         kernel, bias = (ops.convert_to_tensor(each) for each in self._weights)
         if ids is None:
             return [kernel, bias]
-        kernel = ops.take(ops.convert_to_tensor(self._output.kernel), ids, axis=0)
-        return [ops.cast(ops.transpose(kernel), self._precision), ops.take(bias, ids)]
+        kernel = gather(ops.convert_to_tensor(self._output.kernel), ids)
+        return [ops.cast(ops.transpose(kernel), self._precision), gather(bias, ids)]
 
     def _prepare(self) -> list[Tensor]:
         columns = [[0, 0], [0, self._filling]]

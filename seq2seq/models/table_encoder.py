@@ -6,6 +6,7 @@ Shape suffixes: B sentences, S source positions, G units of all gates, V vocabul
 import keras
 from keras import ops
 
+from seq2seq.gather import gather
 from seq2seq.models.products import Tensor, value_of
 from seq2seq.models.translator import Layers, begin_decoding
 
@@ -47,7 +48,7 @@ class TableEncoder:
         ids_SB = ops.transpose(source_ids)
         first = []
         for layer, table in zip(self._layers.encoder.recurrent[0], self._tables, strict=True):
-            inputs_SBG = ops.take(ops.convert_to_tensor(table), ids_SB, axis=0)
+            inputs_SBG = gather(ops.convert_to_tensor(table), ids_SB)
             first.append(layer.run(ops.cast(inputs_SBG, "float32"), mask))
         memory, last_states = self._layers.encoder.above(first, mask)
         source, states = begin_decoding(self._layers, memory, last_states, mask)

@@ -44,23 +44,31 @@ class Adam(keras.optimizers.Adam):
     Keras writes a step as twenty passes over a weight; TensorFlow has it as one operation.
     """
 
+    def apply(self, grads: Sequence[tf.Tensor], trainable_variables: Any = None) -> None:
+        """Moves all weights; what they share is computed once."""
+        taken = tf.cast(self.iterations.value + 1, tf.float32)
+        beta_1, beta_2 = (tf.constant(each) for each in (self.beta_1, self.beta_2))
+        self._shared = {
+            "beta1_power": beta_1**taken,
+            "beta2_power": beta_2**taken,
+            "beta1": beta_1,
+            "beta2": beta_2,
+            "epsilon": tf.constant(self.epsilon),
+        }
+        super().apply(grads, trainable_variables)
+
     def update_step(
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
         """Moves one weight and its two moments."""
         number = self._get_variable_index(variable)
-        taken = tf.cast(self.iterations.value + 1, tf.float32)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[number].value.handle,
             v=self._velocities[number].value.handle,
-            beta1_power=self.beta_1**taken,
-            beta2_power=self.beta_2**taken,
             lr=learning_rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
             grad=gradient,
+            **self._shared,
         )
 
 

@@ -174,6 +174,26 @@ def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
     return array
 
 
+def score_pairs(
+    scorer: SearchFunction, pairs: Sequence[tuple[list[int], list[int]]], tokens: int
+) -> list[Translation]:
+    """What a network gives to outputs that are there already, in order.
+
+    Args:
+        scorer: of source_ids (B, S) and target_ids (B, 1, T), by whichever runtime.
+        pairs: ids of source and target, with EOS.
+        tokens: see `batches_of`.
+    """
+    found: list[Translation | None] = [None] * len(pairs)
+    for rows in batches_of([max(map(len, pair)) for pair in pairs], tokens):
+        sources, targets = (padded([pairs[row][side] for row in rows]) for side in (0, 1))
+        scored = scorer(sources, targets[:, None])
+        fields = {name: np.asarray(field) for name, field in scored.items()}
+        for place, row in enumerate(rows):
+            found[row] = unpack(fields, place, pairs[row][0])[0]
+    return [each for each in found if each is not None]
+
+
 def unpack(fields: dict[str, np.ndarray], place: int, source_ids: list[int]) -> list[Translation]:
     """The outputs of one sentence of a batch, without padding."""
     return [

@@ -3,57 +3,39 @@
 A directory of `seq2seq export --format onnx` has all that this needs; ONNX Runtime computes.
 """
 
-import json
-import logging
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+import copy
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from pydantic import ConfigDict, PositiveInt, StringConstraints, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
 
 from seq2seq.config.languages import UNKNOWN, Languages, LanguageTags
-from seq2seq.config.mistakes import explain
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.source_words import SourceWords
-from seq2seq.data.subwords import Subwords
-from seq2seq.errors import ConfigError, ExportError, install_extra
-from seq2seq.files import file_sha256
-from seq2seq.manifest import MANIFEST, SUBWORDS
+from seq2seq.data.subwords import EOS, Subwords
+from seq2seq.decoding.forced_tokens import term_ids
+from seq2seq.errors import ExportError, install_extra
+from seq2seq.exported_folder import (
+    AGAIN,
+    MODEL,
+    PREFIXES,
+    SCORES,
+    TERMS,
+    ExportedFolder,
+    model_file,
+)
+from seq2seq.manifest import SUBWORDS
 from seq2seq.run_folder import SOURCE_WORDS
-from seq2seq.translation.batch_search import BatchSearch
+from seq2seq.translation.batch_search import BatchSearch, Translation, score_pairs
+from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line_translator import LineTranslator
+from seq2seq.translation.prefixes import PrefixPlaces
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from seq2seq.serving.portable.onnx_search import OnnxSearch
 
-FORMAT = 3  # of the manifest; models of 1 give no attention
-SAFE_INT8 = 3  # before, int8 weights stood where ONNX Runtime cannot have them multiplied exactly
-MODEL, ATTENTION = "model.onnx", "attention"
-OF_THE_CALLER = ("n_best", "longest_source", "batch_tokens")  # settings that no model holds
-# What no model has, and the value that stands for it.
-LACKING = {"sampling": False, "mbr": "none", "precision": "float32"}
-AGAIN = "export the run again"
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
-
-
-@dataclass(config=ConfigDict(strict=True))
-class _Manifest:
-    """What the manifest of a portable model has to hold."""
-
-    format: PositiveInt
-    model: Literal["onnx", "litert"]
-    decoding: dict[str, Any]
-    files: dict[Name, str]
-    weights: str = "float32"
-    languages: Languages = UNKNOWN
-    tags: LanguageTags | None = None
-
-
-_MANIFEST, _DECODING = TypeAdapter(_Manifest), TypeAdapter(DecodingConfig)
+ATTENTION = "attention"  # the name of an output
 
 
 class Workers(NamedTuple):
@@ -70,13 +52,14 @@ class ExportedTranslator:
     """A `TextEngine` on an exported model; made by `load_exported`.
 
     Args:
-        directory: of the model, for messages.
+        directory: of the model.
         subwords: the vocabulary.
         decoding: how the model searches; `n_best` may be less than what it gives.
         source_words: the words of the training, if they are known.
         languages: of its source and its target.
         tags: before each source, if training had them.
         workers: how many batches are searched at once, and by how many threads each.
+        further: models beside it, of `FURTHER`; each is opened when it is first needed.
     """
 
     def __init__(
@@ -88,52 +71,129 @@ class ExportedTranslator:
         languages: Languages = UNKNOWN,
         tags: LanguageTags | None = None,
         workers: Workers = ALL_FOR_ONE,
+        further: Collection[str] = (),
     ) -> None:
-        try:
-            from seq2seq.serving.portable.onnx_search import OnnxSearch
-        except ModuleNotFoundError as error:
-            raise ExportError(
-                f"{directory} is translated by ONNX Runtime, which is not installed; install it "
-                f"with: {install_extra('onnx')}"
-            ) from error
         self.subwords = subwords
         self.decoding = decoding
         self.source_words = source_words
         self.languages = languages
+        self.further = frozenset(further)
         self._directory = directory
         self._tags = tags
         self._workers = workers
-        self._run = OnnxSearch(directory / MODEL, self._workers.threads)
+        self._glossary: Glossary | None = None
+        self._run = self._open(MODEL)
+        self._opened: dict[str, OnnxSearch] = {}
+        self._places = PrefixPlaces(subwords) if PREFIXES in self.further else None
+
+    def _open(self, file: str) -> "OnnxSearch":
+        try:
+            from seq2seq.serving.portable.onnx_search import OnnxSearch
+        except ModuleNotFoundError as error:
+            raise ExportError(
+                f"{self._directory} is translated by ONNX Runtime, which is not installed; install "
+                f"it with: {install_extra('onnx')}"
+            ) from error
+        return OnnxSearch(self._directory / file, self._workers.threads)
 
     @property
     def gives_attention(self) -> bool:
         """Whether the model does; those of format 1 do not."""
         return ATTENTION in self._run.outputs
 
+    def with_glossary(self, glossary: Glossary) -> "ExportedTranslator":
+        """This translator with terms whose translations have to be used; see `TextTranslator`.
+
+        Raises:
+            ExportError: it was exported without `TERMS`.
+        """
+        self._check_has(TERMS)
+        other = copy.copy(self)  # of the same models
+        other._glossary = glossary
+        return other
+
     def line_translator(
-        self, keep_attention: bool = False, prefixed: bool = False
+        self, keep_attention: bool = False, prefixed: bool = False, constrained: bool | None = None
     ) -> LineTranslator:
-        """See `TextEngine`."""
+        """See `TextEngine`.
+
+        Args:
+            keep_attention: whether outputs have attention weights.
+            prefixed: whether it takes prefixes.
+            constrained: whether it takes terms; None: if there is a glossary.
+        """
+        if constrained is None:
+            constrained = self._glossary is not None
+        if constrained:
+            self._check_has(TERMS)
         if prefixed:
-            raise ExportError(
-                f"{self._directory} cannot begin a translation as told; leave the prefix out, or "
-                "translate by the run folder"
-            )
+            self._check_has(PREFIXES)
+            if constrained:
+                raise ExportError(
+                    "an ONNX model takes a prefix or a glossary, not both; give one of them, or "
+                    "translate with --engine tensorflow"
+                )
         if keep_attention and not self.gives_attention:
             raise ExportError(
                 f"{self._directory} gives no attention, which --format jsonl has; {AGAIN}, or give "
                 "--format tsv or text"
             )
-        search, longest = self.batch_search(), self.decoding.longest_source
-        return LineTranslator(self.subwords, search, longest, tags=self._tags)
+        places = self._places.of_texts if self._places and prefixed else None
+        terms = self._terms if self._glossary else None
+        search = self.batch_search(PREFIXES if prefixed else TERMS if constrained else None)
+        longest = self.decoding.longest_source
+        return LineTranslator(self.subwords, search, longest, places, self._tags, terms)
 
-    def batch_search(self) -> BatchSearch:
-        """The search of encoded sentences."""
-        return batch_search(self._run, self.decoding, self._workers.batches)
+    def batch_search(self, kind: str | None = None) -> BatchSearch:
+        """The search of encoded sentences.
+
+        Args:
+            kind: `PREFIXES` or `TERMS` for one that takes these too.
+        """
+        run = self._of_kind(kind) if kind else self._run
+        return batch_search(run, self.decoding, self._workers.batches)
+
+    def score(
+        self, sources: Sequence[str], targets: Sequence[str], longest: int | None = None
+    ) -> list[Translation]:
+        """What the network gives to targets that are there already, in order.
+
+        Args:
+            sources: as many as targets.
+            targets: what is scored.
+            longest: subwords of either that count; all if None.
+
+        Raises:
+            ExportError: it was exported without `SCORES`.
+            ValueError: not as many targets as sources.
+        """
+        self._check_has(SCORES)
+        read = [self._tags.before(each) if self._tags else each for each in sources]
+        encoded = map(self.subwords.encode_all, (read, targets))
+        sides = ([[*ids[:longest], EOS] for ids in side] for side in encoded)
+        pairs = list(zip(*sides, strict=True))
+        scorer = _fields_of(self._of_kind(SCORES), 1)
+        return score_pairs(scorer, pairs, self.decoding.batch_tokens)
+
+    def _terms(self, text: str) -> list[list[int]]:
+        targets = self._glossary.targets(text) if self._glossary else []
+        return self.subwords.encode_known(targets)
+
+    def _check_has(self, kind: str) -> None:
+        if kind not in self.further:
+            raise ExportError(
+                f"{self._directory} was exported without {kind}; export the run with --also "
+                f"{kind}, or use the run folder"
+            )
+
+    def _of_kind(self, kind: str) -> "OnnxSearch":
+        if kind not in self._opened:
+            self._opened[kind] = self._open(model_file(kind))
+        return self._opened[kind]
 
 
 def batch_search(
-    run: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    run: Callable[..., Mapping[str, np.ndarray]],
     decoding: DecodingConfig,
     threads: int = 1,
 ) -> BatchSearch:
@@ -144,10 +204,24 @@ def batch_search(
         decoding: of its outputs `n_best` are taken.
         threads: batches searched at once.
     """
+    fields_of = _fields_of(run, decoding.n_best)
 
-    def search(source_ids: np.ndarray) -> Mapping[str, np.ndarray]:
-        """The fields of `Hypotheses`; those that a model of before does not give are empty."""
-        fields = {name: each[:, : decoding.n_best] for name, each in run(source_ids).items()}
+    def search(source_ids: np.ndarray, given: Any = None) -> Mapping[str, np.ndarray]:
+        if given is None:
+            return fields_of(source_ids)
+        # Places of prefixes, or terms as lists.
+        return fields_of(source_ids, given if isinstance(given, np.ndarray) else term_ids(given))
+
+    return BatchSearch(search, decoding, threads)
+
+
+def _fields_of(
+    run: Callable[..., Mapping[str, np.ndarray]], n_best: int
+) -> Callable[..., Mapping[str, np.ndarray]]:
+    """A model that gives the fields of `Hypotheses`; what those of before lack is empty."""
+
+    def fields_of(*inputs: np.ndarray) -> Mapping[str, np.ndarray]:
+        fields = {name: each[:, :n_best] for name, each in run(*inputs).items()}
         shape = fields["lengths"].shape
         return {
             "token_log_probabilities": np.zeros((*shape, 0), np.float32),
@@ -155,15 +229,7 @@ def batch_search(
             **fields,
         }
 
-    return BatchSearch(search, decoding, threads)
-
-
-def is_portable(directory: Path) -> bool:
-    """Whether a directory holds an ONNX or LiteRT model, rather than a run or anything else."""
-    try:
-        return "model" in json.loads((directory / MANIFEST).read_bytes())
-    except (OSError, ValueError, TypeError, RecursionError):
-        return False
+    return fields_of
 
 
 def load_exported(
@@ -181,68 +247,11 @@ def load_exported(
         ExportError: an altered file, another format, a package that is missing, or a setting that
             the model holds.
     """
-    manifest = _read(directory)
-    try:
-        exported = _DECODING.validate_python(manifest.decoding)
-    except ValidationError as error:
-        reason = explain(error, DecodingConfig)
-        raise ExportError(f"{directory / MANIFEST}: decoding: {reason}; {AGAIN}") from None
-    decoding = _with_settings(directory, exported, settings)
+    folder = ExportedFolder.open(directory)
+    manifest, decoding = folder.manifest, folder.decoding(settings)
     words = None
     if SOURCE_WORDS in manifest.files:
         words = SourceWords.from_bytes((directory / SOURCE_WORDS).read_bytes())
     subwords = Subwords.load(directory / SUBWORDS)
-    about = (manifest.languages, manifest.tags, workers)
+    about = (manifest.languages, manifest.tags, workers, folder.further)
     return ExportedTranslator(directory, subwords, decoding, words, *about)
-
-
-def _read(directory: Path) -> _Manifest:
-    """The manifest of a directory, whose files are as it says."""
-    path = directory / MANIFEST
-    try:
-        manifest = _MANIFEST.validate_json(path.read_bytes())
-    except (OSError, ValueError):
-        raise ExportError(f"{path} is damaged; {AGAIN}") from None
-    if manifest.format > FORMAT:
-        raise ExportError(
-            f"{directory} has format {manifest.format}, this version reads up to {FORMAT}; update "
-            "seq2seq"
-        )
-    if manifest.weights == "int8" and manifest.format < SAFE_INT8:
-        logger.warning(
-            "%s computes wrong products on processors without VNNI; %s to be sure", directory, AGAIN
-        )
-    if manifest.model != "onnx":
-        raise ExportError(
-            f"{directory} holds a LiteRT model, which is for devices; export the run with --format "
-            "onnx to translate by it here"
-        )
-    for name in {MODEL, SUBWORDS, *manifest.files}:
-        if not (directory / name).is_file():
-            raise ExportError(f"{directory / name} is missing; {AGAIN}")
-        if file_sha256(directory / name) != manifest.files.get(name):
-            raise ExportError(
-                f"{directory / name} is not the file that was exported (its SHA-256 differs from "
-                f"{MANIFEST}); {AGAIN}"
-            )
-    return manifest
-
-
-def _with_settings(
-    directory: Path, exported: DecodingConfig, settings: Mapping[str, Any]
-) -> DecodingConfig:
-    """How the model searches, with the caller's settings where it leaves them to the caller."""
-    own = asdict(exported)
-    try:
-        wanted = _DECODING.validate_python({**own, **settings})
-    except ValidationError as error:
-        raise ConfigError(f"decoding settings: {explain(error, DecodingConfig)}") from None
-    for name, value in asdict(wanted).items():
-        held = own[name]
-        fits = value <= held if name == "n_best" else name in OF_THE_CALLER or value == held
-        if not fits:
-            raise ExportError(
-                f"{directory} was exported with {name} {held} (got {value}); leave the option out, "
-                "or export the run with it"
-            )
-    return wanted

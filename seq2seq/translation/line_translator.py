@@ -127,6 +127,7 @@ class LineTranslator:
         windows: Iterable[Sequence[str]],
         first_line: int = 0,
         prefixes: Iterator[str] | None = None,
+        wanted: Iterator[TermIds] | None = None,
     ) -> Iterator[list[LineTranslation]]:
         """Translations of the lines of each window, in order.
 
@@ -135,6 +136,7 @@ class LineTranslator:
             first_line: the number of the first line; sampling depends on it.
             prefixes: what the translation of each line begins with, that of its first part if it
                 is split; to be given if the search takes them. A blank line stays blank.
+            wanted: likewise what it contains, in place of a glossary's terms.
 
         Raises:
             DataError: a prefix is longer than the translation may be, or there is none for a line.
@@ -151,6 +153,9 @@ class LineTranslator:
             terms = None
             if self._terms:
                 terms = [self._terms(piece.text) for each in pieces for piece in each]
+            elif wanted:
+                own = zip(itertools.islice(wanted, len(pieces)), pieces, strict=True)
+                terms = [ids if part == 0 else [] for ids, each in own for part in range(len(each))]
             forced = self._forced(prefixes, pieces, first_line) if prefixes else None
             outputs = iter(self._search(sources, numbers, forced, terms))
             yield [
@@ -201,6 +206,16 @@ class LineTranslator:
 
     def _count(self, texts: list[str]) -> list[int]:
         return [len(ids) for ids in self._subwords.encode_all(texts)]
+
+
+class LineReporter(Protocol):
+    """Hears how far a translation is."""
+
+    def started(self, lines_done: int) -> None:
+        """Before the first line; `lines_done` were translated before."""
+
+    def advanced(self, lines: int) -> None:
+        """After so many more lines."""
 
 
 class TextEngine(Protocol):

@@ -10,12 +10,13 @@ import tensorflow as tf
 from seq2seq.config.sections import DecodingConfig, RunConfig
 from seq2seq.data.subwords import BOS, EOS, PAD
 from seq2seq.decoding.beam import beam_search
+from seq2seq.decoding.forced_tokens import term_ids
 from seq2seq.decoding.forcing import force
 from seq2seq.decoding.greedy import greedy_search
 from seq2seq.decoding.rules import Rules
 from seq2seq.decoding.sampling import sample
 from seq2seq.decoding.step import Hypotheses, Prefixes, SearchInputs, StepFunction
-from seq2seq.decoding.terms import prepared, term_ids
+from seq2seq.decoding.terms import prepared
 from seq2seq.models.translator import Translator, build_translator
 from seq2seq.translation.engine import Engine, Forced, begin
 from seq2seq.translation.shortlist_mask import GraphShortlist

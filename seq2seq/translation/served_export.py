@@ -1,20 +1,28 @@
 """An exported ONNX model as the server runs it, with the signatures of a SavedModel.
 
-Neither TensorFlow nor Keras is imported. A long text is cut as `seq2seq translate` cuts a line. The
-search of such a model begins freely and scores nothing but what it finds, so there is no `score`,
-and of `translate_prefix` only what has no prefix.
+Neither TensorFlow nor Keras is imported. A long text is cut as `seq2seq translate` cuts a line.
+What takes more than a text needs models that were exported for it: without, there is neither
+`translate_terms` nor `score`, and of `translate_prefix` only what has no prefix.
 
 Shape suffixes: B texts, K outputs, T target and S source positions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from seq2seq.config.text_limits import LONGEST_TEXT, MOST_BYTES
+from seq2seq.config.text_limits import (
+    LONGEST_SCORED,
+    LONGEST_TERMS,
+    LONGEST_TEXT,
+    MOST_BYTES,
+    SEPARATOR,
+)
 from seq2seq.data.subwords import Subwords
+from seq2seq.errors import DataError
+from seq2seq.exported_folder import PREFIXES, SCORES, TERMS
 from seq2seq.serving.saved_model.tensors import (
     DEFAULT_SIGNATURE,
     STRING,
@@ -25,13 +33,18 @@ from seq2seq.serving.saved_model.tensors import (
 )
 from seq2seq.serving.server.errors import Code, RequestError
 from seq2seq.serving.server.row_blocks import join_rows
-from seq2seq.translation.batch_search import Translation
-from seq2seq.translation.exported_translator import ExportedTranslator, Workers, load_exported
+from seq2seq.translation.batch_search import TermIds, Translation
+from seq2seq.translation.exported_translator import (
+    ExportedTranslator,
+    Workers,
+    load_exported,
+)
 from seq2seq.translation.line_translator import LineTranslation, joined
 
 TEXT, NUMBER, COUNT = (TensorSpec(dtype, (None,)) for dtype in (STRING, "float32", "int32"))
 NOTHING = Translation([], 0.0, 0.0, np.zeros(0, np.float32), [], np.zeros((0, 0), np.float32))
 Types = Mapping[str, TensorSpec]
+Given = TypeVar("Given")  # a prefix, or terms
 Row = Mapping[str, Any]  # what a signature gives for one text, by name
 
 
@@ -68,8 +81,12 @@ class ServedExport:
             for name, outputs in _output_types(translator.decoding.n_best).items()
             if translator.gives_attention or name not in ATTENDED
         }
-        if led := self.signatures.get(LED):
-            self.signatures[LED] = Signature(LED, {"prefix": TEXT, "text": TEXT}, led.outputs)
+        for name, (further, kind) in TAKING_MORE.items():
+            if kind not in translator.further and name != LED:
+                self.signatures.pop(name, None)
+            elif own := self.signatures.get(name):
+                inputs = {further: TEXT, "text": TEXT}
+                self.signatures[name] = Signature(name, dict(sorted(inputs.items())), own.outputs)
 
     def prepare(self) -> None:
         """Nothing is left to be done."""
@@ -78,21 +95,79 @@ class ServedExport:
         """Runs one signature.
 
         Raises:
-            RequestError: there is a prefix.
+            RequestError: there is a prefix, for which the model has not been exported.
         """
-        if any(each.decode(errors="replace").strip() for each in inputs.get("prefix", ())):
-            raise RequestError(
-                Code.UNIMPLEMENTED,
-                "an ONNX model cannot begin a translation as told; leave the prefix out, or serve "
-                "the run by TensorFlow",
-            )
         subwords, count = self._translator.subwords, self._translator.decoding.n_best
         texts = [_readable(text, subwords) for text in inputs["text"]]
-        translate = self._translator.line_translator(keep_attention=signature in ATTENDED)
-        (found,) = translate([[*texts, ""]])  # one more: the outputs of no texts have shapes too
+        if signature == SCORED:
+            return self._scores(texts, inputs["reference"])
+        found = self._lines(signature, texts, inputs)
         types = self.signatures[signature].outputs
         rows = [_as_arrays(ROWS[signature](line, subwords, count), types) for line in found]
         return {name: values[:-1] for name, values in join_rows(rows).items()}
+
+    def _lines(self, signature: str, texts: list[str], inputs: Arrays) -> list[LineTranslation]:
+        """Of the texts and of one more, so that outputs of no texts have shapes too."""
+        attended = signature in ATTENDED
+        prefixes = [_readable(each, self._translator.subwords) for each in inputs.get("prefix", ())]
+        if any(each.strip() for each in prefixes):
+            if PREFIXES not in self._translator.further:
+                raise RequestError(
+                    Code.UNIMPLEMENTED,
+                    "this ONNX model cannot begin a translation as told; leave the prefix out, or "
+                    "export it with --also prefixes",
+                )
+            translate = self._translator.line_translator(attended, prefixed=True)
+
+            def led(some: list[str], given: list[str]) -> list[LineTranslation]:
+                return next(translate([some], prefixes=iter(given)))
+
+            return _that_fit(led, [*texts, ""], [*prefixes, ""])
+        if signature == WITH_TERMS:
+            terms = [self._term_ids(each) for each in inputs["terms"]]
+            texts = ["" if ids is None else text for text, ids in zip(texts, terms, strict=True)]
+            constrained = self._translator.line_translator(constrained=True)
+
+            def having(some: list[str], given: list[TermIds]) -> list[LineTranslation]:
+                return next(constrained([some], wanted=iter(given)))
+
+            return _that_fit(having, [*texts, ""], [*(ids or [] for ids in terms), []])
+        return next(self._translator.line_translator(attended)([[*texts, ""]]))
+
+    def _term_ids(self, terms: bytes) -> TermIds | None:
+        """Of a list of terms; None if no output can have them."""
+        read = terms[:MOST_BYTES].decode(errors="replace").split(SEPARATOR)
+        some = [each for each in read if each.strip()]
+        try:
+            ids = self._translator.subwords.encode_known(some[: LONGEST_TERMS + 1])
+        except DataError:  # a symbol that the vocabulary lacks
+            return None
+        return None if sum(map(len, ids)) > LONGEST_TERMS or len(some) > LONGEST_TERMS else ids
+
+    def _scores(self, texts: list[str], references: np.ndarray) -> Arrays:
+        subwords, longest = self._translator.subwords, self._translator.decoding.longest_source
+        targets = [_readable(each, subwords) for each in references]
+        found = self._translator.score(texts, targets, max(LONGEST_SCORED, longest))
+        return {
+            "score": np.array([each.score for each in found], np.float32),
+            "log_probability": np.array([each.log_probability for each in found], np.float32),
+            "length": np.array([len(each.ids) for each in found], np.int32),
+        }
+
+
+def _that_fit(
+    translate: Callable[[list[str], list[Given]], list[LineTranslation]],
+    texts: list[str],
+    given: list[Given],
+) -> list[LineTranslation]:
+    """Translations of all texts; nothing of one that has no room for what is given."""
+    try:
+        return translate(texts, given)
+    except DataError:
+        if len(texts) == 1:
+            return [LineTranslation([])]
+    each = zip(texts, given, strict=True)
+    return [line for text, own in each for line in _that_fit(translate, [text], [own])]
 
 
 def _output_types(count: int) -> dict[str, Types]:
@@ -111,6 +186,8 @@ def _output_types(count: int) -> dict[str, Types]:
         DEFAULT_SIGNATURE: {"translation": TEXT},
         "translate": {"translation": TEXT, "score": NUMBER},
         "translate_nbest": ranked,
+        WITH_TERMS: ranked,
+        SCORED: {"score": NUMBER, "log_probability": NUMBER, "length": COUNT},
         "align": {
             **source,
             "translation": TEXT,
@@ -182,7 +259,13 @@ def _continuation(line: LineTranslation, subwords: Subwords, count: int) -> Row:
     }
 
 
-LED = "translate_prefix"
+LED, WITH_TERMS, SCORED = "translate_prefix", "translate_terms", "score"
+# Signatures of two inputs: the second, and which model answers.
+TAKING_MORE = {
+    LED: ("prefix", PREFIXES),
+    WITH_TERMS: ("terms", TERMS),
+    SCORED: ("reference", SCORES),
+}
 ATTENDED = ("align", LED)
 ROWS: Mapping[str, Callable[[LineTranslation, Subwords, int], Row]] = {
     DEFAULT_SIGNATURE: _translation,
@@ -190,6 +273,7 @@ ROWS: Mapping[str, Callable[[LineTranslation, Subwords, int], Row]] = {
     "translate_nbest": _translations,
     "align": _alignment,
     LED: _continuation,
+    WITH_TERMS: _translations,
 }
 
 

@@ -18,8 +18,9 @@ from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.splitting import SENTENCE_ENDS, WIDE_SENTENCE_ENDS
 from seq2seq.data.subwords import EOS, PAD, WORD_START, Subwords
+from seq2seq.decoding.forced_tokens import FREE
 from seq2seq.decoding.forcing import force
-from seq2seq.decoding.step import FREE, Prefixes
+from seq2seq.decoding.step import Prefixes
 from seq2seq.decoding.terms import prepared
 from seq2seq.models.translator import Translator
 from seq2seq.serving.saved_model.translator_graph import (
@@ -37,7 +38,7 @@ from seq2seq.serving.saved_model.translator_graph import (
     Vocabulary,
 )
 from seq2seq.translation.engine import NOTHING_FORCED, Engine, Forced, begin, output_limits
-from seq2seq.translation.prefixes import PrefixPlaces
+from seq2seq.translation.graph_prefixes import GraphPrefixes
 from seq2seq.translation.search import run_search, search_rules
 from seq2seq.translation.shortlist_mask import GraphShortlist
 
@@ -218,7 +219,7 @@ def make_graph(
         tags: before sources, if the network reads them.
     """
     pieces = subwords.pieces(range(subwords.size))
-    prefixes = PrefixPlaces(subwords)
+    prefixes = GraphPrefixes(subwords)
     vocabulary = Vocabulary(
         encode=lambda texts: encoder.encode(readable(texts)),
         decode=encoder.decode,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from seq2seq.config.languages import UNKNOWN, Languages, LanguageTags
 from seq2seq.config.mistakes import printable
@@ -20,11 +19,11 @@ from seq2seq.data.subwords import EOS, Subwords
 from seq2seq.errors import ConfigError
 from seq2seq.models.translator import Translator
 from seq2seq.translation.alignment import Alignment
-from seq2seq.translation.batch_search import BatchSearch, Translation, batches_of, padded, unpack
+from seq2seq.translation.batch_search import BatchSearch, Translation, score_pairs
 from seq2seq.translation.glossary import Glossary
+from seq2seq.translation.graph_prefixes import GraphPrefixes
 from seq2seq.translation.line_translator import WINDOW, LineTranslator, joined
 from seq2seq.translation.minimum_risk import MinimumRisk
-from seq2seq.translation.prefixes import PrefixPlaces
 from seq2seq.translation.saving import Origin, save_run
 from seq2seq.translation.search import Search, make_engine, make_scorer, make_search
 from seq2seq.translation.shortlist_mask import GraphShortlist
@@ -74,9 +73,9 @@ class TextTranslator:
         self._scorers: dict[bool, Search] = {}
 
     @functools.cached_property
-    def prefixes(self) -> PrefixPlaces:
+    def prefixes(self) -> GraphPrefixes:
         """How the vocabulary forces the beginning of an output."""
-        return PrefixPlaces(self.subwords)
+        return GraphPrefixes(self.subwords)
 
     @property
     def network(self) -> Translator:
@@ -131,12 +130,17 @@ class TextTranslator:
             DataError: a term is blank, or there is none.
             ConfigError: the translator searches greedily, samples, or blocks repeated n-grams.
         """
-        self._check_beam()
+        self.check_takes_terms()
         other = copy.copy(self)  # of the same networks and searches
         other.glossary = glossary if isinstance(glossary, Glossary) else Glossary(glossary)
         return other
 
-    def _check_beam(self) -> None:
+    def check_takes_terms(self) -> None:
+        """Looks that the search can place terms.
+
+        Raises:
+            ConfigError: it cannot.
+        """
         if not self.decoding.takes_terms:
             raise ConfigError(
                 "a glossary needs beam search; set beam_width to 2 or more (better 5 or more), "
@@ -250,7 +254,7 @@ class TextTranslator:
         forced = self.prefixes.of_texts(prefixes) if prefixes else None
         wanted = None
         if terms is not None:
-            self._check_beam()
+            self.check_takes_terms()
             wanted = [self.subwords.encode_known(each) for each in terms]
         elif self.glossary:
             wanted = [self._terms(text) for text in texts]
@@ -272,16 +276,7 @@ class TextTranslator:
     ) -> list[Translation]:
         """`score` of ids, sources and targets with EOS; over the whole vocabulary."""
         self._take_changes_over()
-        scorer = self._scorer(keep_attention)
-        found: list[Translation | None] = [None] * len(pairs)
-        lengths = [max(map(len, pair)) for pair in pairs]
-        for rows in batches_of(lengths, self.decoding.batch_tokens):
-            sources, targets = (padded([pairs[row][side] for row in rows]) for side in (0, 1))
-            fields = scorer(tf.constant(sources), tf.constant(targets[:, None]))
-            fields = {name: field.numpy() for name, field in fields.items()}
-            for place, row in enumerate(rows):
-                found[row] = unpack(fields, place, pairs[row][0])[0]
-        return [each for each in found if each is not None]
+        return score_pairs(self._scorer(keep_attention), pairs, self.decoding.batch_tokens)
 
     def _scorer(self, keep_attention: bool) -> Search:
         if keep_attention not in self._scorers:

@@ -21,10 +21,9 @@ from seq2seq.errors import DataError
 from seq2seq.files import file_sha256
 from seq2seq.manifest import MANIFEST
 from seq2seq.run_folder import RunFolder
-from seq2seq.translation.line_translator import joined
+from seq2seq.translation.line_translator import LineReporter, joined
 from seq2seq.translation.loading import load_translator
 from seq2seq.translation.text_translator import WINDOW
-from seq2seq.workflows.translate import LineReporter
 
 SIDES = ("source", "target")
 

@@ -9,25 +9,22 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-import tensorflow as tf
-
 from seq2seq.config.loading import with_decoding
 from seq2seq.config.sections import DecodingConfig, RunConfig
 from seq2seq.data.lines import read_pairs
-from seq2seq.data.shortlist import Shortlist
-from seq2seq.data.subwords import EOS, PAD, SpecialIds, Subwords
-from seq2seq.decoding.step import Context, State, StepFunction, Tensor
+from seq2seq.data.subwords import PAD, SpecialIds, Subwords
+from seq2seq.decoding.forced_tokens import FREE
 from seq2seq.errors import DataError, ExportError
+from seq2seq.exported_folder import FORMAT, LACKING, PREFIXES, SCORES, TERMS, model_file
 from seq2seq.files import file_errors_of_libraries, file_sha256
 from seq2seq.manifest import MANIFEST, SUBWORDS
-from seq2seq.models.recurrent.plain_recurrence import with_plain_loops
 from seq2seq.models.translator import Translator
 from seq2seq.run_folder import PACKAGES, SOURCE_WORDS
 from seq2seq.scoring.scores import corpus_bleu
@@ -37,23 +34,25 @@ from seq2seq.serving.portable.parity import (
     SCORE_BOUND,
     TIE_BOUND,
     Example,
-    Output,
     Parity,
     PortableSearch,
     compare,
 )
-from seq2seq.translation.engine import Engine, begin
-from seq2seq.translation.exported_translator import FORMAT, LACKING, batch_search
+from seq2seq.translation.exported_translator import batch_search
 from seq2seq.translation.line_translator import LineTranslator, joined
 from seq2seq.translation.loading import load_run
-from seq2seq.translation.search import run_search
-from seq2seq.translation.shortlist_mask import GraphShortlist
-from seq2seq.translation.text_translator import TextTranslator
+from seq2seq.translation.portable_graphs import (
+    Graph,
+    find_examples,
+    find_further_examples,
+    further_graph,
+    portable_search,
+)
 from seq2seq.workflows.export_examples import example_texts
 
 logger = logging.getLogger(__name__)
 
-EXAMPLES = 100  # sentences
+FILLINGS = {PREFIXES: FREE, TERMS: FREE, SCORES: PAD}  # of what is shorter in a batch
 LINES = 1000  # of validation text that show what rounding costs
 MOST_BLEU_LOST = 0.5
 
@@ -69,6 +68,7 @@ class PortableJob:
         settings: decoding settings in place of the run's. `sampling` and `mbr` are off and
             `precision` is float32 whatever the run says; `shortlist` is off for LiteRT.
         weights: how they are stored, of those that the format can.
+        further: models beside the one that searches freely, of `FURTHER` (ONNX).
     """
 
     run: Path
@@ -76,6 +76,7 @@ class PortableJob:
     format: Literal["onnx", "litert"]
     settings: Mapping[str, Any] = field(default_factory=dict)
     weights: str = "float32"
+    further: Sequence[str] = ()
 
 
 def export_portable(job: PortableJob) -> Path:
@@ -83,7 +84,7 @@ def export_portable(job: PortableJob) -> Path:
 
     The model takes source_ids (B, S) int32, rows ending in EOS and padded with 0, and gives ids and
     token_log_probabilities (B, N, T), lengths, scores and log_probabilities (B, N), and attention
-    (B, N, T, S), best output first.
+    (B, N, T, S), best output first. Further models take one more input each; see `FURTHER`.
 
     Raises:
         ConfigError: a setting that is out of range.
@@ -103,6 +104,8 @@ def export_portable(job: PortableJob) -> Path:
             f"--weights {job.weights} is not for --format {job.format}; give "
             f"{' or '.join(portable.weights)}"
         )
+    if job.further and portable.batch is not None:
+        raise ExportError(f"--also is for --format onnx; leave it out with --format {job.format}")
     portable.require_packages()
     with new_directory(job.directory) as directory:
         _write(job, directory, say)
@@ -118,23 +121,27 @@ def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> Non
     if own.decoding.shortlist and not config.decoding.shortlist:
         logger.info("the vocabulary shortlist is left out: the model scores every subword")
     translator, decoding = loaded.translator(), config.decoding
+    if TERMS in job.further:
+        translator.check_takes_terms()
     texts = example_texts(config, translator.subwords)
     say("searching the run's own sentences")
     examples = find_examples(translator, texts)
     network, ids = translator.network, translator.subwords.unwritten
-    search = portable_search(network, ids, decoding, portable.batch, loaded.shortlist)
-    variables = [weight.value for weight in network.training.weights]
+    free = portable_search(network, ids, decoding, portable.batch, loaded.shortlist)
+    converted = partial(_converted, job, directory, network, decoding, say)
     with portable.named_failures(), file_errors_of_libraries(directory):
-        say(f"converting the search to {portable.file}")
-        found = portable.convert(search, variables, directory)
-        say(f"comparing {len(examples)} sentences")
-        parity = compare(found, examples, decoding.n_best, portable.batches)
-        _log(parity, portable)
+        found, parity = converted(portable.file, free, examples)
         cost = None
         if job.weights != "float32":
             say(f"rounding the weights to {job.weights}")
-            rounded = portable.round_weights(directory, job.weights)
+            rounded = portable.round_weights(directory / portable.file, job.weights)
             cost = cost_of_rounding(found, rounded, config, translator.subwords)
+        for kind in job.further:
+            graph = further_graph(kind, network, translator.subwords, decoding, loaded.shortlist)
+            some = find_further_examples(kind, translator, examples)
+            converted(model_file(kind), graph, some, kind)
+            if job.weights != "float32":
+                portable.round_weights(directory / model_file(kind), job.weights)
     (directory / SUBWORDS).write_bytes(translator.subwords.model)
     if translator.source_words:
         (directory / SOURCE_WORDS).write_bytes(translator.source_words.to_bytes())
@@ -150,80 +157,27 @@ def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> Non
     (directory / MANIFEST).write_bytes(_manifest(job, directory, about))
 
 
-def portable_search(
+def _converted(
+    job: PortableJob,
+    directory: Path,
     network: Translator,
-    suppressed_ids: Sequence[int],
     decoding: DecodingConfig,
-    batch: int | None,
-    shortlist: Shortlist | None = None,
-) -> tf.types.experimental.GenericFunction:
-    """The search as a graph that converters take.
-
-    Args:
-        network: trained.
-        suppressed_ids: ids that are no output: `Subwords.unwritten`.
-        decoding: how to search.
-        batch: sentences a call; any number if None.
-        shortlist: the search sees no other ids than it allows.
-    """
-    network = replace(network, encoder=with_plain_loops(network.encoder))
-
-    def search(source_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        engine = Engine(network, PAD, suppressed_ids, "float32", cache_weights=False)
-        lists = GraphShortlist(shortlist) if shortlist else None
-        step, inputs = begin([engine], source_ids, decoding, True, lists)
-        inputs = replace(inputs, compacting=batch is None, normalized=True)
-        found = run_search(_normalizing(step), inputs, decoding, None)
-        return {
-            "ids": step.real_ids(found.ids),
-            "lengths": found.lengths,
-            "scores": found.scores,
-            "log_probabilities": found.log_probabilities,
-            "token_log_probabilities": found.token_log_probabilities,
-            "attention": found.weights,
-        }
-
-    signature = [tf.TensorSpec((batch, None), tf.int32, name="source_ids")]
-    return tf.function(search, input_signature=signature, autograph=False)
-
-
-def _normalizing(step: StepFunction) -> StepFunction:
-    """A step that gives log-probabilities: other runtimes have one fast operation for them."""
-
-    def normalized(previous_ids: Tensor, state: State, context: Context) -> tuple:
-        logits, state, weights = step(previous_ids, state, context)
-        return tf.nn.log_softmax(logits), state, weights
-
-    return normalized
-
-
-def find_examples(translator: TextTranslator, texts: Sequence[str]) -> list[Example]:
-    """At most `EXAMPLES` of the texts with what the search in memory finds for them.
-
-    One subword, and as many as a source may have, join them: shapes that text may lack.
-    """
-    subwords, longest = translator.subwords, translator.decoding.longest_source
-    some = texts[:: -(-len(texts) // EXAMPLES)]
-    sources = subwords.encode_all([translator.read(text) for text in some])
-    joined = [piece for ids in sources for piece in ids]
-    sources += [joined[:1], joined[:longest]]
-    search = translator.batch_search(keep_attention=True)
-    found = search(sources, [(number, 0) for number in range(len(sources))])
-    return [
-        Example(
-            text=subwords.decode(ids),
-            source_ids=[*ids, EOS],
-            outputs=[
-                Output(
-                    *(each.ids, each.score, each.log_probability),
-                    each.token_log_probabilities,
-                    each.attention,
-                )
-                for each in outputs
-            ],
-        )
-        for ids, outputs in zip(sources, found, strict=True)
-    ]
+    say: Callable[[str], None],
+    file: str,
+    graph: Graph,
+    examples: Sequence[Example],
+    kind: str = "",
+) -> tuple[PortableSearch, Parity]:
+    """Writes a model, and compares it."""
+    portable = FORMATS[job.format]
+    say(f"converting the search to {file}")
+    variables = [weight.value for weight in network.training.weights]
+    found = portable.convert(graph, variables, directory / file)
+    say(f"comparing {len(examples)} sentences")
+    n_best = 1 if kind == SCORES else decoding.n_best
+    parity = compare(found, examples, n_best, portable.batches, FILLINGS.get(kind, PAD))
+    _log(parity, portable)
+    return found, parity
 
 
 def _settings(job: PortableJob) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -19,10 +19,10 @@ from typing import Any
 
 from seq2seq.config.loading import with_decoding
 from seq2seq.errors import ExportError, RunError, installed_version
+from seq2seq.exported_folder import FORMAT, LACKING, OF_THE_CALLER
 from seq2seq.files import hidden_sibling, rename_durably
 from seq2seq.manifest import CONFIG, SUBWORDS, check_files, read_manifest
 from seq2seq.run_folder import SHORTLIST, SOURCE_WORDS, RunFolder
-from seq2seq.translation.exported_translator import FORMAT, LACKING, OF_THE_CALLER
 
 logger = logging.getLogger(__name__)
 
@@ -31,13 +31,16 @@ COPIED = (SUBWORDS, SOURCE_WORDS, SHORTLIST)  # files of a run that a model has,
 DIGITS = 16  # of hashes in names
 
 
-def kept_model(run: Path, settings: Mapping[str, Any], weights: str) -> Path:
+def kept_model(
+    run: Path, settings: Mapping[str, Any], weights: str, further: Collection[str] = ()
+) -> Path:
     """The directory of a run's model, whether or not it is there yet.
 
     Args:
         run: the run folder.
         settings: decoding settings in place of the run's.
         weights: how they are stored.
+        further: models beside it, of `FURTHER`.
 
     Raises:
         ConfigError: a setting that does not exist or is out of range.
@@ -62,12 +65,14 @@ def kept_model(run: Path, settings: Mapping[str, Any], weights: str) -> Path:
     for name in OF_THE_CALLER:
         if name != "n_best":
             del decoding[name]
-    told = {
+    told: dict[str, Any] = {
         **{"decoding": decoding, "weights": weights, "format": FORMAT},
         "version": installed_version()[1],
         "copied": [files.get(name) for name in COPIED],
         "languages": [asdict(config.data.languages), config.data.tags and asdict(config.data.tags)],
     }
+    if further:
+        told["further"] = sorted(set(further))
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return run / FOLDER / f"{files[best][:DIGITS]}-{key[:DIGITS]}"
 
@@ -76,6 +81,7 @@ def keep_model(
     run: Path,
     settings: Mapping[str, Any],
     weights: str,
+    further: Collection[str] = (),
     before_export: Callable[[], None] = lambda: None,
 ) -> Path:
     """The directory of a run's model, which is exported if it is not there yet.
@@ -84,9 +90,10 @@ def keep_model(
         run: see `kept_model`, as are the others and what is raised.
         settings: decoding settings in place of the run's.
         weights: how they are stored.
+        further: models beside it, of `FURTHER`.
         before_export: called before the run is exported, which loads TensorFlow.
     """
-    directory = kept_model(run, settings, weights)
+    directory = kept_model(run, settings, weights, further)
     if directory.exists():
         return directory
     before_export()
@@ -94,12 +101,14 @@ def keep_model(
 
     own = {name: value for name, value in settings.items() if name not in LACKING}
     with _alone_in(directory.parent):
-        while not (directory := kept_model(run, settings, weights)).exists():
+        while not (directory := kept_model(run, settings, weights, further)).exists():
             logger.info("exporting %s for ONNX Runtime, once for these weights and settings", run)
             made = hidden_sibling(directory, ".made")
             shutil.rmtree(made, ignore_errors=True)
-            export_portable(PortableJob(run, made, "onnx", own, weights))
-            if kept_model(run, settings, weights) == directory:  # no training saved meanwhile
+            export_portable(PortableJob(run, made, "onnx", own, weights, sorted(set(further))))
+            if (
+                kept_model(run, settings, weights, further) == directory
+            ):  # no training saved meanwhile
                 rename_durably(made, directory)
         _remove_superseded(directory)
     return directory

@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from seq2seq.config.serving import ServerConfig
 from seq2seq.config.tokens import read_tokens
 from seq2seq.errors import ServerError, install_extra
+from seq2seq.exported_folder import is_portable
 from seq2seq.manifest import MANIFEST, read_manifest
 from seq2seq.run_folder import RunFolder
 from seq2seq.serving.server.version_folders import VersionFolders
-from seq2seq.translation.exported_translator import is_portable
 from seq2seq.workflows.onnx_engine import keep_model
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def keep_onnx_models(
     runs: Mapping[str, Path],
     settings: Mapping[str, Any],
     weights: str,
+    further: Collection[str],
     before_export: Callable[[], None],
 ) -> dict[str, Path] | None:
     """Each run's own ONNX model, by name, exported if it is not there yet; None if told to stop.
@@ -129,6 +130,7 @@ def keep_onnx_models(
         settings: decoding settings in place of the runs'; as for a run in memory, outputs are as
             many as the beam is wide unless they say.
         weights: how they are stored.
+        further: models beside those that search freely.
         before_export: called before a run is exported, which loads TensorFlow.
 
     Raises:
@@ -139,7 +141,7 @@ def keep_onnx_models(
         with _signals_interrupt():
             for name, run in runs.items():
                 own = {"n_best": _beam(run, settings), **settings}
-                kept[name] = keep_model(run, own, weights, before_export)
+                kept[name] = keep_model(run, own, weights, further, before_export)
         return kept
     except KeyboardInterrupt:
         logger.info(STOPPED)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from seq2seq.config.sections import DecodingConfig
 from seq2seq.data.lines import count_lines, equal_lines, read_lines
@@ -16,11 +16,14 @@ from seq2seq.data.read_ahead import MOST_CHARACTERS, stream_windows, windows
 from seq2seq.data.resumable_output import PartialOutput, check_files
 from seq2seq.data.source_words import UnseenTally
 from seq2seq.errors import DataError, ExportError
+from seq2seq.exported_folder import PREFIXES, TERMS, is_portable
 from seq2seq.files import file_sha256
 from seq2seq.manifest import MANIFEST
-from seq2seq.translation.exported_translator import Workers, is_portable, load_exported
+from seq2seq.translation.exported_translator import Workers, load_exported
+from seq2seq.translation.glossary import Glossary
 from seq2seq.translation.line_translator import (
     WINDOW,
+    LineReporter,
     TextEngine,
     report,
     source_text,
@@ -51,16 +54,6 @@ class FileJob:
     engine: str | None = None
     weights: str | None = None  # of a run folder's own ONNX model; None: "float32"
     threads: int | None = None  # batches at once, a thread each; None: one, by all processors
-
-
-class LineReporter(Protocol):
-    """Hears how far a translation is."""
-
-    def started(self, lines_done: int) -> None:
-        """Before the first line; `lines_done` were translated before."""
-
-    def advanced(self, lines: int) -> None:
-        """After so many more lines."""
 
 
 def translate(
@@ -115,8 +108,8 @@ def needs_tensorflow(job: FileJob) -> bool:
     _check(job)
     if job.engine != "onnx":
         return not is_portable(job.run)
-    weights = job.weights or "float32"
-    return not (is_portable(job.run) or kept_model(job.run, job.settings or {}, weights).exists())
+    kept = (job.run, job.settings or {}, job.weights or "float32", _further(job))
+    return not (is_portable(job.run) or kept_model(*kept).exists())
 
 
 def _loaded(job: FileJob) -> tuple[TextEngine, dict[str, Any]]:
@@ -132,15 +125,15 @@ def _load(job: FileJob) -> TextEngine:
     """The translator that a job names; one that is exported needs no TensorFlow."""
     settings = job.settings or {}
     workers = Workers(job.threads, 1) if job.threads else Workers()
-    if is_portable(job.run):
-        return load_exported(job.run, settings, workers)
-    if job.engine == "onnx":
-        kept = keep_model(job.run, settings, job.weights or "float32")
-        return load_exported(kept, settings, workers)
-    from seq2seq.translation.glossary import Glossary
+    glossary = Glossary.read(job.glossary) if job.glossary else None
+    if is_portable(job.run) or job.engine == "onnx":
+        directory = job.run
+        if not is_portable(job.run):
+            directory = keep_model(job.run, settings, job.weights or "float32", _further(job))
+        exported = load_exported(directory, settings, workers)
+        return exported.with_glossary(glossary) if glossary else exported
     from seq2seq.translation.loading import load_translator
 
-    glossary = Glossary.read(job.glossary) if job.glossary else None
     translator = load_translator(job.run, job.settings, job.ensemble, job.threads or 1)
     if job.to:
         translator = translator.into(job.to)
@@ -227,13 +220,23 @@ def _check(job: FileJob) -> None:
 
 def _check_exported(job: FileJob) -> None:
     """Refuses what no exported model takes, before one is exported."""
-    for name in ("to", "ensemble", "glossary", "prefix", "prefix_file"):
+    for name in ("to", "ensemble"):
         if getattr(job, name):
-            option = name.replace("_", "-")
-            raise ExportError(f"--{option} goes with run folders and --engine tensorflow")
+            raise ExportError(f"--{name} goes with run folders and --engine tensorflow")
+    if len(_further(job)) > 1:
+        raise ExportError(
+            "an ONNX model takes a prefix or a glossary, not both; give one of them, or translate "
+            "with --engine tensorflow"
+        )
     given = job.settings or {}
     if not given.get("sampling") and given.get("mbr", "none") == "none":
         _refuse_unread(given, sampling=False, mbr=False)
+
+
+def _further(job: FileJob) -> list[str]:
+    """What an ONNX model of the job takes beside the sentences."""
+    asked = {PREFIXES: job.prefix or job.prefix_file, TERMS: job.glossary}
+    return [kind for kind, given in asked.items() if given]
 
 
 def _check_settings(job: FileJob, decoding: DecodingConfig) -> None:

@@ -19,10 +19,11 @@ from tables import (
 from twins import Sentence, all_outputs
 
 from seq2seq.decoding.beam import beam_search
+from seq2seq.decoding.forced_tokens import FREE, NEW_WORD
 from seq2seq.decoding.forcing import force
 from seq2seq.decoding.greedy import greedy_search
 from seq2seq.decoding.sampling import sample
-from seq2seq.decoding.step import FREE, NEW_WORD, Prefixes
+from seq2seq.decoding.step import Prefixes
 
 RANKS = np.array([-1, -1, -1, 2, 0, 1, 3], np.int32)  # of the tables' tokens
 REAL = [token for token in range(VOCABULARY) if token > EOS]

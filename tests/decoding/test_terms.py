@@ -11,9 +11,9 @@ from tables import BOS, EOS, PLAIN, assert_same, hand_tables, outputs, random_ta
 from twins import Sentence, all_outputs
 
 from seq2seq.decoding.beam import beam_search
+from seq2seq.decoding.forced_tokens import FREE, term_ids
 from seq2seq.decoding.forcing import force
-from seq2seq.decoding.step import FREE
-from seq2seq.decoding.terms import prepared, say, term_ids
+from seq2seq.decoding.terms import prepared, say
 
 REAL = (3, 4, 5, 6)
 LIMITS = (4, 4, 3)

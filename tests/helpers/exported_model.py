@@ -9,6 +9,7 @@ import pytest
 from command_line import run_command
 from made_once import made_once
 
+from seq2seq.exported_folder import FURTHER
 from seq2seq.files import file_sha256
 from seq2seq.serving.verify.report import Report
 from seq2seq.workflows import export as exporting
@@ -67,10 +68,14 @@ def exported_model(request):
     return Exported(run, folder / "miniature")
 
 
-def exported_onnx(request):
-    """For fixtures: a directory of the trained run and `RULES`, moved since it was written."""
+def _need_onnx():
     for package in ("tf2onnx", "onnxruntime"):
         pytest.importorskip(package, reason="seq2seq-keras[onnx] is not installed")
+
+
+def exported_onnx(request):
+    """For fixtures: a directory of the trained run and `RULES`, moved since it was written."""
+    _need_onnx()
     run = request.getfixturevalue("trained_run")
 
     def make(folder):
@@ -79,3 +84,14 @@ def exported_onnx(request):
         shutil.move(written, folder / "moved")
 
     return made_once(request.getfixturevalue("tmp_path_factory"), "onnx", make) / "moved"
+
+
+def exported_with_more(request):
+    """For fixtures: a directory of the trained run with all that can stand beside a model."""
+    _need_onnx()
+    run = request.getfixturevalue("trained_run")
+
+    def make(folder):
+        export_portable(PortableJob(run, folder / "model", "onnx", {"n_best": 2}, further=FURTHER))
+
+    return made_once(request.getfixturevalue("tmp_path_factory"), "onnx_with_more", make) / "model"

@@ -152,6 +152,8 @@ def test_a_graph_reads_the_ids_that_the_translator_reads(translator, default):
     texts = tf.constant([*LINES, long, "<2de>"])
     ids = graph.encoded(texts, 1000).to_list()
     assert ids == [subwords.encode(tags.before(text.decode())) for text in texts.numpy()]
+    references = graph.ids(texts, 1000).to_list()  # which are targets
+    assert references == [subwords.encode(text.decode()) for text in texts.numpy()] != ids
     chunks, of_texts = graph.chunks(texts)
     assert of_texts.numpy().tolist() == [0, 2, *[3] * (len(of_texts) - 2)] and len(of_texts) > 3
     assert chunks.to_list()[:2] == [ids[0], ids[2]]

@@ -105,18 +105,19 @@ def test_what_is_kept_of_runs_is_what_their_options_say(trained_run, model, tmp_
     jobs, loaded_before = [], []
 
     def export(job):
-        jobs.append((job.settings, job.weights, len(loaded_before)))
+        jobs.append((job.settings, job.weights, job.further, len(loaded_before)))
         shutil.copytree(model, job.directory)
 
     monkeypatch.setattr("seq2seq.workflows.export_portable.export_portable", export)
     for _ in range(2):
-        kept = keep_onnx_models({"a": run}, {}, "int8", lambda: loaded_before.append(1))
+        further = ["terms", "prefixes", "terms"]
+        kept = keep_onnx_models({"a": run}, {}, "int8", further, lambda: loaded_before.append(1))
         assert not needs_tensorflow(kept, ServerConfig())
-    assert jobs == [({"n_best": 4}, "int8", 1)]
+    assert jobs == [({"n_best": 4}, "int8", ["prefixes", "terms"], 1)]
     assert needs_tensorflow({"a": run}, ServerConfig())
     assert needs_tensorflow(kept, ServerConfig(grpc_port=0))
     monkeypatch.setattr(serving, "keep_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert keep_onnx_models({"a": run}, {"beam_width": 1}, "int8", list) is None
+    assert keep_onnx_models({"a": run}, {"beam_width": 1}, "int8", [], list) is None
 
 
 def test_versions_may_be_of_either_format(model, tmp_path):
@@ -154,6 +155,7 @@ def test_what_a_directory_takes_no_options_for(model, options, message):
     "options, message",
     [
         (["--weights", "int8"], "--weights goes with --engine onnx"),
+        (["--also", "terms"], "--also goes with --engine onnx"),
         (["--engine", "onnx", "--export", "ende"], "leave it out with --engine onnx"),
         (["--engine", "onnx", "--beam", "0"], "decoding.beam_width: "),
     ],

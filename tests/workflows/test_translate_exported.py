@@ -20,11 +20,12 @@ from seq2seq.cli.main import main
 from seq2seq.config.loading import with_decoding
 from seq2seq.data.parts import Part
 from seq2seq.errors import ConfigError, DataError, ExportError
+from seq2seq.exported_folder import is_portable
 from seq2seq.files import file_sha256
 from seq2seq.run_folder import RunFolder
 from seq2seq.serving.portable.onnx_search import OnnxSearch
 from seq2seq.serving.portable.rounded_weights import rewrite
-from seq2seq.translation.exported_translator import is_portable, load_exported
+from seq2seq.translation.exported_translator import load_exported
 from seq2seq.workflows.export_portable import MOST_BLEU_LOST, cost_of_rounding
 from seq2seq.workflows.onnx_engine import keep_model
 from seq2seq.workflows.translate import (
@@ -327,7 +328,9 @@ def test_the_number_of_threads_reaches_tensorflow_s_engine(trained_run, exported
         (["--shortlist"], "was exported with shortlist False (got True)"),
         (["--length-penalty", "0"], "was exported with length_penalty 1.0 (got 0.0)"),
         (["--beam", "0"], "beam_width: Input should be greater than or equal to 1 (got 0)"),
-        (["--prefix", "Der"], "--prefix goes with run folders and --engine tensorflow"),
+        (["--prefix", "Der"], "was exported without prefixes; export the run with --also prefixes"),
+        (["--glossary", "words.tsv"], "was exported without terms; export the run with --also"),
+        (["--glossary", "words.tsv", "--prefix", "Der"], "takes a prefix or a glossary, not both"),
         (["--seed", "3"], "--seed is about drawing; add --sample"),
         (["--ensemble", "other"], "--ensemble goes with run folders and --engine tensorflow"),
         (["--engine", "tensorflow"], "is an ONNX model; leave --engine out"),
@@ -335,8 +338,10 @@ def test_the_number_of_threads_reaches_tensorflow_s_engine(trained_run, exported
     ],
 )
 def test_what_a_model_cannot_do_is_one_line(model, tmp_path, options, message):
-    source = tmp_path / "in.txt"
+    source, glossary = tmp_path / "in.txt", tmp_path / "words.tsv"
     source.write_bytes(LINES)
+    glossary.write_text("dog\tHund\n")
+    options = [glossary if each == glossary.name else each for each in options]
     assert message in fails("translate", model, source, *options)
 
 
@@ -352,7 +357,7 @@ def test_settings_that_are_the_models_own_are_taken(model):
         (["--sample"], "--engine onnx has no sampling True; leave the option out, or translate"),
         (["--mbr", "chrf"], "--engine onnx has no mbr chrf"),
         (["--ensemble", "other"], "--ensemble goes with run folders and --engine tensorflow"),
-        (["--prefix", "Der"], "--prefix goes with run folders and --engine tensorflow"),
+        (["--glossary", "words.tsv", "--prefix", "Der"], "takes a prefix or a glossary, not both"),
         (["--seed", "3"], "--seed is about drawing; add --sample"),
         (["--beam", "0"], "decoding.beam_width: "),
     ],

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from command_line import fails
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from loaded import loaded
 
 from seq2seq.cli.main import main
 from seq2seq.data.graph_subwords import GraphSubwords
 from seq2seq.data.subwords import WORD_START
-from seq2seq.decoding.step import FREE, NEW_WORD
+from seq2seq.decoding.forced_tokens import FREE, NEW_WORD
 from seq2seq.errors import DataError
 from seq2seq.translation.serving_graph import readable
 
@@ -107,13 +107,16 @@ def test_of_a_line_that_is_split_the_first_part_has_the_prefix(translator):
 @settings(max_examples=50, deadline=None)
 @given(st.lists(prefixes, min_size=1, max_size=4))
 def test_places_name_the_subwords_that_complete_a_last_word(translator, pieces, texts):
-    places = translator.prefixes.of_texts(texts)
+    try:
+        places = translator.prefixes.of_texts(texts)
+    except DataError:  # bytes that would break a line
+        reject()
     ranks = translator.prefixes.ranks[: len(pieces)]
     for text, row in zip(texts, places, strict=True):
         ids = translator.subwords.encode(text)
         assert row[: len(ids), 0].tolist() == ids
         starts = [place for place, i in enumerate(ids) if pieces[i].startswith(WORD_START)]
-        spaced = text != text.rstrip() and text[-1] not in "\x1c\x1d\x1e\x1f"
+        spaced = text != text.rstrip()
         assert (row[len(ids) :, 0] == NEW_WORD).sum() == (bool(ids) and spaced)
         for place in range(len(row)):
             first, end = row[place, 1:]

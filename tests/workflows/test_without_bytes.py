@@ -12,8 +12,8 @@ from seq2seq.data.subwords import EOS
 from seq2seq.errors import DataError
 from seq2seq.serving.saved_model.tensors import as_array
 from seq2seq.translation.batch_search import padded
+from seq2seq.translation.portable_graphs import portable_search
 from seq2seq.translation.served_run import load_served_run
-from seq2seq.workflows.export_portable import portable_search
 from seq2seq.workflows.keras_training import build
 
 WORDS = ["d o g", "c a t", "b e e", "g o", "t o", "a t e", "b a d", "d e b t"]

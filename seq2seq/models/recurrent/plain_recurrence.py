@@ -10,6 +10,7 @@ Shape suffixes: B sentences, T steps, D inputs, G units of all gates, U units.
 import keras
 from keras import ops
 
+from seq2seq.gather import gather
 from seq2seq.models.products import Tensor, product, value_of
 from seq2seq.models.recurrent.recurrence import Recurrence
 
@@ -45,10 +46,10 @@ class PlainRecurrence(keras.layers.Layer):
 
         def advance(step: Tensor, outputs_BTU: Tensor, *states: Tensor) -> tuple:
             place = steps - 1 - step if recurrent.backward else step
-            now = ops.take(projected_BTG, place, axis=1)
+            now = gather(projected_BTG, place, axis=1)
             after = cell.advance(now, list(states), weights).states
             output_BU = after[0]
-            real_B1 = ops.take(mask, place, axis=1)[:, None]
+            real_B1 = gather(mask, place, axis=1)[:, None]
             here_T1 = ops.equal(places_T, place)[:, None]
             # At padding an output is the one before, which the first state is.
             output_BU = ops.where(real_B1, output_BU, states[0])

@@ -24,7 +24,7 @@ class PortableFormat:
 
     Attributes:
         name: as the command and the extra call it.
-        file: that holds the model.
+        file: that holds the model that searches freely.
         packages: that the extra installs.
         batch: sentences a call; any number if None.
         batches: numbers of sentences a call that a model is checked with.
@@ -57,16 +57,16 @@ class PortableFormat:
         self,
         search: tf.types.experimental.GenericFunction,
         variables: Sequence[tf.Variable],
-        directory: Path,
+        path: Path,
     ) -> PortableSearch:
-        """Writes the model's file and opens what was written.
+        """Writes a model's file and opens what was written.
 
         Args:
-            search: a function of source_ids (B, S), B as `batch` says.
+            search: a function of source_ids (B, S), B as `batch` says, and perhaps of another
+                input.
             variables: those that it reads.
-            directory: of the file.
+            path: of the file.
         """
-        path = directory / self.file
         if self.name == "onnx":
             from seq2seq.serving.portable.onnx_format import write_onnx
             from seq2seq.serving.portable.onnx_search import OnnxSearch
@@ -78,13 +78,13 @@ class PortableFormat:
         write_litert(search, variables, path)
         return LitertSearch(path)
 
-    def round_weights(self, directory: Path, weights: str) -> PortableSearch:
+    def round_weights(self, path: Path, weights: str) -> PortableSearch:
         """Stores the weights of a written model in another type, and opens what was written."""
         from seq2seq.serving.portable.onnx_search import OnnxSearch
         from seq2seq.serving.portable.rounded_weights import rewrite
 
-        rewrite(directory / self.file, weights)
-        return OnnxSearch(directory / self.file)
+        rewrite(path, weights)
+        return OnnxSearch(path)
 
     @contextmanager
     def named_failures(self) -> Iterator[None]:

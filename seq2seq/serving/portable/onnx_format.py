@@ -35,7 +35,12 @@ HANDLERS = {
 
 
 def write_onnx(search: tf.types.experimental.GenericFunction, path: Path) -> None:
-    """Writes a search, a function of source_ids (B, S) with any B and S, as one file."""
+    """Writes a search as one file.
+
+    Args:
+        search: a function of source_ids (B, S) with any B and S, and perhaps of another input.
+        path: of the file.
+    """
     model, _ = tf2onnx.convert.from_function(
         search,
         input_signature=search.input_signature,
@@ -51,9 +56,14 @@ def write_onnx(search: tf.types.experimental.GenericFunction, path: Path) -> Non
 def _name_axes(graph: Any) -> None:
     """Names the axes whose size is open; tf2onnx numbers them, and takes no two for the same."""
     sentences, source, _, target = AXES
+    inputs = {
+        "source_ids": (sentences, source),
+        "prefix_places": (sentences, "places"),
+        "term_ids": (sentences, "terms", "subwords"),
+        "target_ids": (sentences, "targets", target),
+    }
     for value in (*graph.input, *graph.output):
-        is_input = value.name == "source_ids"
-        names = (sentences, source) if is_input else (sentences, None, target, source)
+        names = inputs.get(value.name, (sentences, None, target, source))
         for axis, name in zip(value.type.tensor_type.shape.dim, names, strict=False):
             if name:
                 axis.dim_param = name

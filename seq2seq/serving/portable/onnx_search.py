@@ -31,9 +31,10 @@ class OnnxSearch:
         self._session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
+        self._inputs = [each.name for each in self._session.get_inputs()]
         self.outputs = [each.name for each in self._session.get_outputs()]
 
-    def __call__(self, source_ids: np.ndarray) -> Mapping[str, np.ndarray]:
+    def __call__(self, *inputs: np.ndarray) -> Mapping[str, np.ndarray]:
         """See `PortableSearch`."""
-        values = self._session.run(self.outputs, {"source_ids": source_ids})
+        values = self._session.run(self.outputs, dict(zip(self._inputs, inputs, strict=True)))
         return dict(zip(self.outputs, values, strict=True))

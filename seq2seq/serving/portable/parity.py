@@ -5,9 +5,10 @@ Shape suffixes: B sentences, N outputs, T target positions, S source positions.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from seq2seq.errors import ExportError
 from seq2seq.serving.saved_model.tensors import Arrays
@@ -16,9 +17,9 @@ from seq2seq.serving.saved_model.tensors import Arrays
 SCORE_BOUND = 1e-3  # nats
 TIE_BOUND = 1e-4  # nats; outputs whose scores are closer may change places
 
-# source_ids (B, S) int32 -> ids and token_log_probabilities (B, N, T), lengths, scores and
-# log_probabilities (B, N), attention (B, N, T, S)
-PortableSearch = Callable[[np.ndarray], Arrays]
+# source_ids (B, S) int32, and what else the model takes -> ids and token_log_probabilities
+# (B, N, T), lengths, scores and log_probabilities (B, N), attention (B, N, T, S)
+PortableSearch = Callable[..., Arrays]
 
 
 class Output(NamedTuple):
@@ -40,6 +41,7 @@ class Example:
     # Best first: all that its beam found, so that there are more than the model gives. Those
     # that tie with one that the model gives are among them.
     outputs: Sequence[Output]
+    given: ArrayLike | None = None  # integers, of a model that takes something more
 
 
 @dataclass
@@ -53,7 +55,11 @@ class Parity:
 
 
 def compare(
-    search: PortableSearch, examples: Sequence[Example], n_best: int, batches: Sequence[int]
+    search: PortableSearch,
+    examples: Sequence[Example],
+    n_best: int,
+    batches: Sequence[int],
+    filling: int = 0,
 ) -> Parity:
     """Compares a model's answers to all examples with the recorded ones.
 
@@ -62,6 +68,7 @@ def compare(
         examples: sentences, in no order, so that rows of a batch are padded.
         n_best: N.
         batches: numbers of sentences a call; each goes through all examples.
+        filling: what stands where less is given of a sentence than of others in its batch.
 
     Raises:
         ExportError: a score or an id differs by more than rounding explains.
@@ -70,13 +77,23 @@ def compare(
     for size in batches:
         for first in range(0, len(examples), size):
             some = examples[first : first + size]
-            source_ids = np.zeros((len(some), max(len(each.source_ids) for each in some)), np.int32)
-            for row, example in enumerate(some):
-                source_ids[row, : len(example.source_ids)] = example.source_ids
-            fields = search(source_ids)
+            inputs = [_stacked([each.source_ids for each in some], 0)]
+            if some[0].given is not None:
+                inputs.append(_stacked([each.given for each in some], filling))
+            fields = search(*inputs)
             for row, example in enumerate(some):
                 _compare_sentence(_outputs(fields, row, example), example, n_best, parity)
     return parity
+
+
+def _stacked(values: Sequence[Any], filling: int) -> np.ndarray:
+    """Integers of different shapes as one array."""
+    arrays = [np.asarray(each, np.int32) for each in values]
+    sizes = np.max([each.shape for each in arrays], axis=0)
+    found = np.full((len(arrays), *sizes), filling, np.int32)
+    for row, array in zip(found, arrays, strict=True):
+        row[tuple(slice(size) for size in array.shape)] = array
+    return found
 
 
 def _outputs(fields: Arrays, row: int, example: Example) -> list[Output]:

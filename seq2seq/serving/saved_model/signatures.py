@@ -16,7 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from seq2seq.config.text_limits import LONGEST_TEXT, MOST_BYTES
+from seq2seq.config.text_limits import LONGEST_SCORED, LONGEST_TEXT, MOST_BYTES
 from seq2seq.serving.saved_model.translations import (
     are_first,
     constrained_translations,
@@ -34,7 +34,6 @@ TEXT = tf.TensorSpec((None,), tf.string, name="text")
 REFERENCE = tf.TensorSpec((None,), tf.string, name="reference")
 PREFIX = tf.TensorSpec((None,), tf.string, name="prefix")
 TERMS = tf.TensorSpec((None,), tf.string, name="terms")
-LONGEST_SCORED = 1000  # subwords of a text, and of a reference, that are scored
 SCORES = {
     "score": tf.TensorSpec((None,), tf.float32),
     "log_probability": tf.TensorSpec((None,), tf.float32),
@@ -125,7 +124,7 @@ def reference_scores(graph: TranslatorGraph, text: tf.Tensor, reference: tf.Tens
         reference: (B,) strings.
     """
     bound = max(LONGEST_SCORED, graph.longest)
-    sources, targets = (graph.encoded(each, bound) for each in (text, reference))
+    sources, targets = graph.encoded(text, bound), graph.ids(reference, bound)
 
     def compute(rows: tf.Tensor) -> Fields:
         source_ids, target_ids = (

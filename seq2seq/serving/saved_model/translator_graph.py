@@ -138,16 +138,17 @@ class TranslatorGraph:
         """Chunks of texts (B,), and the number of the text each is from; see `cut`."""
         if self.tags is None:
             return cut(self.encoded(text, LONGEST_TEXT), self.longest, self.vocabulary.places)
-        numbers_B, ids = self.tags.part(self._ids(text, LONGEST_TEXT))
+        numbers_B, ids = self.tags.part(self.ids(text, LONGEST_TEXT))
         chunks, texts_N = cut(ids, self.longest - self.tags.length, self.vocabulary.places)
         return self.tags.join(tf.gather(numbers_B, texts_N), chunks), texts_N
 
     def encoded(self, text: tf.Tensor, most: int) -> tf.RaggedTensor:
-        """Ids (B, None) of each text's first `MOST_BYTES`, at most `most` of them, tags apart."""
-        ids = self._ids(text, most)
+        """`ids` of sources, behind the tags that networks read, if there are any."""
+        ids = self.ids(text, most)
         return self.tags.join(*self.tags.part(ids)) if self.tags else ids
 
-    def _ids(self, text: tf.Tensor, most: int) -> tf.RaggedTensor:
+    def ids(self, text: tf.Tensor, most: int) -> tf.RaggedTensor:
+        """Ids (B, None) of each text's first `MOST_BYTES`, at most `most` of them."""
         return self.vocabulary.encode(tf.strings.substr(text, 0, MOST_BYTES))[:, :most]
 
 

@@ -11,7 +11,7 @@ from seq2seq.models.translator import build_translator
 from seq2seq.serving.portable.onnx_format import write_onnx
 from seq2seq.serving.portable.onnx_search import OnnxSearch
 from seq2seq.serving.portable.rounded_weights import SMALLEST, rewrite
-from seq2seq.workflows.export_portable import portable_search
+from seq2seq.translation.portable_graphs import portable_search
 
 VOCABULARY, SIZE = 304, 0.13
 SUPPRESSED = (0, 1, 2)

@@ -1,6 +1,6 @@
 """Creates the virtual environment in which JoeyNMT 2.3.0 runs.
 
-python -m benchmarks.peers.joeynmt_environment .venv-joeynmt
+python -m benchmarks.peers.joeynmt.environment .venv-joeynmt
 """
 
 from benchmarks.peers.environment import Environment, create_from_command_line

@@ -1,6 +1,6 @@
 """Creates the virtual environment in which OpenNMT-py 3.5.1 runs.
 
-python -m benchmarks.peers.opennmt_environment .venv-opennmt
+python -m benchmarks.peers.opennmt.environment .venv-opennmt
 """
 
 from benchmarks.peers.environment import Environment, create_from_command_line

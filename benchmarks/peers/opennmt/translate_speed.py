@@ -13,7 +13,7 @@ from onmt.inference_engine import InferenceEnginePY
 from onmt.opts import translate_opts
 from onmt.utils.parse import ArgumentParser
 
-from benchmarks.peers.opennmt_brief_training import newest_checkpoint
+from benchmarks.peers.opennmt.brief_training import newest_checkpoint
 from benchmarks.peers.translation_speed import (
     TranslationRun,
     TranslationSpeed,

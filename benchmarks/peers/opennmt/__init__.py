@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.peers.child import PeerError
-from benchmarks.peers.opennmt_environment import OPENNMT
+from benchmarks.peers.opennmt.environment import OPENNMT
 from benchmarks.peers.toolkit import Toolkit
 from benchmarks.peers.training_speed import TrainingRun, TrainingSpeed
 

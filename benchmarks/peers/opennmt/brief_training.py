@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from onmt.train_single import main as train
 
-from benchmarks.peers.opennmt_train_speed import CPU, read_options
+from benchmarks.peers.opennmt.train_speed import CPU, read_options
 from benchmarks.peers.training_speed import TrainingRun
 from benchmarks.peers.translation_speed import SOURCE, TARGET, VOCABULARY, BriefTraining
 

@@ -15,7 +15,7 @@ from joeynmt.model import Model
 from joeynmt.prediction import predict, prepare
 from torch.utils.data import Dataset
 
-from benchmarks.peers.joeynmt_brief_training import saved_steps, settings
+from benchmarks.peers.joeynmt.brief_training import saved_steps, settings
 from benchmarks.peers.translation_speed import (
     TranslationRun,
     TranslationSpeed,
