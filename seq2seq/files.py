@@ -131,14 +131,19 @@ def remove_leftovers(path: Path) -> None:
 
 @contextmanager
 def held(directory: Path) -> Iterator[None]:
-    """Holds a directory for this process.
+    """Holds a directory for this process, on file systems that know locks.
 
     Raises:
         BlockingIOError: another process holds it.
     """
     handle = os.open(directory, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:  # some network file systems know none
+            pass
         yield
     finally:
         os.close(handle)

@@ -175,6 +175,11 @@ class ExportedTranslator:
         scorer = _fields_of(self._of_kind(SCORES), 1)
         return score_pairs(scorer, pairs, self.decoding.batch_tokens)
 
+    def open_further(self) -> None:
+        """Opens all models now, in place of when each is first needed."""
+        for kind in self.further:
+            self._of_kind(kind)
+
     def _terms(self, text: str) -> list[list[int]]:
         targets = self._glossary.targets(text) if self._glossary else []
         return self.subwords.encode_known(targets)

@@ -89,7 +89,8 @@ class ServedExport:
                 self.signatures[name] = Signature(name, dict(sorted(inputs.items())), own.outputs)
 
     def prepare(self) -> None:
-        """Nothing is left to be done."""
+        """Opens the models that take more than text."""
+        self._translator.open_further()
 
     def predict(self, signature: str, inputs: Arrays) -> Arrays:
         """Runs one signature.
