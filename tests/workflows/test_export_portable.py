@@ -17,6 +17,7 @@ from seq2seq.errors import ExportError
 from seq2seq.run_folder import RunFolder
 from seq2seq.serving.portable import formats
 from seq2seq.serving.portable.formats import FORMATS
+from seq2seq.translation import portable_graphs
 from seq2seq.translation.exported_translator import load_exported
 from seq2seq.workflows import export_portable as exporting
 from seq2seq.workflows.export_portable import PortableJob, export_portable
@@ -106,7 +107,7 @@ def test_litert_and_sentencepiece_translate_as_the_run_does(with_litert, trained
 
 @pytest.mark.long
 def test_weights_of_an_onnx_model_can_be_rounded(trained_run, tmp_path, monkeypatch, with_onnx):
-    monkeypatch.setattr(exporting, "EXAMPLES", 10)
+    monkeypatch.setattr(portable_graphs, "EXAMPLES", 10)
     arguments = ("--format", "onnx", "--weights", "int8", "--beam", "2", "--shortlist")
     run_command("export", trained_run, tmp_path / "model", *arguments)
     manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
@@ -119,7 +120,7 @@ def test_weights_of_an_onnx_model_can_be_rounded(trained_run, tmp_path, monkeypa
 
 @pytest.mark.long
 def test_litert_has_the_operations_of_every_rule(trained_run, tmp_path, monkeypatch, with_litert):
-    monkeypatch.setattr(exporting, "EXAMPLES", 10)
+    monkeypatch.setattr(portable_graphs, "EXAMPLES", 10)
     export_portable(PortableJob(trained_run, tmp_path / "model", "litert", RULES))
     names = {each.name for each in with_litert.iterdir()}
     assert {each.name for each in (tmp_path / "model").iterdir()} == names
@@ -163,7 +164,7 @@ def test_the_manifest_tells_how_the_model_was_made(name, request, trained_run):
     assert manifest["decoding"]["n_best"] == {"onnx": 2, "litert": 1}[name]
     assert (manifest["weights"], manifest["rounding"]) == ("float32", None)
     assert manifest["versions"].keys() >= {"tensorflow", *FORMATS[name].packages}
-    assert 50 < manifest["compared"]["sentences"] <= exporting.EXAMPLES + 2
+    assert 50 < manifest["compared"]["sentences"] <= portable_graphs.EXAMPLES + 2
     assert manifest["compared"]["largest_score_difference"] < 1e-4
 
 
@@ -206,7 +207,7 @@ def test_an_onnx_model_with_an_altered_weight_is_refused(
 
         return copy
 
-    monkeypatch.setattr(exporting, "EXAMPLES", 10)  # for the speed of this test
+    monkeypatch.setattr(portable_graphs, "EXAMPLES", 10)  # for the speed of this test
     job = PortableJob(trained_run, tmp_path / "deep" / "model", "onnx", RULES)
     monkeypatch.setattr(onnx_format, "write_onnx", write(1.05))
     with pytest.raises(ExportError, match="translates otherwise than the run: of '"):

@@ -5,8 +5,17 @@ from typing import Any
 
 import onnx
 import tensorflow as tf
-import tf2onnx
+from tf2onnx import tf_loader
+from tf2onnx.convert import tensor_names_from_structed
 from tf2onnx.onnx_opset.tensor import ScatterND
+from tf2onnx.optimizer import optimize_graph
+from tf2onnx.optimizer.back_to_back_optimizer import BackToBackOptimizer
+from tf2onnx.optimizer.const_fold_optimizer import ConstFoldOptimizer
+from tf2onnx.optimizer.identity_optimizer import IdentityOptimizer
+from tf2onnx.optimizer.loop_optimizer import LoopOptimizer
+from tf2onnx.optimizer.merge_duplicated_nodes_optimizer import MergeDuplicatedNodesOptimizer
+from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
+from tf2onnx.tfonnx import process_tf_graph
 
 from seq2seq.serving.portable.onnx_graph import tidy
 
@@ -32,6 +41,19 @@ HANDLERS = {
     "FloorMod": (_keep_new_type, ["Mod"]),
     "ScatterNd": (_scatter, []),
 }
+# Those of tf2onnx's that find something in a search: `tf2onnx.convert.from_function` has all twelve
+# look, each at a copy of the graph, which takes longer than all the rest.
+OPTIMIZERS = {
+    each.__name__: each
+    for each in (
+        TransposeOptimizer,
+        ConstFoldOptimizer,
+        LoopOptimizer,
+        MergeDuplicatedNodesOptimizer,
+        IdentityOptimizer,
+        BackToBackOptimizer,
+    )
+}
 
 
 def write_onnx(search: tf.types.experimental.GenericFunction, path: Path) -> None:
@@ -41,12 +63,24 @@ def write_onnx(search: tf.types.experimental.GenericFunction, path: Path) -> Non
         search: a function of source_ids (B, S) with any B and S, and perhaps of another input.
         path: of the file.
     """
-    model, _ = tf2onnx.convert.from_function(
-        search,
-        input_signature=search.input_signature,
-        opset=OPSET,
-        custom_op_handlers=HANDLERS,
-    )
+    concrete = search.get_concrete_function()
+    given = [each.name for each in concrete.inputs if each.dtype != tf.resource]
+    found = [each.name for each in concrete.outputs]
+    renamed = tensor_names_from_structed(concrete, given, found)
+    with_constants = tf_loader.from_function(concrete, given, found)  # weights among them
+    with tf.Graph().as_default() as frozen:
+        tf.import_graph_def(with_constants, name="")
+        graph = process_tf_graph(
+            frozen,
+            opset=OPSET,
+            custom_op_handlers=HANDLERS,
+            input_names=given,
+            output_names=found,
+            tensors_to_rename=renamed,
+        )
+        # Without its copies of the graph, which are for optimizers that fail.
+        graph = optimize_graph(graph, catch_errors=False, optimizers=OPTIMIZERS)
+    model = graph.make_model("search")
     tidy(model.graph)
     _name_axes(model.graph)
     onnx.save(model, str(path))

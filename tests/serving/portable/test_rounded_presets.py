@@ -15,7 +15,6 @@ from seq2seq.translation.portable_graphs import portable_search
 
 VOCABULARY, SIZE = 304, 0.13
 SUPPRESSED = (0, 1, 2)
-DEEP = {"rnmt_plus2018", "hybrid2018"}  # minutes each
 ROWS = np.array([[10, 11, 12, 3], [20, 21, 3, 0]], np.int32)
 
 
@@ -31,7 +30,7 @@ def large_floats(model):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("preset", sorted(PRESETS.keys() - DEEP))
+@pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_every_matrix_of_a_published_network_is_rounded(preset, tmp_path):
     config = ModelConfig(**expand_preset({"preset": preset, "size": SIZE}, "test"))
     network = build_translator(config, VOCABULARY, 0)
