@@ -27,6 +27,7 @@ def prepared(ids_BPL: Tensor) -> Terms:
     After a token that continues the term, one more is said; after another, as many as that token
     leaves of the longest beginning that stands behind the first token, which falls back likewise.
 
+    >>> from seq2seq.decoding.forced_tokens import term_ids
     >>> prepared(term_ids([[[7, 7, 8]]])).moves[0, 0].numpy().tolist()  # 7, 7, 7: two still stand
     [[1, 1, 0], [2, 2, 0], [2, 2, 3]]
     """
