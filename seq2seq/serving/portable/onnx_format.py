@@ -11,9 +11,11 @@ from tf2onnx.onnx_opset.tensor import ScatterND
 from tf2onnx.optimizer import optimize_graph
 from tf2onnx.optimizer.back_to_back_optimizer import BackToBackOptimizer
 from tf2onnx.optimizer.const_fold_optimizer import ConstFoldOptimizer
+from tf2onnx.optimizer.einsum_optimizer import EinsumOptimizer
 from tf2onnx.optimizer.identity_optimizer import IdentityOptimizer
 from tf2onnx.optimizer.loop_optimizer import LoopOptimizer
 from tf2onnx.optimizer.merge_duplicated_nodes_optimizer import MergeDuplicatedNodesOptimizer
+from tf2onnx.optimizer.reshape_optimizer import ReshapeOptimizer
 from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
 from tf2onnx.tfonnx import process_tf_graph
 
@@ -52,6 +54,8 @@ OPTIMIZERS = {
         MergeDuplicatedNodesOptimizer,
         IdentityOptimizer,
         BackToBackOptimizer,
+        EinsumOptimizer,  # these two, in a Transformer: its products become those of matrices
+        ReshapeOptimizer,
     )
 }
 
