@@ -60,7 +60,7 @@ DECODING: dict[str, tuple[str, dict[str, Any]]] = {  # option: its setting, and 
     ),
 }
 VARIABLE_PREFIX = "SEQ2SEQ_SERVE_"  # --grpc-port is SEQ2SEQ_SERVE_GRPC_PORT
-SEVERAL = ("allow_host", "allow_origin")  # options that may be repeated
+SEVERAL = ("allow_host", "allow_origin", "also")  # options that may be repeated
 YES, NO = ("1", "true", "yes"), ("0", "false", "no")
 FLAGS = ((None, "access_log"), (None, "page"))  # section and setting of what --no-... turns off
 METAVARS = {"name": "NAME", "host": "NAME", "token_file": "FILE", "log_format": "FORMAT"}
@@ -284,10 +284,11 @@ def _read(option: argparse.Action, variable: str, value: str) -> Any:
         if value.lower() not in (*YES, *NO):
             raise ServerError(f"{variable} is {value!r}; give {' or '.join((YES[0], NO[0]))}")
         return option.const if value.lower() in YES else None
-    if option.dest in SEVERAL:
-        return value.split()
-    if option.choices and value not in option.choices:
+    values = value.split() if option.dest in SEVERAL else [value]
+    if option.choices and not set(values) <= set(option.choices):
         raise ServerError(f"{variable} is {value!r}; give {' or '.join(option.choices)}")
+    if option.dest in SEVERAL:
+        return values
     if option.type is None:
         return value
     try:

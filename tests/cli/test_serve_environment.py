@@ -66,9 +66,22 @@ def test_variables_set_what_the_command_line_does_not(config_of):
     assert config.name == ServerConfig().name  # an empty variable is none
 
 
+def test_models_that_take_more_are_named_by_a_variable(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr("seq2seq.workflows.serve.check_serving", lambda *_: None)
+    monkeypatch.setattr("seq2seq.workflows.serve.is_run", lambda _: True)
+    keep = "seq2seq.workflows.serve.keep_onnx_models"
+    monkeypatch.setattr(keep, lambda *asked: given.append(asked[3]))
+    monkeypatch.setenv("SEQ2SEQ_SERVE_ALSO", "prefixes terms")
+    command.run(parsed(tmp_path, "--engine", "onnx"))
+    command.run(parsed(tmp_path, "--engine", "onnx", "--also", "scores"))
+    assert given == [["prefixes", "terms"], ["scores"]]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "error", "complaint"),
     [
+        ("ALSO", "prefixes word", ServerError, "ALSO is 'prefixes word'; give prefixes or terms"),
         ("PORT", "tcp://10.0.0.1:8501", ConfigError, "SEQ2SEQ_SERVE_PORT: .*port: .*tcp"),
         ("MAX_BATCH", "0", ConfigError, "SEQ2SEQ_SERVE_MAX_BATCH: .*max_batch: "),
         ("LOG_FORMAT", "xml", ConfigError, "SEQ2SEQ_SERVE_LOG_FORMAT: .*'text' or 'json'"),
