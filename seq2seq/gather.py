@@ -1,7 +1,7 @@
 """Elements by index, on each backend: `keras.ops.take` for indices that are never negative.
 
-On TensorFlow, `keras.ops` looks for indices that count from the end, seven small operations beside
-each lookup: a sixth of a beam search's graph, in every step.
+On TensorFlow, `keras.ops` looks for indices that count from the end, by several small operations
+beside each lookup, in every step of a search.
 """
 
 import importlib

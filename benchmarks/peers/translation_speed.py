@@ -72,6 +72,21 @@ class Timed:
     seconds: float
     processor_seconds: float
 
+    def speed(self, lines: list[str], **about: Any) -> TranslationSpeed:
+        """What it says of the speed.
+
+        Args:
+            lines: the translations, subwords between spaces.
+            about: the other fields.
+        """
+        return TranslationSpeed(
+            seconds=self.seconds,
+            processor_seconds=self.processor_seconds,
+            sentences=len(lines),
+            target_tokens=sum(len(line.split()) + 1 for line in lines),
+            **about,
+        )
+
 
 def timed(translate: Callable[[], Any], warm_up_passes: int) -> Timed:
     """Translates `warm_up_passes` times, and once more by the clock."""

@@ -23,7 +23,6 @@ from seq2seq.models.translator import Translator
 from seq2seq.serving.portable.parity import Example, Output
 from seq2seq.translation.batch_search import Translation
 from seq2seq.translation.engine import NOTHING_FORCED, Engine, Forced, begin
-from seq2seq.translation.graph_prefixes import GraphPrefixes
 from seq2seq.translation.search import run_search, search_rules
 from seq2seq.translation.shortlist_mask import GraphShortlist
 from seq2seq.translation.text_translator import TextTranslator
@@ -67,8 +66,7 @@ def portable_search(
 
 def further_graph(
     kind: str,
-    network: Translator,
-    subwords: Subwords,
+    translator: TextTranslator,
     decoding: DecodingConfig,
     shortlist: Shortlist | None = None,
 ) -> Graph:
@@ -76,16 +74,16 @@ def further_graph(
 
     Args:
         kind: of `FURTHER`.
-        network: trained.
-        subwords: the vocabulary.
+        translator: of one network.
         decoding: how to search.
         shortlist: the search sees no other ids than it allows; scores are of all.
     """
+    network = translator.network
     network = replace(network, encoder=with_plain_loops(network.encoder))
-    ranks = GraphPrefixes(subwords).ranks
+    ranks = translator.prefixes.ranks if kind == PREFIXES else None  # found outside the graph
 
     def compute(source_ids: Tensor, given: Tensor) -> dict[str, Tensor]:
-        found = _Found(network, subwords.unwritten, decoding, shortlist)
+        found = _Found(network, translator.subwords.unwritten, decoding, shortlist)
         if kind == SCORES:
             return found.scores(source_ids, given)
         if kind == PREFIXES:

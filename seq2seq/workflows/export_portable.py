@@ -137,7 +137,7 @@ def _write(job: PortableJob, directory: Path, say: Callable[[str], None]) -> Non
             rounded = portable.round_weights(directory / portable.file, job.weights)
             cost = cost_of_rounding(found, rounded, config, translator.subwords)
         for kind in job.further:
-            graph = further_graph(kind, network, translator.subwords, decoding, loaded.shortlist)
+            graph = further_graph(kind, translator, decoding, loaded.shortlist)
             some = find_further_examples(kind, translator, examples)
             converted(model_file(kind), graph, some, kind)
             if job.weights != "float32":

@@ -64,14 +64,13 @@ def measure(run: TranslationRun) -> TranslationSpeed:
     text.reset_indices(random_subset=-1)
     clocked = timed(lambda: translate(model, text, args), run.warm_up_passes)
     eos = args.data["special_symbols"].eos_token
-    translations = [[subword for subword in each if subword != eos] for each in clocked.found]
-    write_translations(run.output, [" ".join(each) for each in translations])
-    return TranslationSpeed(
+    translations = [
+        " ".join(subword for subword in each if subword != eos) for each in clocked.found
+    ]
+    write_translations(run.output, translations)
+    return clocked.speed(
+        translations,
         toolkit=f"JoeyNMT {version('joeynmt')}",
-        seconds=clocked.seconds,
-        processor_seconds=clocked.processor_seconds,
-        sentences=len(clocked.found),
-        target_tokens=sum(len(each) + 1 for each in translations),
         parameters=sum(each.numel() for each in model.parameters()),
         training_steps=saved_steps(run.folder),
         threads=torch.get_num_threads(),

@@ -50,12 +50,9 @@ def measure(run: TranslationRun) -> TranslationSpeed:
     write_translations(run.output, translations)
     with np.load(checkpoint(run.folder)) as weights:
         numbers = [each.size for name, each in weights.items() if not name.startswith("special:")]
-    return TranslationSpeed(
+    return clocked.speed(
+        translations,
         toolkit=f"Marian {version('pymarian')}",
-        seconds=clocked.seconds,
-        processor_seconds=clocked.processor_seconds,
-        sentences=len(sentences),
-        target_tokens=sum(len(line.split()) + 1 for line in translations),
         parameters=sum(numbers),
         training_steps=saved_steps(run.folder),
         threads=run.threads,

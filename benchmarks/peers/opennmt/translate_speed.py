@@ -56,12 +56,9 @@ def measure(run: TranslationRun) -> TranslationSpeed:
     _, found = clocked.found
     translations = [n_best[0] for n_best in found]
     write_translations(run.output, translations)
-    return TranslationSpeed(
+    return clocked.speed(
+        translations,
         toolkit=f"OpenNMT-py {__version__}",
-        seconds=clocked.seconds,
-        processor_seconds=clocked.processor_seconds,
-        sentences=len(sentences),
-        target_tokens=sum(len(line.split()) + 1 for line in translations),
         parameters=sum(each.numel() for each in engine.translator.model.parameters()),
         training_steps=steps,
         threads=torch.get_num_threads(),
