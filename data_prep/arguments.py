@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from pathlib import Path
 
 
 def verb_parser(
@@ -20,6 +21,13 @@ def verb_parser(
         description=text,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Adds --output and --replace, which verbs that write a corpus have."""
+    add = parser.add_argument
+    add("--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    add("--replace", action="store_true", help="write over files in it that have other contents")
 
 
 def positive(text: str) -> int:

@@ -7,12 +7,10 @@ digests of the text are held in memory.
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from data_prep.arguments import verb_parser
-from data_prep.corpus_folder import CorpusWriter
+from data_prep.arguments import add_output, verb_parser
+from data_prep.corpus_folder import CorpusWriter, open_files
 from data_prep.findings.corpus import (
     Findings,
     Scripts,
@@ -27,7 +25,6 @@ from data_prep.findings.pair import SIDES, Examiner
 from data_prep.findings.report import describe_cost, describe_findings, describe_shifts
 from seq2seq.data.lines import raw_lines
 from seq2seq.errors import DataError
-from seq2seq.files import write_atomically
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,7 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = verb_parser(subparsers, "clean", __doc__)
     add_corpus_arguments(parser)
     add = parser.add_argument
-    add("--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    add_output(parser)
     names = [finding.option for finding in KEEPABLE]
     add(
         "--keep",
@@ -117,11 +114,12 @@ def write_usable(
         written.
 
     Raises:
-        DataError: a file cannot be read or written.
+        DataError: a file cannot be read or written, or has other contents.
     """
     tallies: Findings = defaultdict(Tally)
     lines = zip(raw_lines(options.source), raw_lines(options.target), strict=False)
-    with open_copies(outputs) as writer:
+    with open_files(outputs, options.replace) as (source, target):
+        writer = CorpusWriter({"": (source, target)})
         for number, raws in enumerate(lines, start=1):
             pair = examiner.examine(*raws)
             foreign = None if pair.reason else foreign_side(pair_scripts(pair), dominant)
@@ -136,21 +134,3 @@ def write_usable(
                     if key[0].remedy is Remedy.MENDED:
                         tallies[key].add(number)
     return writer.counts[""], tallies
-
-
-@contextmanager
-def open_copies(paths: tuple[Path, Path]) -> Iterator[CorpusWriter]:
-    """Opens both copies for writing; they appear when the block ends without an exception.
-
-    Raises:
-        DataError: one of them cannot be written.
-    """
-    try:
-        paths[0].parent.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            source, target = (stack.enter_context(write_atomically(path)) for path in paths)
-            yield CorpusWriter({"": (source, target)})
-    except OSError as error:
-        raise DataError(
-            f"{paths[0].parent} cannot be written to: {error}; pass another --output"
-        ) from error

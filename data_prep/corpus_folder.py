@@ -1,5 +1,6 @@
 """A corpus on disk: DIR/SPLIT.LANGUAGE, line N of one language beside line N of the other."""
 
+import filecmp
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -33,7 +34,7 @@ class CorpusWriter:
 
 @contextmanager
 def open_corpus(
-    folder: Path, splits: Sequence[str], languages: tuple[str, str]
+    folder: Path, splits: Sequence[str], languages: tuple[str, str], replace: bool
 ) -> Iterator[CorpusWriter]:
     """Opens a corpus for writing; its files appear when the block ends without an exception.
 
@@ -42,25 +43,50 @@ def open_corpus(
         splits: their names. The first one appears last: where there is a train.en, the other files
             are there too.
         languages: source and target, as files end in them.
+        replace: whether files with other contents may be written over.
 
     Raises:
-        DataError: the folder or a file in it cannot be written.
+        DataError: the folder or a file in it cannot be written, or holds other contents.
     """
+    paths = [folder / f"{split}.{language}" for split in splits for language in languages]
+    with open_files(paths, replace) as streams:
+        pairs = zip(streams[::2], streams[1::2], strict=True)
+        yield CorpusWriter(dict(zip(splits, pairs, strict=True)))
+
+
+@contextmanager
+def open_files(paths: Sequence[Path], replace: bool) -> Iterator[list[BinaryIO]]:
+    """Opens new files of one folder; they appear when the block ends without an exception.
+
+    Args:
+        paths: the files; the first one appears last.
+        replace: whether those with other contents may be written over. The same contents may be
+            written again at any time.
+
+    Raises:
+        DataError: the folder or a file in it cannot be written, or holds other contents.
+    """
+    folder = paths[0].parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            streams = {}
-            for split in splits:
-                source, target = (folder / f"{split}.{language}" for language in languages)
-                streams[split] = (
-                    stack.enter_context(write_atomically(source)),
-                    stack.enter_context(write_atomically(target)),
-                )
-            yield CorpusWriter(streams)
+            streams = [stack.enter_context(write_atomically(path)) for path in paths]
+            yield streams
+            if not replace:
+                _check_unchanged(paths, streams)
     except OSError as error:
         raise DataError(
             f"the corpus cannot be written to {folder}: {error}; pass another --output"
         ) from error
+
+
+def _check_unchanged(paths: Sequence[Path], streams: Sequence[BinaryIO]) -> None:
+    for path, stream in zip(paths, streams, strict=True):
+        stream.flush()
+        if path.is_file() and not filecmp.cmp(stream.name, path, shallow=False):
+            raise DataError(
+                f"{path} is there already, with other contents; pass another --output, or --replace"
+            )
 
 
 def describe_corpus(folder: Path, languages: tuple[str, str], counts: dict[str, int]) -> str:

@@ -4,9 +4,8 @@ import argparse
 import datetime
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
-from data_prep.arguments import positive
+from data_prep.arguments import add_output, positive
 from data_prep.corpus_folder import describe_corpus, open_corpus
 from seq2seq.errors import DataError
 
@@ -34,7 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Adds the verb `dates`."""
     parser = subparsers.add_parser("dates", help=__doc__, description=__doc__)
     add = parser.add_argument
-    add("--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    add_output(parser)
     add("--train", type=positive, default=5000, metavar="N", help="dates; default 5000")
     add("--others", type=positive, default=500, metavar="N", help="val, test: each; default 500")
     add("--seed", type=int, default=1, metavar="N", help="another seed draws others")
@@ -51,7 +50,7 @@ def run(options: argparse.Namespace) -> str:
     if sum(sizes.values()) > MOST:
         raise DataError(f"{sum(sizes.values()):,} dates are more than {MOST:,}; ask for fewer")
     found = dates(options.seed)
-    with open_corpus(options.output, tuple(sizes), ENDINGS) as writer:
+    with open_corpus(options.output, tuple(sizes), ENDINGS, options.replace) as writer:
         for split, size in sizes.items():
             for _ in range(size):
                 writer.add(split, *next(found))

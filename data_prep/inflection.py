@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.arguments import verb_parser
+from data_prep.arguments import add_output, verb_parser
 from data_prep.corpus_folder import describe_corpus, open_corpus
 from data_prep.one_symbol_a_word import spaced
 from seq2seq.data.lines import read_lines
@@ -26,7 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add = parser.add_argument
     for split, name in zip(SPLITS, ("TRAIN", "DEV", "TEST"), strict=True):
         add(split, type=Path, metavar=name, help="tab-separated text, plain or .gz")
-    add("--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    add_output(parser)
     add(
         "--columns",
         type=_columns,
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> str:
     Raises:
         DataError: a file cannot be read or has another form, or the folder cannot be written.
     """
-    with open_corpus(options.output, SPLITS, ENDINGS) as writer:
+    with open_corpus(options.output, SPLITS, ENDINGS, options.replace) as writer:
         for split in SPLITS:
             found = pairs(getattr(options, split), options.columns)
             for source, target in found if split == "train" else dict(found).items():

@@ -14,7 +14,7 @@ import logging
 import urllib.request
 from pathlib import Path
 
-from data_prep.arguments import check_languages, verb_parser
+from data_prep.arguments import add_output, check_languages, verb_parser
 from data_prep.corpus_folder import describe_corpus, open_corpus
 from seq2seq.data.lines import decode_lines
 from seq2seq.errors import DataError
@@ -44,7 +44,7 @@ SHA256 = {
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the verb `multi30k`."""
     parser = verb_parser(subparsers, "multi30k", __doc__)
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    add_output(parser)
     parser.add_argument("--source", required=True, choices=LANGUAGES)
     parser.add_argument("--target", required=True, choices=LANGUAGES)
     parser.add_argument(
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> str:
         for split in SPLITS
         for language in languages
     }
-    with open_corpus(options.output, SPLITS, languages) as writer:
+    with open_corpus(options.output, SPLITS, languages, options.replace) as writer:
         for split in SPLITS:
             sources, targets = (unpack(packed[split, language]) for language in languages)
             for source, target in zip(sources, targets, strict=True):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.arguments import positive
+from data_prep.arguments import add_output, positive
 from data_prep.corpus_folder import describe_corpus, open_corpus
 from seq2seq.errors import DataError
 
@@ -40,7 +40,7 @@ class PairFile:
 def add_split_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds --output, --validation, --test and --seed."""
     add = parser.add_argument
-    add("--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    add_output(parser)
     size = f"pairs in this split; default 5 %%, at most {MOST_BY_DEFAULT}"
     add("--validation", type=positive, metavar="N", help=size)
     add("--test", type=positive, metavar="N", help=size)
@@ -74,7 +74,7 @@ def write_splits(
     """
     sizes = {"val": options.validation, "test": options.test}
     split_of = _choose_splits(file, sizes, options.seed, advice)
-    with open_corpus(options.output, SPLITS, languages) as writer:
+    with open_corpus(options.output, SPLITS, languages, options.replace) as writer:
         for source, target in _distinct(file, Counter()):
             split = split_of.get(_source_digest(source, options.seed), "train")
             writer.add(split, source, target)

@@ -143,7 +143,7 @@ def test_each_finding_can_be_kept(tmp_path, name, pair):
     text = tuple(side.decode() for side in pair)
     assert clean(*paths, tmp_path / "out", "--keep", name) == 0
     assert read(tmp_path / "out")[20:] == [text]
-    assert clean(*paths, tmp_path / "out") == 0
+    assert clean(*paths, tmp_path / "out", "--replace") == 0
     assert read(tmp_path / "out")[20:] != [text]
 
 
@@ -151,7 +151,7 @@ def test_limits_can_be_tuned(tmp_path):
     pairs = [(b"a b c d e f", b"g h i j k l"), (b"x" * 50, b"y" * 20)]
     paths = write(tmp_path, pairs)
     for more, left in (([], 2), (["--longest", 5], 1), (["--ratio", 2], 1)):
-        assert clean(*paths, tmp_path / "out", *more) == 0
+        assert clean(*paths, tmp_path / "out", *more, "--replace") == 0
         assert len(read(tmp_path / "out")) == left
 
 
@@ -215,7 +215,7 @@ def test_an_output_that_cannot_be_written_is_named(tmp_path, capsys):
     for output in ("file", "out"):
         assert clean(*paths, tmp_path / output) == 1
         err = capsys.readouterr().err
-        assert err.startswith(f"error: {tmp_path / output} cannot be written to")
+        assert err.startswith(f"error: the corpus cannot be written to {tmp_path / output}")
         assert err.count("\n") == 1
     assert (tmp_path / "file").read_text() == "keep me"
 

@@ -90,7 +90,7 @@ def test_an_output_that_is_a_file_is_refused(tmp_path, capsys):
 def test_a_failure_half_way_leaves_the_old_files_and_no_new_ones(tmp_path):
     (tmp_path / "train.en").write_text("old\n")
     with pytest.raises(DataError, match="half-way"):
-        with open_corpus(tmp_path, ["train", "val"], ("en", "de")) as writer:
+        with open_corpus(tmp_path, ["train", "val"], ("en", "de"), True) as writer:
             writer.add("train", "new", "neu")
             raise DataError("half-way")
     assert [path.name for path in tmp_path.iterdir()] == ["train.en"]
@@ -100,14 +100,14 @@ def test_a_failure_half_way_leaves_the_old_files_and_no_new_ones(tmp_path):
 def test_a_file_that_cannot_take_its_name_leaves_no_training_file(tmp_path):
     (tmp_path / "val.en").mkdir()
     with pytest.raises(DataError, match="cannot be written"):
-        with open_corpus(tmp_path, ["train", "val"], ("en", "de")) as writer:
+        with open_corpus(tmp_path, ["train", "val"], ("en", "de"), True) as writer:
             writer.add("train", "new", "neu")
     assert not (tmp_path / "train.en").exists()
     assert not list(tmp_path.glob(".*"))
 
 
 def test_a_corpus_without_failure_has_all_its_files(tmp_path):
-    with open_corpus(tmp_path / "deep" / "out", ["train", "val"], ("en", "de")) as writer:
+    with open_corpus(tmp_path / "deep" / "out", ["train", "val"], ("en", "de"), True) as writer:
         writer.add("train", "new", "neu")
     assert sorted(path.name for path in (tmp_path / "deep" / "out").iterdir()) == [
         "train.de",

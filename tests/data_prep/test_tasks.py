@@ -47,7 +47,7 @@ def test_words_become_sounds_and_no_word_is_in_two_splits(tmp_path, monkeypatch,
     assert words[split].count("a") == heard[split]
     sounds = [each for split in words for each in lines(tmp_path / f"{split}.sounds")]
     assert not any(character.isdigit() for each in sounds for character in each)
-    assert main(["cmudict", "--output", str(tmp_path), "--stress"]) == 0
+    assert main(["cmudict", "--output", str(tmp_path), "--stress", "--replace"]) == 0
     assert any("IY1" in each for each in lines(tmp_path / "train.sounds"))
 
 
@@ -60,7 +60,7 @@ def test_other_pronunciations_are_beside_the_first(tmp_path, monkeypatch):
     assert found.pop("a") == ("AH", "EY")
     assert found and all(first and not other for first, other in found.values())
     elsewhere = next(seed for seed in range(99) if split_of("a", seed) == "train")
-    assert main(["cmudict", "--output", str(tmp_path), "--seed", str(elsewhere)]) == 0
+    assert main(["cmudict", "--output", str(tmp_path), "--seed", str(elsewhere), "--replace"]) == 0
     assert not (tmp_path / "test.sounds2").exists()  # nor are those of other words left
 
 

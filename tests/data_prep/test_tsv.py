@@ -51,16 +51,28 @@ def test_every_pair_goes_to_exactly_one_split(tmp_path, rows, capsys):
 
 def test_no_source_sentence_is_shared_between_splits(tmp_path, rows):
     for seed in range(20):
-        assert tsv(write(tmp_path / "pairs.tsv", rows), tmp_path, "--seed", str(seed)) == 0
+        path = write(tmp_path / "pairs.tsv", rows)
+        assert tsv(path, tmp_path, "--seed", str(seed), "--replace") == 0
         sources = [{source for source, _ in pairs} for pairs in split_pairs(tmp_path).values()]
         assert sum(map(len, sources)) == len(set.union(*sources))
+
+
+def test_files_with_other_contents_stay_unless_replacing_is_asked_for(tmp_path, rows, capsys):
+    path, out = write(tmp_path / "pairs.tsv", rows), tmp_path / "out"
+    assert [tsv(path, out), tsv(path, out)] == [0, 0]  # the same again is no change
+    before = {each.name: each.read_bytes() for each in out.iterdir()}
+    assert tsv(path, out, "--seed", "2") == 1
+    assert "is there already, with other contents; pass another" in capsys.readouterr().err
+    assert {each.name: each.read_bytes() for each in out.iterdir()} == before
+    assert tsv(path, out, "--seed", "2", "--replace") == 0
+    assert {each.name: each.read_bytes() for each in out.iterdir()} != before
 
 
 def test_the_same_seed_splits_alike_and_another_seed_does_not(tmp_path, rows):
     path = write(tmp_path / "pairs.tsv", rows)
     results = []
     for seed in ("1", "1", "2"):
-        assert tsv(path, tmp_path / "out", "--seed", seed) == 0
+        assert tsv(path, tmp_path / "out", "--seed", seed, "--replace") == 0
         results.append(split_pairs(tmp_path / "out"))
     assert results[0] == results[1]
     assert results[0] != results[2]
