@@ -1,38 +1,49 @@
 """Glossaries: which translation of a term has to be used wherever a source has the term."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import regex
+
+from seq2seq.data.held_out import same_form
 from seq2seq.data.lines import read_lines
-from seq2seq.data.splitting import UNSPACED
+from seq2seq.data.source_words import UNSPACED
 from seq2seq.errors import DataError
 
-LETTER = re.compile(rf"[^\W{UNSPACED}]")  # of a script with spaces between words
+IN_WORDS = r"\p{L}\p{M}\p{N}_\u200c\u200d"
+# Of a script with spaces between words.
+LETTER = regex.compile(rf"[{IN_WORDS}--[{UNSPACED}]]", regex.VERSION1)
 
 
 class Glossary:
     """Terms of the source language, and what translations have to have for them.
 
-    A term is found as whole words, whatever their case; of overlapping terms the first counts, and
-    of those that begin alike the longest.
+    A term is found as whole words, whatever their case and Unicode form; of overlapping terms the
+    first counts, and of those that begin alike the longest.
 
     Args:
-        terms: target terms by source terms.
+        terms: target terms by source terms, or pairs of both.
 
     Raises:
-        DataError: a term is blank, or there is none.
+        DataError: a term is blank or has two translations, or there is none.
     """
 
-    def __init__(self, terms: Mapping[str, str]) -> None:
-        self._targets = {_key(source): target.strip() for source, target in terms.items()}
-        for source, target in self._targets.items():
-            if not source or not target:
-                raise DataError(f"a term and its translation cannot be blank (got {dict(terms)!r})")
+    def __init__(self, terms: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
+        self._targets: dict[str, str] = {}
+        for source, target in terms.items() if isinstance(terms, Mapping) else terms:
+            if not source.strip() or not target.strip():
+                raise DataError(
+                    f"a term and its translation cannot be blank (got {source!r}, {target!r})"
+                )
+            if self._targets.setdefault(same_form(source), target.strip()) != target.strip():
+                raise DataError(
+                    f"the term {source!r} has two translations, {target.strip()!r} and "
+                    f"{self._targets[same_form(source)]!r}; case and Unicode forms tell none apart"
+                )
         if not self._targets:
             raise DataError("the glossary is empty; give a term and its translation")
         longest_first = sorted(self._targets, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(_pattern, longest_first)), re.IGNORECASE)
+        self._pattern = regex.compile("|".join(map(_pattern, longest_first)))
 
     @classmethod
     def read(cls, path: Path) -> "Glossary":
@@ -41,7 +52,7 @@ class Glossary:
         Raises:
             DataError: the file cannot be read, or a line is something else.
         """
-        return cls(dict(_rows(path)))
+        return cls(_rows(path))
 
     def targets(self, text: str) -> list[str]:
         """What a translation of the text has to have, each once.
@@ -50,21 +61,15 @@ class Glossary:
         >>> glossary.targets("A Guide  dog sees a dog, dogs and a cat."), glossary.targets("dogs")
         (['Blindenhund', 'Hund', 'Katze'], [])
         """
-        # Letters that are alike but for case to the pattern may differ to `casefold`: i and ı.
-        found = (self._targets.get(_key(each[0])) for each in self._pattern.finditer(text))
-        return list(dict.fromkeys(target for target in found if target))
-
-
-def _key(term: str) -> str:
-    return " ".join(term.split()).casefold()
+        found = (self._targets[each[0]] for each in self._pattern.finditer(same_form(text)))
+        return list(dict.fromkeys(found))
 
 
 def _pattern(term: str) -> str:
-    """A term as whole words, with any space between them; in scripts without spaces, anywhere."""
-    words = r"\s+".join(map(re.escape, term.split()))
-    before = r"(?<!\w)" if LETTER.match(term) else ""
-    after = r"(?!\w)" if LETTER.match(term[-1]) else ""
-    return before + words + after
+    """A term as whole words; in scripts without spaces, anywhere."""
+    before = rf"(?<![{IN_WORDS}])" if LETTER.match(term) else ""
+    after = rf"(?![{IN_WORDS}])" if LETTER.match(term[-1]) else r"(?!\p{M})"
+    return before + regex.escape(term) + after
 
 
 def _rows(path: Path) -> Iterator[tuple[str, str]]:

@@ -23,11 +23,18 @@ NEEDED = [["Quokka"], ["Buch"], [], ["Beuteltier", "Katze 犬"], []]
 @pytest.mark.parametrize(
     ("terms", "text", "found"),
     [
-        ({"dog": "Hund"}, "A dog, a DOG; the dog's.", ["Hund"]),
+        ([("dog", "Hund"), ("Dog", "Hund")], "A dog, a DOG; the dog's.", ["Hund"]),
         ({"dog": "Hund"}, "dogs, hotdog, dog2", []),
         ({"dog": "Hund", "guide dog": "Führhund"}, "a guide\u00a0 dog", ["Führhund"]),
         ({"a b": "1", "b c": "2"}, "a b c b c", ["1", "2"]),
-        ({"STRASSE": "street"}, "Straße", []),
+        ({"Straße": "street"}, "die Straße, STRASSE, Straßen", ["street"]),
+        ({"caf\u00e9": "1"}, "ein cafe\u0301", ["1"]),
+        ({"cafe": "1"}, "ein cafe\u0301", []),
+        ({"ABC": "1"}, "\uff21\uff22\uff23", ["1"]),
+        ({"कल": "1"}, "यह कला है", []),
+        ({"कल": "1"}, "यह कल है", ["1"]),
+        ({"แมว": "cat"}, "ฉันมีแมวสองตัว", ["cat"]),
+        ({"İstanbul": "1"}, "in İstanbul", ["1"]),
         ({"C++": "C plus plus", "C": "c"}, "C++ is C", ["C plus plus", "c"]),
         ({"犬": "dog"}, "この犬は", ["dog"]),
         ({"кот": "cat"}, "Кот!", ["cat"]),
@@ -46,6 +53,7 @@ def test_terms_are_found_as_whole_words(terms, text, found):
         ("dog\tHund\tx\n", "line 1: expected"),
         (" \tHund\n", "line 1: expected"),
         ("\n", "the glossary is empty"),
+        ("us\tuns\nUS\tUSA\n", "the term 'US' has two translations, 'USA' and 'uns'"),
     ],
 )
 def test_a_file_that_is_no_glossary_is_refused(tmp_path, content, complaint):
