@@ -11,6 +11,7 @@ from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.source_words import SourceWords
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RunError
+from seq2seq.files import held
 from seq2seq.models.translator import Translator
 from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import SCORES, RunFolder
@@ -45,24 +46,37 @@ def save_run(
         source_words: of the training, likewise.
 
     Raises:
-        RunError: the folder is of another network or vocabulary, or is no run.
+        RunError: the folder is of another network or vocabulary, is no run, or is being trained.
     """
-    if RunFolder.exists(path):
-        folder = RunFolder.open(path)
-        changes = differences(folder.config(), origin.config, ("model",))
-        if folder.subwords().model != subwords.model:
-            changes.append("another vocabulary")
-        if changes:
-            raise RunError(
-                f"{path} is a run of another network ({'; '.join(changes)}); save into a new folder"
-            )
-    else:
+    if not RunFolder.exists(path):
         folder = RunFolder.create(path, origin.config, subwords, origin.trained_on)
         if shortlist:
             folder.save_shortlist(shortlist)
         if source_words:
             folder.save_source_words(source_words)
+    try:
+        with held(path):  # else a training would write a manifest that names the former weights
+            _make_best(_opened(path, origin, subwords), network)
+    except BlockingIOError:
+        raise RunError(
+            f"{path} is being trained by another process; wait or stop it, or save elsewhere"
+        ) from None
+
+
+def _opened(path: Path, origin: Origin, subwords: Subwords) -> RunFolder:
+    folder = RunFolder.open(path)
+    changes = differences(folder.config(), origin.config, ("model",))
+    if folder.subwords().model != subwords.model:
+        changes.append("another vocabulary")
+    if changes:
+        raise RunError(
+            f"{path} is a run of another network ({'; '.join(changes)}); save into a new folder"
+        )
+    return folder
+
+
+def _make_best(folder: RunFolder, network: Translator) -> None:
     history = folder.history()
     step = int(float(history[-1]["step"])) if history else 0
     folder.save_weights(step, {"best": functools.partial(write_weights, network.training)})
-    (path / SCORES).unlink(missing_ok=True)  # they were other weights'
+    (folder.path / SCORES).unlink(missing_ok=True)  # they were other weights'
