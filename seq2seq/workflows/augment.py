@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.config.languages import Languages, primary
+from seq2seq.config.loading import with_decoding
 from seq2seq.data.lines import equal_lines, read_lines
 from seq2seq.data.read_ahead import MOST_CHARACTERS, windows
-from seq2seq.data.resumable_output import PartialOutput, check_output, is_begun
+from seq2seq.data.resumable_output import PartialOutput, check_output, lines_begun
 from seq2seq.errors import DataError
 from seq2seq.files import file_sha256
 from seq2seq.manifest import MANIFEST
@@ -100,12 +101,14 @@ def augment(job: AugmentJob, reporter: LineReporter) -> int:
         Seq2SeqError: a run, a setting or a file cannot be used.
     """
     lines, teachers = job.text.lines(), teachers_of(job)
-    _check_outputs(job)
+    named = _check_outputs(job, lines * len(teachers))
     job.folder.mkdir(parents=True, exist_ok=True)
     identity = _identity(job, teachers)
     with ExitStack() as stack:
         outputs = [
-            stack.enter_context(PartialOutput(path, identity, job.resume)) for path in job.outputs
+            stack.enter_context(PartialOutput(path, identity, job.resume))
+            for path in job.outputs
+            if path != named
         ]
         start = min(output.lines_done for output in outputs)
         reporter.started(start)
@@ -122,17 +125,23 @@ def teachers_of(job: AugmentJob) -> list[Teacher]:
 
     Raises:
         DataError: a run translates another direction, or a text that is not given.
+        ConfigError: a setting is none that a run takes.
     """
+    if any(end in job.tag for end in "\r\n"):
+        raise DataError(f"--tag {job.tag!r} has a line end; give it in one line")
     groups: dict[Any, list[Path]] = {}
     ways = [_side_read(run, job.text) for run in job.runs]
     for number, (run, way) in enumerate(zip(job.runs, ways, strict=True)):
         groups.setdefault(way if job.vote else (*way, number), []).append(run)
     first = job.settings.get("seed", 1)
-    return [
+    teachers = [
         Teacher(tuple(runs), side, {**job.settings, "n_best": 1, "seed": first + number}, into)
         for (side, into, *_), runs in groups.items()
         for number in range(job.times)
     ]
+    for teacher in teachers:  # before the first of them translates for hours
+        with_decoding(RunFolder.open(teacher.runs[0]).config(), teacher.settings)
+    return teachers
 
 
 def _side_read(run: Path, text: Text) -> tuple[int, str | None]:
@@ -166,14 +175,19 @@ def _alike(one: str | None, other: str) -> bool:
     return primary(str(one)) == primary(other)
 
 
-def _check_outputs(job: AugmentJob) -> None:
+def _check_outputs(job: AugmentJob, pairs: int) -> Path | None:
+    """The output that has its name, of a job that was stopped just before the other got its own."""
     for path in job.outputs:
         check_output(path, job.text.files)
-        goes_on = job.resume and is_begun(path)
-        if path.exists() and not (job.replace or goes_on):
-            raise DataError(
-                f"{path} is there already; pass another -o, or --replace to write over it"
-            )
+    begun = {path: lines_begun(path) for path in job.outputs} if job.resume else {}
+    there = [path for path in job.outputs if path.exists() and begun.get(path) is None]
+    if len(there) == 1 and pairs in begun.values():
+        return there[0]
+    if there and not job.replace:
+        raise DataError(
+            f"{there[0]} is there already; pass another -o, or --replace to write over it"
+        )
+    return None
 
 
 def _identity(job: AugmentJob, teachers: Sequence[Teacher]) -> dict[str, Any]:

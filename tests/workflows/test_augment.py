@@ -10,6 +10,7 @@ from seq2seq.cli.main import main
 from seq2seq.config.languages import Languages
 from seq2seq.data.resumable_output import PartialOutput
 from seq2seq.errors import DataError
+from seq2seq.files import rename_durably
 from seq2seq.run_folder import RunFolder
 from seq2seq.translation.loading import load_translator
 from seq2seq.workflows.augment import AugmentJob, Text, augment, teachers_of
@@ -136,6 +137,29 @@ def test_a_kill_between_both_sides_loses_and_doubles_nothing(
         assert path.read_bytes() == (both / path.name).read_bytes()
 
 
+def test_a_kill_between_both_names_leaves_a_name_to_give(
+    both, trained_run, backward, corpus, tmp_path, monkeypatch
+):
+    whole = job(corpus, tmp_path / "new", trained_run, backward)
+    named = []
+
+    def dying(old, new):
+        named.append(new)
+        if len(named) == 2:
+            raise KeyboardInterrupt
+        rename_durably(old, new)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("seq2seq.data.resumable_output.rename_durably", dying)
+        augment(whole, Heard())
+    assert [path.exists() for path in whole.outputs] == [False, True]
+    rest = Heard()
+    assert augment(dataclasses.replace(whole, resume=True), rest) == 2 * COUNT
+    assert (rest.first, rest.lines) == (2 * COUNT, 0)
+    for path in whole.outputs:
+        assert path.read_bytes() == (both / path.name).read_bytes()
+
+
 def test_another_job_does_not_go_on_with_it(trained_run, backward, corpus, tmp_path):
     first = job(corpus, tmp_path / "new", trained_run)
     with pytest.raises(KeyboardInterrupt):
@@ -195,6 +219,11 @@ def test_text_alone_is_translated_back_and_tagged(backward, corpus, tmp_path, ca
             "augment takes RUN folders and a corpus of one or two paths .got 0 runs",
         ),
         (["RUN", "FOLDER", "--times", "2", "-o", "new"], "--times 2: a number from 1; from 2 on"),
+        (["RUN", "FOLDER", "--tag", "<a\nb>", "-o", "new"], "--tag '<a.nb>' has a line end"),
+        (
+            ["RUN", "FOLDER", "--sample", "--times=2", "--seed=2147483647", "-o", "new"],
+            "decoding.seed: Input should be less than 2147483648",
+        ),
         (["RUN", "EN", "SHORT", "-o", "new"], "train.en has 20 lines but .*short.de has 1; parall"),
         (["RUN", "EN", "CZECH", "-o", "new"], "translates en into de, and the corpus is en and cs"),
         (["RUN", "EMPTY", "EMPTY", "-o", "new"], "empty.de is empty; give a file"),
