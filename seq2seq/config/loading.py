@@ -111,7 +111,7 @@ def with_decoding(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
 
 def dump_run_config(config: RunConfig) -> str:
     """YAML text of every setting, defaults spelled out; loads back to an equal `RunConfig`."""
-    return yaml.safe_dump(as_settings(config), sort_keys=False)
+    return dump_yaml(as_settings(config), sort_keys=False)
 
 
 def as_settings(config: RunConfig) -> dict[str, Any]:
@@ -149,13 +149,39 @@ def parse_yaml(text: str, origin: str) -> Any:
         raise ConfigError(f"{origin} is not valid YAML: {reason}") from error
 
 
-class _Loader(yaml.SafeLoader):
-    """A loader that refuses a name given twice, where YAML alone would keep the last one."""
+def dump_yaml(value: Any, **options: Any) -> str:
+    """YAML text that `parse_yaml` reads as the same value: what it takes for a number is quoted.
+
+    Args:
+        value: plain values in lists and dictionaries.
+        options: of `yaml.dump`.
+    """
+    return str(yaml.dump(value, Dumper=_Dumper, **options))
+
+
+class _Numbers(yaml.resolver.Resolver):
+    """YAML's own forms of plain values, but for those of numbers."""
 
     yaml_implicit_resolvers = {
         first: [(tag, form) for tag, form in resolvers if tag.rpartition(":")[2] not in NUMBERS]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        for first, resolvers in yaml.resolver.Resolver.yaml_implicit_resolvers.items()
     }
+
+
+for _tag, _form in NUMBERS.items():
+    _Numbers.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_form})\\Z"), list("-+.0123456789")
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    yaml_implicit_resolvers = _Numbers.yaml_implicit_resolvers
+
+
+class _Loader(yaml.SafeLoader):
+    """A loader that refuses a name given twice, where YAML alone would keep the last one."""
+
+    yaml_implicit_resolvers = _Numbers.yaml_implicit_resolvers
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
@@ -167,12 +193,6 @@ class _Loader(yaml.SafeLoader):
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
-
-
-for _tag, _form in NUMBERS.items():
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_form})\\Z"), list("-+.0123456789")
-    )
 
 
 def _apply(override: str, settings: dict[str, Any]) -> None:

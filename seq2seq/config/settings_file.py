@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from seq2seq.config.fitting import Fitted
 from seq2seq.config.languages import Languages
+from seq2seq.config.loading import dump_yaml
 
 SIDES = ("source", "target")
 WIDTH = 40  # of a line before its comment
@@ -69,4 +68,4 @@ def commented_yaml(
 
 
 def _yaml(name: str, value: Any) -> str:
-    return yaml.safe_dump({name: value}, width=float("inf"), allow_unicode=True).rstrip("\n")
+    return dump_yaml({name: value}, width=float("inf"), allow_unicode=True).rstrip("\n")

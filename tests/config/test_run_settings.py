@@ -17,8 +17,10 @@ from seq2seq.config.loading import (
     differences,
     dump_run_config,
     load_run_config,
+    parse_yaml,
 )
 from seq2seq.config.sections import ModelConfig, RunConfig
+from seq2seq.config.settings_file import commented_yaml
 from seq2seq.errors import ConfigError
 
 SHIPPED = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -199,6 +201,14 @@ def test_written_settings_load_as_they_were(tmp_path_factory, data, model, train
     path = tmp_path_factory.getbasetemp() / "written.yaml"
     path.write_text(dump_run_config(config), encoding="utf-8")
     assert load_run_config(path) == config
+
+
+@pytest.mark.parametrize("text", ["1.5e3", "1e3", "0o17", "12:30", "010", "no", "~", ".5", "é"])
+def test_text_that_looks_like_something_else_stays_text(text):
+    config = run_config(data=PATHS | {"train_source": text}, subwords={"symbols": [text]})
+    assert check_settings(parse_yaml(dump_run_config(config), ""), "") == config
+    written = commented_yaml({"data": {"train_source": text}}, [], "Made.")
+    assert parse_yaml(written, "") == {"data": {"train_source": text}}
 
 
 def test_written_settings_spell_out_every_default():
