@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +28,7 @@ FILE_ERRORS = {
         *(errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
     )
 }
-TEMPORARY = re.compile(r"\.[0-9]+\.tmp")  # after the name of a file: a process that writes it
+TEMPORARY = re.compile(r"\.[0-9]+\.tmp")  # after the name of a file that is written
 
 
 def file_sha256(path: Path) -> str:
@@ -68,15 +69,17 @@ def write_atomically(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
         durable: whether to wait until the disk has the file. Without, the file is still the old or
             the new one after a crash of this process, but not after a loss of power.
     """
+    compressed = path.suffix == ".gz"  # of the name that readers will be given, not of a link's end
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
         with open(path, "wb") as stream:
             yield stream
         return
-    temporary = hidden_sibling(path, f".{os.getpid()}.tmp")
+    number = secrets.randbits(60)  # process ids are the same in containers that share a disk
+    temporary = hidden_sibling(path, f".{number}.tmp")
     try:
         with open(temporary, "wb") as raw:
-            if path.suffix == ".gz":
+            if compressed:
                 with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
                     yield cast(BinaryIO, stream)
             else:

@@ -148,7 +148,7 @@ class DecodingConfig:
     longest_extra: Annotated[int, Field(ge=1, le=10_000), NUMBER, Unit("subwords")] = 10
     """See `longest_factor`; the end-of-sentence mark is counted."""
     shortest: Annotated[int, Field(ge=1, le=10_000), NUMBER, Unit("subwords")] = 1
-    """Shortest output, the end-of-sentence mark counted."""
+    """Shortest output, the end-of-sentence mark counted; `longest_factor` counts more."""
     blocked_ngram: Annotated[int, Field(ge=0, le=10_000), NUMBER, Unit("subwords")] = 0
     """Length of the n-grams that no output repeats; 0: all may be repeated."""
     longest_source: Annotated[int, Field(ge=2, le=10_000), NUMBER, Unit("subwords")] = 100

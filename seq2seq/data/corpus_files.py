@@ -145,12 +145,13 @@ def hold_out(
         corpus: as found.
         folder: where splits are written, if they have to be.
         seed: another one holds out other pairs.
-        replace: whether files that are there are written over. Splits that are there and are not
-            written anew are removed, as their text may be in the new training text.
+        replace: whether files that are there are written over.
         also: further training text, which shares no sentence with what is held out either.
 
     Raises:
-        DataError: too little text, a file that is missing, or files are there already.
+        DataError: too little text, a file that is missing, or files are there already; also a split
+            that is there and would not be written anew, as its text may be in the new training
+            text.
     """
     _check_there(corpus, also)
     given = {"validation": corpus.validation, "test": corpus.test}
@@ -164,6 +165,7 @@ def hold_out(
     chosen = {"train", *split_of.values()}
     new = {split: both for split, both in possible.items() if split in chosen}
     _check_new(new, read_files(corpus, also), replace)
+    _check_former(set(_paths(possible)) - set(_paths(new)), read_files(corpus, also))
     folder.mkdir(parents=True, exist_ok=True)
     hidden = {split: (_hidden(both[0]), _hidden(both[1])) for split, both in new.items()}
     try:
@@ -175,8 +177,6 @@ def hold_out(
     finally:
         for path in _paths(hidden):
             path.unlink(missing_ok=True)
-    if replace:
-        _remove_former(set(_paths(possible)) - set(_paths(new)), read_files(corpus, also))
 
 
 def read_files(corpus: Corpus, also: Sequence[Pair]) -> list[Path]:
@@ -299,6 +299,8 @@ def _check_there(corpus: Corpus, also: Sequence[Pair]) -> None:
 def _check_new(files: Mapping[str, Pair], read: Sequence[Path], replace: bool) -> None:
     for path in _paths(files):
         check_not_read(path, read, "pass another --data")
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path} is there, and no file; pass another --data")
         if path.exists() and not replace:
             raise DataError(
                 f"{path} is there already; give {path.parent} in place of the corpus to use it, "
@@ -306,9 +308,12 @@ def _check_new(files: Mapping[str, Pair], read: Sequence[Path], replace: bool) -
             )
 
 
-def _remove_former(paths: Collection[Path], read: Sequence[Path]) -> None:
-    """Removes splits of a former call, of whose text the new training text may have some."""
+def _check_former(paths: Collection[Path], read: Sequence[Path]) -> None:
+    """Looks for splits of a former call, of whose text the new training text may have some."""
     kept = {path.resolve() for path in read}
-    for path in paths:
-        if path.resolve() not in kept:
-            path.unlink(missing_ok=True)
+    former = [path for path in sorted(paths) if path.exists() and path.resolve() not in kept]
+    if former:
+        raise DataError(
+            f"{' and '.join(map(str, former))} would stay beside new training text that may "
+            "have the same sentences; remove them, or pass another --data"
+        )

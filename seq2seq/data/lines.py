@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 Hear = Callable[[bytes | memoryview], object]
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LONGEST_LINE = 2**20  # bytes, without the line end; what a line has beyond them is left out
 READ_AT_ONCE = 2**16  # bytes
 
@@ -69,10 +70,15 @@ def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
 
     Bytes that are not UTF-8 become U+FFFD; how many lines had some is logged as a warning at the
     end.
+
+    Raises:
+        DataError: it begins as UTF-16 does, whose characters may have the byte of a line end.
     """
     repaired = 0
     for number, line in enumerate(stream):
         if number == 0:
+            if line.startswith(UTF_16_MARKS):
+                raise DataError(f"{name} is UTF-16; make it UTF-8: iconv -f utf-16 -t utf-8")
             line = line.removeprefix(BYTE_ORDER_MARK)
         line = line.removesuffix(b"\n").removesuffix(b"\r")
         try:
@@ -90,7 +96,7 @@ def read_lines(path: Path) -> Iterator[str]:
     """Lines of a text file, one at a time; a name ending in .gz is read compressed.
 
     Raises:
-        DataError: the file is missing, unreadable, or not the gzip file that its name says.
+        DataError: the file is missing, unreadable, UTF-16, or not the gzip file that its name says.
     """
     yield from decode_lines(raw_lines(path), str(path))
 
@@ -226,6 +232,8 @@ def _open(path: Path, hear: Hear | None = None) -> Iterator[BinaryIO]:
     raw = io.BufferedReader(_Heard(path, hear), 1 << 16) if hear else open(path, "rb")
     with raw:
         if path.suffix == ".gz":
+            if not raw.peek(1):
+                raise EOFError("it is empty, which a compressed file never is")
             with gzip.GzipFile(fileobj=raw) as stream:
                 yield cast(BinaryIO, stream)
         else:

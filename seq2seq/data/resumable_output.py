@@ -12,7 +12,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
@@ -78,7 +78,9 @@ class PartialOutput:
         if self._direct:
             if self._resume:
                 raise DataError(f"{self._given} is no regular file; run without --resume")
-            self._stream = open(self._given, "wb")
+            # Opened by `open`, a file behind /dev/stdout would lose what is in it.
+            descriptor = os.open(self._given, os.O_WRONLY | os.O_APPEND)
+            self._stream = cast(BinaryIO, os.fdopen(descriptor, "wb"))
             return self
         begun = self._partial.exists()
         self._stream = self._open_locked()
@@ -107,13 +109,17 @@ class PartialOutput:
         """
         if lines_done < self._note.lines:
             raise ValueError(f"{lines_done} lines done after {self._note.lines}")
-        self._stream.write(data)
-        self._stream.flush()
-        self._note.lines = lines_done
-        if not self._direct:
-            self._note.bytes += len(data)
-            self._note.checksum = zlib.crc32(data, self._note.checksum)
-            self._save_note()
+        try:
+            self._stream.write(data)
+            self._stream.flush()
+            self._note.lines = lines_done
+            if not self._direct:
+                self._note.bytes += len(data)
+                self._note.checksum = zlib.crc32(data, self._note.checksum)
+                self._save_note()
+        except OSError as error:
+            error.filename = error.filename or str(self._given)  # a failed write names no file
+            raise
 
     def __exit__(
         self,
@@ -122,14 +128,21 @@ class PartialOutput:
         traceback: TracebackType | None,
     ) -> None:
         """Gives the output its name, unless the block failed."""
-        with self._stream:  # locked until all is done
-            if not (self._direct or kind):
+        with ExitStack() as stack:  # locked until all is done
+            if error:  # closing would fail once more where the disk is full, and hide the error
+                stack.enter_context(suppress(OSError))
+            stack.enter_context(self._stream)
+            if not (self._direct or error):
                 self._finish()
+        if isinstance(error, KeyboardInterrupt | OSError) and self._note.lines and not self._direct:
+            logger.warning(
+                "%s: %d lines are done; --resume goes on from there", self._given, self._note.lines
+            )
 
     def _finish(self) -> None:
-        if self._path.suffix == ".gz":
+        if self._given.suffix == ".gz":
             self._stream.seek(0)
-            with write_atomically(self._path) as stream:
+            with write_atomically(self._given) as stream:
                 shutil.copyfileobj(self._stream, stream, CHUNK)
             self._partial.unlink()
         else:
@@ -250,9 +263,14 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def is_begun(path: Path) -> bool:
-    """Whether an output has a part that a run with `resume` goes on with."""
-    return hidden_sibling(path.resolve(), ".partial").exists()
+def lines_begun(path: Path) -> int | None:
+    """Lines of a part of an output that a run with `resume` goes on with; None if there is none."""
+    if not hidden_sibling(path.resolve(), ".partial").exists():
+        return None
+    try:
+        return _read_note(hidden_sibling(path.resolve(), ".partial.json")).lines
+    except ValueError:  # as opening it will say
+        return 0
 
 
 def check_files(

@@ -91,11 +91,11 @@ class Subwords:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text, without BOS and EOS; none of white space alone."""
-        return [] if text.isspace() else self._processor.encode(text)
+        return self.encode_all([text])[0]
 
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, as `encode` gives them."""
-        return self._processor.encode(["" if text.isspace() else text for text in texts])
+        return self._processor.encode(["" if text.isspace() else _scalars(text) for text in texts])
 
     def encode_known(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of texts that an output is to have.
@@ -213,6 +213,15 @@ def _bytes_first(model: bytes) -> bytes:
     del changed.pieces[:]
     changed.pieces.extend(ordered)
     return changed.SerializeToString()
+
+
+def _scalars(text: str) -> str:
+    """A text as UTF-8 can hold it: half a surrogate pair, as JSON may have it, becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _with_text(lines: Iterable[str]) -> Iterator[str]:

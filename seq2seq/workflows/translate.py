@@ -201,6 +201,9 @@ def _check(job: FileJob) -> None:
     if job.prefix_file and job.prefix:
         raise DataError("--prefix and --prefix-file exclude each other; give one of them")
     check_files(job.source, job.output, (job.prefix_file, job.glossary))
+    for path in (job.prefix_file, job.output and job.glossary):
+        if path and not path.is_file():
+            raise DataError(f"{path} is no plain file; it is read more than once")
     if job.source and job.source.is_file() and job.prefix_file:
         equal_lines((job.source, job.prefix_file))
     if job.resume and not (job.source and job.output):
@@ -273,7 +276,7 @@ def _identity(job: FileJob, translator: TextEngine) -> dict[str, Any]:
         "input": str(job.source.resolve()) if job.source else "-",
     }
     if job.engine == "onnx":
-        found["engine"] = ["onnx", job.weights]
+        found["engine"] = ["onnx", job.weights or "float32"]
     if job.prefix or job.prefix_file:
         found["prefix"] = [job.prefix, job.prefix_file and file_sha256(job.prefix_file)]
     if job.glossary:

@@ -70,17 +70,30 @@ def test_given_text_that_is_absent_is_named_before_anything_is_written(tmp_path)
     assert not (tmp_path / "data").exists()
 
 
-def test_former_splits_that_are_not_written_anew_go_unless_they_are_read(tmp_path):
-    """Their text is in the new training text, perhaps."""
+def test_a_former_split_that_is_not_written_anew_has_to_go_first(tmp_path):
+    """Its text is in the new training text, perhaps."""
     corpus = corpus_in(tmp_path / "corpus")
     split(corpus, tmp_path / "data")
     table = tmp_path / "pairs.tsv"
     table.write_text("".join(f"a {n}\tb {n}\n" for n in range(60)))
     tables = find_corpus(table, None, ends=("en", "de"))
     read = tmp_path / "data" / "val.en", tmp_path / "data" / "val.de"
+    before = contents(tmp_path / "data")
+    with pytest.raises(DataError, match="test.de and .*test.en would stay beside new training"):
+        split(replace(tables, validation=read), tmp_path / "data")
+    assert contents(tmp_path / "data") == before
+    for end in ("en", "de"):
+        (tmp_path / "data" / f"test.{end}").unlink()
     splits = split(replace(tables, validation=read), tmp_path / "data")
     assert sorted(contents(tmp_path / "data")) == ["train.de", "train.en", "val.de", "val.en"]
     assert splits.files["validation"] == read and splits.written == {"train": 60}
+
+
+def test_a_folder_in_the_place_of_a_split_is_seen_before_anything_is_written(tmp_path):
+    (tmp_path / "data" / "train.de").mkdir(parents=True)
+    with pytest.raises(DataError, match="train.de is there, and no file"):
+        split(corpus_in(tmp_path / "corpus"), tmp_path / "data")
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["train.de"]
 
 
 def test_the_training_text_takes_its_name_last(tmp_path, monkeypatch):

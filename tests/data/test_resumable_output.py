@@ -440,3 +440,37 @@ def test_lines_are_never_undone(tmp_path):
         output.write(5, b"more of it")
         with pytest.raises(ValueError, match="4 lines done after 5"):
             output.write(4, b"")
+
+
+def test_a_link_is_compressed_as_its_own_name_says(tmp_path):
+    (tmp_path / "output.gz").symlink_to(tmp_path / "store")
+    write(tmp_path / "output.gz", WINDOWS)
+    assert gzip.decompress((tmp_path / "store").read_bytes()) == b"".join(WINDOWS)
+    (tmp_path / "output").symlink_to(tmp_path / "store.gz")
+    write(tmp_path / "output", WINDOWS)
+    assert (tmp_path / "store.gz").read_bytes() == b"".join(WINDOWS)
+
+
+def test_what_standard_output_is_sent_to_keeps_what_it_has(tmp_path):
+    program = (
+        "from pathlib import Path; from seq2seq.data.resumable_output import PartialOutput\n"
+        "with PartialOutput(Path('/dev/stdout'), {}, False) as output: output.write(1, b'new\\n')"
+    )
+    (tmp_path / "log").write_bytes(b"old\n")
+    with open(tmp_path / "log", "ab") as log:
+        subprocess.run([sys.executable, "-c", program], stdout=log, check=True)
+    assert (tmp_path / "log").read_bytes() == b"old\nnew\n"
+    piped = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+    assert piped.stdout == b"new\n"
+
+
+def test_a_full_disk_is_told_by_the_name_and_what_is_done_is_kept(tmp_path, caplog):
+    path = tmp_path / "output"
+    with pytest.raises(OSError) as failed, PartialOutput(path, JOB, False) as output:
+        output.write(1, WINDOWS[0])
+        with open("/dev/full", "wb") as full:
+            os.dup2(full.fileno(), output._stream.fileno())
+        output.write(2, b"x" * 10)
+    assert failed.value.filename == str(path)
+    assert "output: 1 lines are done; --resume goes on from there" in caplog.text
+    assert write(path, WINDOWS, resume=True) == 1

@@ -220,6 +220,12 @@ def test_any_ids_have_the_same_text_in_the_graph_as_in_python(models, graphs, ro
         assert written == [models[kind].decode(row) for row in rows]
 
 
+def test_half_a_surrogate_pair_is_read_as_a_replacement_character(model):
+    """Text from JSON may have one; SentencePiece takes none."""
+    assert model.encode("a \ud800 b") == model.encode("a \ufffd b")
+    assert model.encode_all(["\ud83d\ude00"]) == [model.encode("\U0001f600")]
+
+
 def test_broken_byte_sequences_become_replacement_characters(model):
     byte = {piece: number for number, piece in enumerate(model.pieces(range(270)))}
     assert model.decode([byte["<0xE7>"], byte["<0x41>"]]) == "\ufffdA"

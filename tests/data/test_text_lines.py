@@ -20,9 +20,11 @@ from seq2seq.data.lines import (
 )
 from seq2seq.errors import DataError
 
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # as such a file begins
 # Where other readers of text would end a line, or the text.
 INSIDE = ["\u2028", "\u2029", "\x85", "\f", "\v", "\x1c", "\0", "\x1a", "\r", "\ufeff"]
-LINES = st.lists(st.binary(max_size=12).map(lambda line: line.replace(b"\n", b"")), max_size=12)
+LINE = st.binary(max_size=12).map(lambda line: line.replace(b"\n", b""))
+LINES = st.lists(LINE, max_size=12).filter(lambda lines: not b"".join(lines[:1]).startswith(UTF_16))
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=12)
 
 
@@ -203,3 +205,29 @@ def test_lines_are_counted_as_they_are_read(tmp_path_factory, lines, ended):
     path = tmp_path_factory.getbasetemp() / "counted.txt"
     path.write_text("\n".join(lines) + "\n" * ended, encoding="utf-8", newline="")
     assert count_lines(path) == len(list(read_lines(path)))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf_16_is_refused_and_said(tmp_path, encoding):
+    r"""The first character of its text has the byte of "\n", which would be a line more."""
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "text").write_bytes(f"{mark}\u4e0a\u6d77\n".encode(encoding))
+    with pytest.raises(DataError, match="text is UTF-16; make it UTF-8: iconv"):
+        read(tmp_path / "text")
+    assert len(b"\xff\xfe\x0a\x4e".split(b"\n")) == 2  # control
+
+
+def test_an_empty_file_that_should_be_compressed_is_damaged(tmp_path):
+    (tmp_path / "text.gz").touch()
+    with pytest.raises(DataError, match="text.gz cannot be read: it is empty"):
+        read(tmp_path / "text.gz")
+    (tmp_path / "text.gz").write_bytes(gzip.compress(b""))
+    assert read(tmp_path / "text.gz") == []
+
+
+@pytest.mark.parametrize("name", ["text.gz", "text"])
+def test_the_name_that_is_given_decides_on_compression(tmp_path, name):
+    """A link's, which a reader is given too, not that of the file at its end."""
+    (tmp_path / name).symlink_to(tmp_path / ("plain" if name.endswith(".gz") else "packed.gz"))
+    write_lines(tmp_path / name, ["a", "b"])
+    assert read(tmp_path / name) == ["a", "b"]
