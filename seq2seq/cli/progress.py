@@ -98,11 +98,12 @@ class LiveReporter:
                 f"loss {row['training_loss']:.3f}, "
                 f"{row['target_tokens_per_second']:,} target tokens/s, "
             )
+        wrong = result.wrong_source_perplexity
         other = result.metric not in ("bleu", "perplexity")
         self._console.print(
             f"epoch {row['epoch']}, step {row['step']}, {_clock(state.seconds)}: {trained}"
-            f"validation perplexity {result.perplexity:.2f} "
-            f"({result.wrong_source_perplexity:.2f} with other sources), "
+            f"validation perplexity {result.perplexity:.2f}"
+            f"{'' if wrong is None else f' ({wrong:.2f} with other sources)'}, "
             f"BLEU {result.bleu:.2f} (greedy)"
             f"{f', {result.metric} {result.score:.2f}' if other else ''}"
             f"{', best so far' if best else ''}",

@@ -207,7 +207,7 @@ def _encoder(config: ModelConfig) -> Iterator[str]:
             "residual_from: 1 would add embeddings to the first layer's outputs; 2 is the first "
             "that can be (0: none)"
         )
-    widens = config.bidirectional == "first" and config.directions == "full"
+    widens = not transforms and config.bidirectional == "first" and config.directions == "full"
     if config.residual_from == 2 and widens and config.encoder_layers > 1:
         yield (
             f"residual_from: 2 would add {2 * config.units} units to {config.units} in the encoder "

@@ -17,6 +17,7 @@ from seq2seq.inspection.alternatives import alternatives
 from seq2seq.inspection.beam_tree import History
 from seq2seq.inspection.search import search_history, token_log_probs
 from seq2seq.inspection.trace import LayerTrace, trace
+from seq2seq.translation.batch_search import forced_limit
 from seq2seq.translation.loading import LoadedRun
 from seq2seq.translation.text_translator import TextTranslator
 
@@ -51,7 +52,7 @@ class SentenceInspector:
         with self._lock:
             translator = self._prepared()
             source_ids = self._source_ids(text)
-            places = translator.prefixes.exact(self._to_ids(tokens))
+            places = translator.prefixes.exact(self._to_ids(tokens, self._room(source_ids)))
             search = translator.batch_search(keep_attention=True, prefixed=True)
             found = search([source_ids[:-1]], [(0, 0)], places)[0]
             return {
@@ -81,7 +82,9 @@ class SentenceInspector:
         """
         with self._lock:
             translator = self._prepared()
-            source_ids, target_ids = self._source_ids(text), [*self._to_ids(tokens), EOS]
+            source_ids = self._source_ids(text)
+            # An output that reached its limit has a subword in place of the end of the sentence.
+            target_ids = [*self._to_ids(tokens, self._room(source_ids) + 1), EOS]
             log_probs = token_log_probs(
                 translator.engines, translator.decoding, source_ids, target_ids
             )
@@ -106,7 +109,8 @@ class SentenceInspector:
         """
         with self._lock:
             translator = self._prepared()
-            source_ids, prefix = self._source_ids(text), self._to_ids(tokens)
+            source_ids = self._source_ids(text)
+            prefix = self._to_ids(tokens, self._room(source_ids))
             prefixes = None
             if prefix:
                 places = tf.constant(translator.prefixes.exact(prefix))
@@ -121,8 +125,10 @@ class SentenceInspector:
     def _prepared(self) -> TextTranslator:
         if self._translator is None:
             self._translator = self._loaded.translator()
-            pieces = self._loaded.subwords.pieces(range(self._loaded.subwords.size))
-            self._ids = {piece: i for i, piece in enumerate(pieces)}
+            subwords = self._loaded.subwords
+            pieces = subwords.pieces(range(subwords.size))
+            never = {EOS, *subwords.unwritten}
+            self._ids = {piece: i for i, piece in enumerate(pieces) if i not in never}
         return self._translator
 
     def _source_ids(self, text: str) -> list[int]:
@@ -132,10 +138,16 @@ class SentenceInspector:
             raise DataError(f"the sentence has {len(ids)} subwords; give one of 1 to {most}")
         return [*ids, EOS]
 
-    def _to_ids(self, tokens: Sequence[str]) -> list[int]:
+    def _room(self, source_ids: Sequence[int]) -> int:
+        """Most subwords that an output of the source can begin with."""
+        return forced_limit(source_ids[:-1], self._prepared().decoding)
+
+    def _to_ids(self, tokens: Sequence[str], room: int) -> list[int]:
         unknown = [each for each in tokens if each not in self._ids]
         if unknown:
-            raise DataError(f"{unknown[0][:40]!r} is no subword of this run")
+            raise DataError(f"{unknown[0][:40]!r} is no subword that this run writes")
+        if len(tokens) > room:
+            raise DataError(f"{len(tokens)} subwords; an output of this text has {room} at most")
         return [self._ids[each] for each in tokens]
 
     def _runners_up(

@@ -75,6 +75,7 @@ def inspect(translator: TextTranslator, text: str, target: str | None = None) ->
         DataError: the sentence is blank, or longer than the translator takes in one piece.
     """
     subwords, network = translator.subwords, translator.network
+    translator.take_changes_over()
     source_ids = [*subwords.encode(translator.read(text)), EOS]
     _check_length(source_ids, translator.decoding.longest_source)
     engines, config = translator.engines[:1], translator.decoding
@@ -108,10 +109,10 @@ def inspect(translator: TextTranslator, text: str, target: str | None = None) ->
 def _check_length(source_ids: Sequence[int], longest: int) -> None:
     if len(source_ids) == 1:
         raise DataError("the sentence is blank; give a sentence to translate")
-    if len(source_ids) > longest:
+    if len(source_ids) - 1 > longest:
         raise DataError(
             f"the sentence has {len(source_ids) - 1} subwords, the translator reads up to "
-            f"{longest - 1} at once (decoding.longest_source: {longest}); give a shorter one"
+            f"{longest} at once (decoding.longest_source); give a shorter one"
         )
 
 

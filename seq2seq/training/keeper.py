@@ -65,7 +65,7 @@ class Keeper:
 
     def resume(self, optimization: Optimization) -> TrainingState:
         """Puts back what was saved, or gives a new run its beginning; returns where it stands."""
-        state = saved_state(self._folder, self._config.training)
+        state = saved_state(self._folder)
         saved, last = self._folder.weights("state"), self._folder.weights("last")
         if last:  # there is no state where another run gave the first weights
             optimization.load_weights(last)
@@ -126,8 +126,10 @@ class Keeper:
 
     def _watch_source(self, state: TrainingState, result: Validated) -> None:
         """Says once that the network ignores its source, where it does."""
-        gap = result.wrong_source_perplexity / result.perplexity
-        if self._warned or state.step < SOURCE_READ_BY or gap >= LEAST_GAP:
+        wrong = result.wrong_source_perplexity
+        if self._warned or state.step < SOURCE_READ_BY or wrong is None:
+            return
+        if wrong / result.perplexity >= LEAST_GAP:
             return
         self._warned = True
         logger.warning(
@@ -135,10 +137,11 @@ class Keeper:
             "well beside other sentences' sources (perplexity %.1f) as beside its own (%.1f); try "
             "a lower model.dropout, a higher training.learning_rate, fewer layers, or "
             "model.residual_from: 2",
-            *(state.step, result.wrong_source_perplexity, result.perplexity),
+            *(state.step, wrong, result.perplexity),
         )
 
     def _record(self, state: TrainingState, result: Validated, best: bool) -> None:
+        wrong = result.wrong_source_perplexity
         row = {
             "step": state.step,
             "epoch": state.epoch,
@@ -146,7 +149,7 @@ class Keeper:
             "training_loss": None,
             TOKENS_A_SECOND: None,
             "validation_perplexity": round(result.perplexity, 4),
-            WRONG_SOURCE: round(result.wrong_source_perplexity, 4),
+            WRONG_SOURCE: None if wrong is None else round(wrong, 4),
             "validation_bleu": round(result.bleu, 2),
             "best": int(best),
         }

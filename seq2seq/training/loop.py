@@ -128,9 +128,10 @@ class Training:
         else:
             state.total_steps = training.steps
         was_done = max(state.step, state.epoch * epoch + state.steps_apart) >= planned > 0
+        was_done = was_done or state.stopped
         extended = was_done and state.total_steps > planned
         if extended and training.when_extended == "restart":
-            state.schedule_start, state.halvings = state.step, 0
+            state.schedule_start, state.halvings, state.worse = state.step, 0, 0
             logger.info("a new schedule begins at step %d", state.step)
 
     @property

@@ -93,7 +93,8 @@ class Optimization:
     def __init__(self, config: RunConfig, vocabulary_size: int) -> None:
         training = config.training
         self._smoothing = training.label_smoothing
-        self._consistency = training.consistency
+        noise = config.model.dropout or config.model.recurrent_dropout or training.word_dropout
+        self._consistency = training.consistency if noise else 0.0  # else both passes are the same
         self._decay = training.averaging
         self._batch = [*BATCH, *([PAIR_WEIGHTS] if config.data.is_weighted else [])]
         self._translator = build_translator(

@@ -38,7 +38,7 @@ class TrainingState:
     best: float | None = None  # of training.keep_best_by
     worse: int = 0  # validations since the best
     halvings: int = 0  # of the plateau schedule's rate
-    stopped: bool = False  # by patience
+    stopped: bool = False  # by patience, at the last validation
     loss_sum: float = 0.0  # since the last validation
     loss_tokens: int = 0
     loss_seconds: float = 0.0
@@ -46,9 +46,11 @@ class TrainingState:
 
     def is_finished(self, training: TrainingConfig) -> bool:
         """Whether the settings ask for no further step."""
+        if self.stopped and self.worse >= (training.patience or math.inf):
+            return True
         if training.steps is not None:
-            return self.stopped or self.step >= training.steps
-        return self.stopped or self.epoch >= training.epochs
+            return self.step >= training.steps
+        return self.epoch >= training.epochs
 
     def is_done(self, training: TrainingConfig) -> bool:
         """Whether nothing is left to train or to validate."""
@@ -93,16 +95,13 @@ def load_state(path: Path | BinaryIO) -> tuple[TrainingState, dict[str, np.ndarr
         return _from_json(arrays.pop("progress")), arrays
 
 
-def saved_state(folder: RunFolder, training: TrainingConfig) -> TrainingState:
-    """Where a run stands, without its arrays; one that patience stopped goes on with more of it."""
+def saved_state(folder: RunFolder) -> TrainingState:
+    """Where a run stands, without its arrays."""
     path = folder.weights("state")
     if not path or not folder.weights("last"):
         return TrainingState()
     with _stored(path) as stored:
-        state = _from_json(stored["progress"])
-    if (training.patience or math.inf) > state.worse:
-        state.stopped = False
-    return state
+        return _from_json(stored["progress"])
 
 
 def diverged(what: str, state: TrainingState, training: TrainingConfig) -> RunError:

@@ -1,6 +1,7 @@
 """Validation: perplexity of the references, beside their own and other sources, and BLEU."""
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.graph_subwords import GraphSubwords
-from seq2seq.data.id_rows import batches_in_order
+from seq2seq.data.id_rows import Batch, batches_in_order
 from seq2seq.data.subwords import PAD, Subwords
 from seq2seq.models.translator import Translator
 from seq2seq.models.weight_files import write_weights
@@ -29,7 +30,8 @@ class Validated:
     perplexity: float
     # Of the references beside other sentences' sources. The nearer it is to the one above, the less
     # the network reads: a translator's is several times higher, a mere language model's the same.
-    wrong_source_perplexity: float
+    # None: the text has no two sources.
+    wrong_source_perplexity: float | None
     bleu: float
     metric: str  # training.keep_best_by
     score: float  # by it
@@ -37,9 +39,10 @@ class Validated:
 
 
 class Validator:
-    """Holds the validation text and a float32 network that borrows the trained weights.
+    """Holds the validation text and a network that borrows the trained weights.
 
-    Translations are greedy: a few times faster than beam search, and they rank checkpoints alike.
+    Losses are in float32, whatever `decoding.precision` is at the time. Translations are greedy: a
+    few times faster than beam search, and they rank checkpoints alike.
     """
 
     def __init__(self, config: RunConfig, subwords: Subwords) -> None:
@@ -48,7 +51,8 @@ class Validator:
         self._metric = config.training.keep_best_by
         sources, self._references = read_parallel(data.validation_source, data.validation_target)
         self._sources = tagged_sources(data, sources, data.validation_target)
-        self.translator: Translator = network(config, subwords.size)
+        precise = replace(config, decoding=replace(config.decoding, precision="float32"))
+        self.translator: Translator = network(precise, subwords.size)
         greedy = replace(
             config.decoding, beam_width=1, n_best=1, sampling=False, mbr="none", shortlist=False
         )
@@ -57,6 +61,7 @@ class Validator:
         self._text_translator = TextTranslator(parts, greedy)
         encode = GraphSubwords(subwords).encode_rows
         self._batches = batches_in_order(encode(self._sources), encode(self._references), SENTENCES)
+        self._mismatched = list(_mismatched(self._batches))
 
         @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)] * 3, autograph=False)
         def losses(source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor) -> tuple:
@@ -75,15 +80,9 @@ class Validator:
     def __call__(self, weights: list[np.ndarray]) -> Validated:
         """Scores a set of weights, in the order of `keras.Model.get_weights`."""
         self.translator.training.set_weights(weights)
-        loss = wrong_loss = tokens = 0.0
-        for source, *target in self._batches:
-            found, count = self._losses(source, *target)
-            wrong, _ = self._losses(tf.roll(source, 1, axis=0), *target)
-            loss, wrong_loss = loss + float(found), wrong_loss + float(wrong)
-            tokens += int(count)
+        perplexity = self._perplexity(self._batches)
         self._text_translator.refresh()
         translations = self._text_translator.translate(self._sources)
-        perplexity = _perplexity(loss / tokens)
         bleu = corpus_bleu(translations, self._references, self._language)
         scores = {"perplexity": perplexity, "bleu": bleu}
         if self._metric not in scores:
@@ -93,14 +92,27 @@ class Validator:
         spread = np.linspace(0, len(self._sources) - 1, SAMPLES).astype(int)
         return Validated(
             perplexity=perplexity,
-            wrong_source_perplexity=_perplexity(wrong_loss / tokens),
+            wrong_source_perplexity=self._perplexity(self._mismatched)
+            if self._mismatched
+            else None,
             bleu=bleu,
             metric=self._metric,
             score=scores[self._metric],
             samples=[(self._sources[n], self._references[n], translations[n]) for n in spread],
         )
 
+    def _perplexity(self, batches: Iterable[Batch]) -> float:
+        loss = tokens = 0.0
+        for batch in batches:
+            found, count = self._losses(*batch)
+            loss, tokens = loss + float(found), tokens + int(count)
+        return math.exp(min(loss / tokens, 700.0))  # below what a float can hold
 
-def _perplexity(loss: float) -> float:
-    """Of a mean loss in nats; below what a float can hold."""
-    return math.exp(min(loss, 700.0))
+
+def _mismatched(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """References beside the sources of other rows, but for rows that have the same source."""
+    for source, *target in batches:
+        other = tf.roll(source, 1, axis=0)
+        rows = tf.reduce_any(tf.not_equal(source, other), axis=1)
+        if tf.reduce_any(rows):
+            yield Batch(*(tf.boolean_mask(each, rows) for each in (other, *target)))

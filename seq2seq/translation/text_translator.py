@@ -4,7 +4,7 @@ import copy
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -63,6 +63,10 @@ class TextTranslator:
         self.glossary: Glossary | None = None
         # A digest of the weights, once others can change them; copies of this translator share it.
         self._seen: list[bytes] = []
+        if all(each.layers.decoder.config.attention == "none" for each in parts.networks):
+            # Nothing is covered: the penalty would be the same for all outputs, and hide from the
+            # search that no other can be better.
+            decoding = replace(decoding, coverage_penalty=0.0)
         self.decoding = decoding
         self._threads = threads
         self.engines = [
@@ -184,7 +188,7 @@ class TextTranslator:
         for engine in self.engines:
             engine.refresh()
 
-    def _take_changes_over(self) -> None:
+    def take_changes_over(self) -> None:
         """Refreshes if somebody who was given the network has changed it."""
         if self._seen and self._seen != (found := [self._digest()]):
             self._seen[:] = found
@@ -275,7 +279,7 @@ class TextTranslator:
         self, pairs: Sequence[tuple[list[int], list[int]]], keep_attention: bool = False
     ) -> list[Translation]:
         """`score` of ids, sources and targets with EOS; over the whole vocabulary."""
-        self._take_changes_over()
+        self.take_changes_over()
         return score_pairs(self._scorer(keep_attention), pairs, self.decoding.batch_tokens)
 
     def _scorer(self, keep_attention: bool) -> Search:
@@ -309,7 +313,7 @@ class TextTranslator:
             prefixed: whether it takes prefixes; it has to be given some then.
             constrained: likewise terms; None: if there is a glossary.
         """
-        self._take_changes_over()
+        self.take_changes_over()
         if constrained is None:
             constrained = self.glossary is not None
         kind = (keep_attention, prefixed, constrained)

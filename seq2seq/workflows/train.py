@@ -85,7 +85,7 @@ def _trained(
     with only_trainer(run):
         folder, corpus = open_to_go_on(config, run, made)
         config = folder.config()
-        if done := nothing_left(config, run, saved_state(folder, config.training)):
+        if done := nothing_left(config, run, saved_state(folder)):
             reporter.started(done)
         else:
             subwords = folder.subwords()

@@ -61,6 +61,19 @@ def test_what_is_no_sentence_or_no_subword_is_refused(inspector):
         ("", [], "0 subwords"),
         ("dog " * 3000, [], "subwords; give one of 1 to"),
         (TEXT, ["nonsense"], "no subword"),
+        (TEXT, ["</s>"], "no subword that this run writes"),
+        (TEXT, ["<0x0A>"], "no subword that this run writes"),
+        (TEXT, ["."] * 400, "400 subwords; an output of this text has [0-9]+ at most"),
     ):
-        with pytest.raises(DataError, match=reason):
-            inspector.continued(text, tokens)
+        for ask in (inspector.continued, inspector.details, inspector.tree):
+            with pytest.raises(DataError, match=reason):
+                ask(text, tokens)
+
+
+def test_an_output_that_reached_its_limit_has_details(trained_run, best):
+    """It has one subword more than an output may begin with: none of them ends it."""
+    loaded = load_run(trained_run, lambda _: {"longest_factor": 0.001, "longest_extra": 3})
+    short = SentenceInspector(loaded)
+    assert len(short.details(TEXT, best["tokens"][:3])["runners_up"]) == 4
+    with pytest.raises(DataError, match="4 subwords; an output of this text has 3 at most"):
+        short.details(TEXT, best["tokens"][:4])

@@ -1,6 +1,7 @@
 """Validation tells a translator from a network that ignores its source."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,39 @@ def test_a_network_whose_source_says_nothing_has_one_perplexity(validator, netwo
         )
     ]
     assert gap(validator(weights)) == pytest.approx(1.0, abs=0.05)
+
+
+def with_validation(trained_run, folder, sources, targets):
+    config = RunFolder.open(trained_run).config()
+    paths = folder / "val.en", folder / "val.de"
+    for path, lines in zip(paths, (sources, targets), strict=True):
+        path.write_text("".join(f"{line}\n" for line in lines))
+    data = replace(config.data, validation_source=paths[0], validation_target=paths[1])
+    return Validator(replace(config, data=data), RunFolder.open(trained_run).subwords())
+
+
+def test_a_source_is_another_only_if_it_differs(trained_run, network, tmp_path):
+    """A text of one sentence has no other, nor have references of one; both were said ignored."""
+    weights = network.training.get_weights()
+    for sources in (["She reads."], ["She reads."] * 2):
+        targets = ["Sie liest.", "Sie liest es."][: len(sources)]
+        found = with_validation(trained_run, tmp_path, sources, targets)(weights)
+        assert found.wrong_source_perplexity is None and found.perplexity > 1
+    sources = ["She reads.", "The old dog sleeps today."]
+    two = with_validation(trained_run, tmp_path, sources, ["Sie liest.", "Der Hund schläft."])
+    assert gap(two(weights)) > 1.1
+
+
+def test_losses_do_not_depend_on_the_precision_of_translating(trained_run, network):
+    folder = RunFolder.open(trained_run)
+    found = [
+        Validator(
+            replace(folder.config(), decoding=replace(folder.config().decoding, precision=each)),
+            folder.subwords(),
+        )(network.training.get_weights()).perplexity
+        for each in ("float32", "bfloat16")
+    ]
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(("least_gap", "said"), [(1e9, 1), (0.0, 0)])

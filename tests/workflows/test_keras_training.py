@@ -109,8 +109,13 @@ def test_changed_weights_never_answer_from_old_ones(trained_run):
     assert before == other.translate(TEXTS) and all(before)
     output = translator.network.output
     output.bias.assign(output.bias + tf.one_hot(7, output.vocabulary_size) * 50)
+    looked_at = seq2seq.inspect(translator, TEXTS[0])  # asked first
     changed = translator.translate(TEXTS)
     assert changed != before
+    assert looked_at.translation == changed[0]
+    assert looked_at.alternatives.written[0] == pytest.approx(
+        np.exp(-looked_at.gradients.losses[0]), abs=1e-4
+    )
     assert alike.translate(TEXTS) == changed
     output.bias.assign(output.bias + tf.one_hot(9, output.vocabulary_size) * 100)
     again = alike.translate(TEXTS)

@@ -148,11 +148,13 @@ def test_a_network_without_attention_or_gates_is_shown_without_them(small_corpus
     config = miniature_settings(
         small_corpus,
         model={"attention": "none", "cell": "simple_rnn"},
-        decoding={"beam_width": 2},
+        decoding={"beam_width": 2, "coverage_penalty": 0.5},
     )
     subwords = learn_subwords(config)
     untrained = Parts(subwords, [network(config, subwords.size)])
-    found = seq2seq.inspect(TextTranslator(untrained, config.decoding), SENTENCE)
+    translator = TextTranslator(untrained, config.decoding)
+    assert translator.decoding.coverage_penalty == 0  # it would be the same for all outputs
+    found = seq2seq.inspect(translator, SENTENCE)
     captions = {each.name: each.caption for each in sentence_figures(found)}
     assert captions.keys() >= {"source_gradients", "memory_decoder_0", "gradient_flow_decoder"}
     assert not captions.keys() & {"attention", "gates_encoder", "gates_decoder"}

@@ -1,4 +1,5 @@
 import csv
+import logging
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import Silent, miniature_settings
 
+from seq2seq.config.loading import as_settings, check_settings
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.run_lifecycle import only_trainer
@@ -214,7 +216,7 @@ def test_more_steps_begin_a_fresh_schedule_by_choice(small_corpus, tmp_path, cho
 
 
 @pytest.mark.long
-def test_patience_stops_a_run_that_gets_no_better(small_corpus, tmp_path):
+def test_patience_stops_a_run_that_gets_no_better(small_corpus, tmp_path, caplog):
     config = miniature_settings(
         small_corpus,
         training={"epochs": 50, "learning_rate": 1e-9, "patience": 2, "warmup_steps": 0},
@@ -225,6 +227,13 @@ def test_patience_stops_a_run_that_gets_no_better(small_corpus, tmp_path):
     fit(config, tmp_path / "run", reporter)
     assert "nothing left to train" in reporter.messages[-1]
     assert "(stopped by training.patience: 2)" in reporter.messages[-1]
+    more = {"epochs": 51, "patience": 3, "when_extended": "restart"}
+    longer = as_settings(config)
+    longer["training"] |= more
+    with caplog.at_level(logging.INFO, "seq2seq"):
+        fit(check_settings(longer, "longer"), tmp_path / "run", reporter)
+    assert "a new schedule begins at step" in caplog.text
+    assert len(reporter.results) > 3
 
 
 def test_a_loss_that_is_no_number_stops_with_advice(small_corpus, tmp_path, monkeypatch):
