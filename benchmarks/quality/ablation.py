@@ -10,7 +10,8 @@ with --one-at-a-time, each file as it is, and with each value alone instead of t
 What differs in settings of decoding alone translates by one training. BLEU is of the test text, or
 with --validation of that which decides, so that the test text is kept for the end.
 OUTPUT/table.md and table.csv are written anew after each; called again, it goes on where it was
-interrupted. Combinations that the settings refuse are listed with the reason.
+interrupted. Other settings, minutes or steps of the same variants need another OUTPUT. Combinations
+that the settings refuse are listed with the reason.
 """
 
 import argparse

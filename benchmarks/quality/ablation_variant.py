@@ -3,9 +3,11 @@
     python -m benchmarks.quality.ablation_variant CONFIG RUN --set model.attention=dot --minutes 15
 
 With --trained a run is only translated by, with the decoding settings given. A process of its own,
-pinned to a core, because TensorFlow's number of threads is fixed at its first operation. Minutes
-and rates are of the core's time for the process, so that other work beside it lengthens the wait
-but changes no figure. Called again, it goes on where it was interrupted.
+pinned to a core, because TensorFlow's number of threads is fixed at its first operation. Minutes,
+the rate of training in a pilot that plans them, and sentences a second are of the core's time for
+the process, so that other work beside it lengthens the wait but does not change them. Seconds of
+training, and its rate where no minutes are given, are the history's, of the clock. Called again, it
+goes on where it was interrupted; a run that was trained with other settings is refused.
 """
 
 import argparse
@@ -21,14 +23,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from seq2seq.config.loading import dump_run_config, load_run_config
+from seq2seq.config.loading import (
+    as_settings,
+    check_settings,
+    differences,
+    dump_run_config,
+    load_run_config,
+    parse_yaml,
+)
 from seq2seq.config.sections import RunConfig
 from seq2seq.errors import ConfigError, Seq2SeqError
+from seq2seq.run_folder import RunFolder
 from seq2seq.translation.quiet import load_tensorflow
 
 PILOT_WARM_UP, PILOT_STEPS = 5, 40  # which say how many steps fit into the minutes
 SPEED_LINES = 300  # of the test text, translated for the speeds
 VALIDATIONS = 6  # in a training whose minutes are given
+TRAINED_BY = ("data", "subwords", "model", "training")  # sections; one run serves all decoding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +48,9 @@ class Result:
 
     parameters: int
     steps: int
-    training_seconds: float  # of steps and validations
-    # Target tokens; validations not counted. With minutes given, of the pilot, else the median.
+    training_seconds: float  # of the clock, for steps and validations
+    # Target tokens; validations not counted. With minutes given, the pilot's, by the core's time;
+    # else the history's median, by the clock.
     training_tokens_per_second: float
     perplexity: float  # of the best weights, validation text
     wrong_source_perplexity: float  # the same beside other sentences' sources
@@ -56,9 +68,10 @@ def measure(config: RunConfig, run: Path, asked: argparse.Namespace) -> Result:
         run: the folder.
         asked: `minutes` or `steps` of training, whether it is `trained`, and whether the validation
             text is scored.
+
+    Raises:
+        ConfigError: the run was trained for another question.
     """
-    from seq2seq.config.loading import as_settings
-    from seq2seq.run_folder import RunFolder
     from seq2seq.scoring.comparison import bleu_interval
     from seq2seq.scoring.scores import corpus_bleu
     from seq2seq.training.corpus import evaluation_files, read_parallel
@@ -66,11 +79,13 @@ def measure(config: RunConfig, run: Path, asked: argparse.Namespace) -> Result:
     from seq2seq.workflows.network_size import sizes_of
     from seq2seq.workflows.train import train
 
-    plan = _plan(config, run, asked.minutes) if asked.minutes and not asked.trained else None
+    plan = _plan(config, run, asked.minutes) if asked.minutes else None
     if plan:
         config = _planned(config, plan.steps)
     elif asked.steps:
         config = _planned(config, asked.steps)
+    if not asked.trained:
+        refuse_other_training(config, run)
     folder = RunFolder.open(run) if asked.trained else train(config, run, _Quiet())
     rows = numbers_of(folder.history())
     rates = [row["target_tokens_per_second"] for row in rows if row["step"]]
@@ -122,24 +137,67 @@ def _plan(config: RunConfig, run: Path, minutes: float) -> Plan:
         ConfigError: the run was begun for other minutes, or with other settings.
     """
     path = run.parent / f"{run.name}.plan.json"
-    asked = {"minutes": minutes, "settings": dump_run_config(config)}
     if not path.exists():
+        if RunFolder.exists(run):
+            raise ConfigError(f"{run} was begun for no minutes; choose another --output")
         seconds, tokens = _pilot(config)
         steps = max(VALIDATIONS, int(60 * minutes / seconds))
+        asked = {"minutes": minutes, "settings": dump_run_config(config)}
         path.write_text(json.dumps({"asked": asked, "plan": asdict(Plan(steps, tokens / seconds))}))
     known = json.loads(path.read_text())
-    if known["asked"] != asked:
+    if known["asked"]["minutes"] != minutes:
         raise ConfigError(
-            f"{run} was begun for {known['asked']['minutes']} minutes, or with other settings; "
-            "choose another --output"
+            f"{run} was begun for {known['asked']['minutes']} minutes; choose another --output"
         )
+    settings = parse_yaml(known["asked"]["settings"], str(path))
+    _refuse_changes(run, check_settings(settings, str(path)), config)
     return Plan(**known["plan"])
+
+
+def refuse_other_training(config: RunConfig, run: Path) -> None:
+    """Looks that a run which is there was trained, or is being trained, with the same settings.
+
+    `train` would return it, or go on with the changed ones, and the figures would answer neither
+    question.
+
+    Raises:
+        ConfigError: it was not.
+    """
+    from seq2seq.training.starting_weights import with_vocabulary_of
+
+    if not RunFolder.exists(run):
+        return
+    folder, beginning = RunFolder.open(run), config.training.start_from
+    if beginning and config.training.start_vocabulary == "kept":
+        config = with_vocabulary_of(folder.config(), config)
+    _refuse_changes(run, folder.config(), config)
+    if beginning and folder.manifest["started_from"]["weights"] != best_weights(beginning):
+        raise ConfigError(
+            f"{run} began with other weights than {beginning} has now; choose another --output"
+        )
+
+
+def best_weights(run: Path) -> str | None:
+    """The SHA-256 of a run's best weights, if it has any yet.
+
+    Raises:
+        RunError: no run, or a damaged one.
+    """
+    manifest = RunFolder.open(run).manifest
+    best = manifest["weights"].get("best")
+    return manifest["files"][best] if best else None
+
+
+def _refuse_changes(run: Path, before: RunConfig, now: RunConfig) -> None:
+    changes = differences(before, now, TRAINED_BY)
+    if changes:
+        raise ConfigError(
+            f"{run} was begun with other settings ({'; '.join(changes)}); choose another --output"
+        )
 
 
 def _planned(config: RunConfig, steps: int) -> RunConfig:
     """The settings for so many steps."""
-    from seq2seq.config.loading import as_settings, check_settings
-
     settings = as_settings(config)
     settings["training"] |= {
         "steps": steps,
@@ -150,7 +208,11 @@ def _planned(config: RunConfig, steps: int) -> RunConfig:
 
 
 def _pilot(config: RunConfig) -> tuple[float, float]:
-    """Seconds of the core and target tokens of a training step, means over batches as they come."""
+    """Seconds of the core and target tokens of a training step, means over batches as they come.
+
+    Raises:
+        ConfigError: an epoch has too few batches to time any.
+    """
     from seq2seq.training.corpus import learn_subwords
     from seq2seq.training.encoded_corpus import encode_corpus
     from seq2seq.training.epochs import Epochs
@@ -161,11 +223,15 @@ def _pilot(config: RunConfig) -> tuple[float, float]:
     corpus = encode_corpus(config.data, subwords)
     epoch = Epochs(config, subwords, corpus).batches(0)
     batches = list(islice(epoch, PILOT_WARM_UP + PILOT_STEPS))
+    if len(batches) <= PILOT_WARM_UP:
+        raise ConfigError(
+            f"an epoch has {len(batches)} batches, too few to plan minutes by; give --steps"
+        )
     for batch in batches[:PILOT_WARM_UP]:
         optimization.step(batch, 0.0)
     started = time.process_time()
     tokens = sum(int(optimization.step(batch, 0.0)[1]) for batch in batches[PILOT_WARM_UP:])
-    steps = max(1, len(batches) - PILOT_WARM_UP)
+    steps = len(batches) - PILOT_WARM_UP
     return (time.process_time() - started) / steps, tokens / steps
 
 

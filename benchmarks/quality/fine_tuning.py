@@ -22,11 +22,12 @@ from typing import Any
 
 import yaml
 
-from benchmarks.quality.ablation_variant import Result
+from benchmarks.quality.ablation_variant import Result, best_weights
 from benchmarks.quality.records import keep_result, known_result, run_variant
 from seq2seq.config.corpora import PARTS
+from seq2seq.config.languages import language_of_file
 from seq2seq.config.loading import as_settings, load_run_config
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.errors import DataError, Seq2SeqError
 
 Settings = dict[str, Any]
 HEADINGS = ("text", "training", "steps", "BLEU", "BLEU on the old text")
@@ -58,6 +59,7 @@ class FineTuning:
     def __init__(self, run: Path, steps: int, output: Path, vocabulary: int | None = None) -> None:
         self._run, self._steps, self._output = run, steps, output
         self._vocabulary = vocabulary
+        self._weights = best_weights(run)
         self._old = as_settings(load_run_config(run / "config.yaml"))
         self._lines: list[str] = []
 
@@ -83,10 +85,10 @@ class FineTuning:
         }
 
     def _rows(self, corpus: Path) -> list[Row]:
-        source = _language(self._old["data"]["validation_source"])
-        target = _language(self._old["data"]["validation_target"])
+        source = _language(Path(self._old["data"]["validation_source"]))
+        target = _language(Path(self._old["data"]["validation_target"]))
         files = texts_of(corpus, source)
-        same = _language(files["validation_target"]) == target
+        same = _language(Path(files["validation_target"])) == target
         languages = {} if same else {"target_language": None}
         none: Settings = {"train": [], "train_weights": None, "shards": None}
         zero = self._old | {"data": self._old["data"] | none | files | languages}
@@ -123,6 +125,7 @@ class FineTuning:
         config = self._output / f"{name}-{text}.yaml"
         config.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
         asked = {"run": str(row.run), "steps": self._steps, "settings": settings}
+        asked["weights"] = self._weights
         known = known_result(record, asked)
         if known is None:
             options = ["--trained"] if is_trained else ["--steps", str(self._steps)]
@@ -146,24 +149,33 @@ def texts_of(corpus: Path, source: str) -> dict[str, str]:
     Raises:
         DataError: files are missing, or there is more than one other language.
     """
-    targets = {path.suffix[1:] for path in corpus.glob("train.*")} - {source}
-    tests = sorted(corpus.glob(f"test*.{source}"))
-    if len(targets) != 1 or not (corpus / f"train.{source}").is_file() or not tests:
+    train = {_language(path): path for path in corpus.glob("train.*")}
+    val = {_language(path): path for path in corpus.glob("val.*")}
+    stems = [_stem(path) for path in corpus.glob("test*.*") if _language(path) == source]
+    found = corpus.glob(f"{min(stems, default='test')}.*")
+    test = {_language(path): path for path in found}
+    targets = set(train) - {source}
+    splits = {"train": train, "validation": val, "test": test}
+    if len(targets) != 1 or not all({source, *targets} <= set(files) for files in splits.values()):
         raise DataError(
             f"{corpus} needs train.{source}, val.{source}, a test*.{source}, and the same of one "
             "other language"
         )
     (target,) = targets
-    stems = {"train": "train", "validation": "val", "test": tests[0].stem}
     return {
-        f"{name}_{side}": str(corpus / f"{stem}.{language}")
-        for name, stem in stems.items()
+        f"{name}_{side}": str(files[language])
+        for name, files in splits.items()
         for side, language in (("source", source), ("target", target))
     }
 
 
-def _language(path: str) -> str:
-    return Path(path).suffix[1:]
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".gz").rpartition(".")[0]
+
+
+def _language(path: Path) -> str:
+    """What a file's name ends in, .gz apart, which need not be a language."""
+    return language_of_file(path) or path.name.removesuffix(".gz").rpartition(".")[2]
 
 
 def _line(row: Row, new: Result, old: Result | None) -> str:
@@ -188,7 +200,7 @@ def main() -> None:
         vocabulary = arguments.zero_vocabulary
         tuning = FineTuning(arguments.run, arguments.steps, arguments.output, vocabulary)
         print(tuning.measure(arguments.corpora), end="")
-    except (ConfigError, DataError) as error:
+    except Seq2SeqError as error:
         sys.exit(f"error: {error}")
     except subprocess.CalledProcessError as error:
         sys.exit(f"error: {error.cmd[3]} ended with {error.returncode}, and said above why")

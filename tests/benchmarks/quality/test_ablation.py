@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import math
+import shutil
 import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,7 +16,11 @@ from benchmarks.quality.ablation import Ablation
 from benchmarks.quality.ablation_table import comma_separated, markdown
 from benchmarks.quality.ablation_variant import Result
 from benchmarks.quality.variations import Variant, variants_of
+from seq2seq.config.loading import dump_run_config
 from seq2seq.errors import ConfigError
+from seq2seq.manifest import MANIFEST
+from seq2seq.run_folder import RunFolder
+from seq2seq.training.corpus import learn_subwords
 
 CONFIG = Path("configs/one.yaml")
 RESULT = Result(
@@ -191,6 +196,102 @@ def test_a_plan_is_kept_and_serves_no_other_purpose(tmp_path, monkeypatch):
     for wrong, minutes in ((config, 3), (other, 2)):
         with pytest.raises(ConfigError, match="choose another --output"):
             ablation_variant._plan(wrong, tmp_path / "run", minutes)
+
+
+def test_a_plan_serves_every_way_to_decode(tmp_path, monkeypatch):
+    monkeypatch.setattr(ablation_variant, "_pilot", lambda config: (0.5, 600.0))
+    plan = ablation_variant._plan(miniature_settings(tmp_path), tmp_path / "run", minutes=2)
+    wider = miniature_settings(tmp_path, decoding={"beam_width": 7})
+    assert ablation_variant._plan(wider, tmp_path / "run", minutes=2) == plan
+
+
+@pytest.fixture
+def begun(small_corpus, tmp_path):
+    """Makes a run as it is at its beginning."""
+
+    def make(name, **sections):
+        config = miniature_settings(small_corpus, **sections)
+        if not RunFolder.exists(tmp_path / name):
+            RunFolder.create(tmp_path / name, config, learn_subwords(config))
+        return tmp_path / name, config
+
+    return make
+
+
+def test_a_run_that_no_minutes_were_planned_for_is_not_extended_by_them(begun):
+    run, config = begun("run")
+    with pytest.raises(ConfigError, match="begun for no minutes; choose another --output"):
+        ablation_variant._plan(config, run, minutes=2)
+
+
+def test_minutes_cannot_be_planned_by_batches_that_warm_up(small_corpus):
+    few = miniature_settings(small_corpus, data={"batch_tokens": 2000})
+    with pytest.raises(ConfigError, match="an epoch has 5 batches, too few to plan minutes by"):
+        ablation_variant._pilot(few)
+
+
+def question(**changes):
+    return argparse.Namespace(
+        **{"minutes": None, "steps": None, "validation": False, "trained": False} | changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("sections", "steps", "said"),
+    [
+        ({"training": {"learning_rate": 0.1}}, None, "training.learning_rate: "),
+        ({"model": {"units": 32}}, None, "model.units: 16 -> 32"),
+        ({}, 7777, "training.steps: None -> 7777"),
+    ],
+)
+def test_a_run_answers_no_other_question(sections, steps, said, begun, small_corpus):
+    run, _ = begun("run")
+    before = (run / "manifest.json").read_text()
+    other = miniature_settings(small_corpus, **sections)
+    with pytest.raises(ConfigError, match=f"other settings .*{said}.*another --output"):
+        ablation_variant.measure(other, run, question(steps=steps))
+    assert (run / "manifest.json").read_text() == before
+
+
+def test_a_run_answers_its_own_question_however_it_is_decoded(begun, small_corpus, tmp_path):
+    run, _ = begun("run")
+    wider = miniature_settings(small_corpus, decoding={"beam_width": 7})
+    ablation_variant.refuse_other_training(wider, run)
+    other = miniature_settings(small_corpus, model={"units": 32})
+    ablation_variant.refuse_other_training(other, tmp_path / "none")  # nothing is there
+
+
+@pytest.mark.parametrize("vocabulary", ["kept", "learnt"])
+def test_a_run_that_began_with_weights_since_replaced_answers_no_more(begun, vocabulary):
+    beginning, _ = begun("beginning", subwords={"vocabulary_size": 600})
+    training = {"start_from": str(beginning), "start_vocabulary": vocabulary}
+    size = {"kept": 600, "learnt": 700}[vocabulary]
+    run, config = begun("run", training=training, subwords={"vocabulary_size": size})
+    manifests = [json.loads((each / MANIFEST).read_text()) for each in (beginning, run)]
+    for manifest in manifests:
+        manifest["weights"]["best"] = "config.yaml"  # any file
+    manifests[1]["started_from"] = {"weights": manifests[0]["files"]["config.yaml"]}
+    for folder, manifest in zip((beginning, run), manifests, strict=True):
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+    _, asked = begun("run", training=training)  # of 700, which a kept vocabulary overrules
+    ablation_variant.refuse_other_training(asked, run)
+    assert (asked == config) == (vocabulary == "learnt")
+    manifests[0]["weights"]["best"] = "subwords.model"
+    (beginning / MANIFEST).write_text(json.dumps(manifests[0]))
+    with pytest.raises(ConfigError, match="began with other weights than .*another --output"):
+        ablation_variant.refuse_other_training(asked, run)
+
+
+def test_a_run_of_minutes_is_decoded_otherwise_beside_the_same_rate(trained_run, tmp_path):
+    run = Path(shutil.copytree(trained_run, tmp_path / "run"))
+    config = RunFolder.open(run).config()
+    asked = {"minutes": 2, "settings": dump_run_config(config)}
+    plan = {"asked": asked, "plan": {"steps": 240, "tokens_per_second": 1234.5}}
+    (tmp_path / "run.plan.json").write_text(json.dumps(plan))
+    found = ablation_variant.measure(config, run, question(minutes=2, trained=True))
+    assert found.training_tokens_per_second == 1234.5
+    found = ablation_variant.measure(config, run, question(trained=True))
+    assert found.training_tokens_per_second != 1234.5  # control: the history's
 
 
 def test_a_variants_name_can_be_a_folders():

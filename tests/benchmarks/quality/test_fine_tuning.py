@@ -13,6 +13,7 @@ from test_ablation import RESULT
 from benchmarks.quality.fine_tuning import FineTuning, texts_of
 from seq2seq.config.loading import as_settings
 from seq2seq.errors import DataError
+from seq2seq.files import file_sha256
 
 
 def corpus(folder, *languages):
@@ -20,6 +21,20 @@ def corpus(folder, *languages):
     for stem in ("train", "val", "test_2016"):
         for language in languages:
             (folder / f"{stem}.{language}").touch()
+    return folder
+
+
+def begun_run(folder, settings, best="config.yaml"):
+    """A run folder whose best weights are said to be one of its files."""
+    folder.mkdir(exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    (folder / "subwords.model").touch()
+    names = "config.yaml", "subwords.model"
+    manifest = {"format": 2, "versions": {}, "vocabulary_size": 700, "trained_on": {}}
+    files = {name: file_sha256(folder / name) for name in names}
+    (folder / "manifest.json").write_text(
+        json.dumps(manifest | {"weights": {"best": best}, "files": files})
+    )
     return folder
 
 
@@ -38,10 +53,8 @@ def asked(monkeypatch):
 
 
 def test_rows_differ_in_where_they_begin_and_in_their_text(small_corpus, tmp_path, asked):
-    run = tmp_path / "old"
-    run.mkdir()
     old = as_settings(miniature_settings(small_corpus, training={"epochs": 3}))
-    (run / "config.yaml").write_text(yaml.safe_dump(old))
+    run = begun_run(tmp_path / "old", old)
     corpora = [corpus(tmp_path / "new", "en", "de"), corpus(tmp_path / "czech", "en", "cs")]
     table = FineTuning(run, 70, tmp_path / "out").measure(corpora)
 
@@ -77,17 +90,18 @@ def test_rows_differ_in_where_they_begin_and_in_their_text(small_corpus, tmp_pat
     assert len(asked) == 12  # what is known is not measured again
     FineTuning(run, 71, tmp_path / "out").measure(corpora)
     assert len(asked) == 24
+    begun_run(run, old, best="subwords.model")  # trained further, with the same settings
+    FineTuning(run, 71, tmp_path / "out").measure(corpora)
+    assert len(asked) == 36
 
 
 def test_a_run_with_corpora_and_without_a_test_is_a_beginning_too(small_corpus, tmp_path, asked):
-    run = tmp_path / "old"
-    run.mkdir()
     old = as_settings(miniature_settings(small_corpus))
     data = old["data"]
     parts = [{"source": data["train_source"], "target": data["train_target"], "share": 1.0}] * 2
     none = dict.fromkeys(("train_source", "train_target", "test_source", "test_target"))
     old["data"] = data | none | {"train": parts}
-    (run / "config.yaml").write_text(yaml.safe_dump(old))
+    run = begun_run(tmp_path / "old", old)
     FineTuning(run, 70, tmp_path / "out", 300).measure([corpus(tmp_path / "new", "en", "de")])
     trained = {name: settings["data"] for name, option, settings in asked if option == "--steps"}
     assert trained["tuned"]["train"] == [] and trained["zero"]["train"] == []
@@ -106,3 +120,18 @@ def test_a_corpus_without_a_test_or_with_two_languages_is_named(tmp_path):
     (whole / "test_2016.en").unlink()
     with pytest.raises(DataError, match="needs train.en"):
         texts_of(whole, "en")
+
+
+def test_languages_are_those_of_compressed_files_too(small_corpus, tmp_path, asked):
+    old = as_settings(miniature_settings(small_corpus))
+    for side, language in (("source", "en"), ("target", "de")):
+        old["data"][f"validation_{side}"] = str(tmp_path / f"val.{language}.gz")
+    run = begun_run(tmp_path / "old", old)
+    FineTuning(run, 70, tmp_path / "out").measure([corpus(tmp_path / "new", "en.gz", "de.gz")])
+    assert {name for name, *_ in asked} == {"old", "tuned", "mixed", "zero"}  # the same languages
+    assert asked[0][2]["data"]["test_target"] == str(tmp_path / "new" / "test_2016.de.gz")
+
+
+def test_files_may_end_in_what_is_no_language(tmp_path):
+    found = texts_of(corpus(tmp_path / "words", "letters", "sounds"), "letters")
+    assert found["train_target"] == str(tmp_path / "words" / "train.sounds")
