@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.growth.point import Ask, Point
 from benchmarks.growth.report import Axis, draw, markdown
+from benchmarks.json_lines import add_json_line, read_json_lines
 from benchmarks.machine import processor_name
 from benchmarks.peers.child import run_child
 from seq2seq.inspection.figures.picture import save
@@ -54,18 +55,14 @@ def measured(axes: tuple[Axis, ...], path: Path) -> dict[Ask, Point]:
             command += [f"--{name}={value}" for name, value in sizes.items()]
             printed = run_child(command, f"measuring {ask}")
             known[ask] = Point(**json.loads(printed.splitlines()[-1]))
-            with path.open("a") as stream:
-                line = {"ask": asdict(ask), "point": asdict(known[ask])}
-                stream.write(json.dumps(line) + "\n")
+            add_json_line(path, {"ask": asdict(ask), "point": asdict(known[ask])})
             print(ask, f"{1000 * known[ask].seconds:.1f} ms", file=sys.stderr, flush=True)
     return known
 
 
 def _read(path: Path) -> Iterator[tuple[Ask, Point]]:
-    for line in path.read_text().splitlines() if path.exists() else ():
-        if line.endswith("}}"):  # else cut off when the command was killed
-            known = json.loads(line)
-            yield Ask(**known["ask"]), Point(**known["point"])
+    for known in read_json_lines(path):
+        yield Ask(**known["ask"]), Point(**known["point"])
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import argparse
 import json
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from benchmarks.peers.yoyodyne_environment import YOYODYNE
 from seq2seq.data.lines import read_lines, read_pairs
 from seq2seq.scoring.comparison import measure
 
+LOGS = "lightning_logs"  # a folder of CSVLogger, with one for each training
 SPLITS = ("train", "val", "test")
 SETTINGS = """\
 seed_everything: 1
@@ -73,7 +75,11 @@ def prepare(corpus: Path, folder: Path) -> Path:
 
 
 def fit(program: Path, settings: Path, seconds: int) -> float:
-    """Trains until the processor time is used up, which is returned."""
+    """Trains until the processor time is used up, which is returned.
+
+    Checkpoints of an earlier training go: the best one is to be of this.
+    """
+    shutil.rmtree(settings.parent / LOGS, ignore_errors=True)
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
@@ -92,7 +98,7 @@ def best_checkpoint(folder: Path) -> Path:
     Raises:
         PeerError: none ended in time.
     """
-    found = sorted(folder.glob("lightning_logs/*/checkpoints/*.ckpt"))
+    found = sorted(folder.glob(f"{LOGS}/*/checkpoints/*.ckpt"))
     if not found:
         raise PeerError(f"no epoch ended in time; give more --seconds, and see {folder}/fit.log")
     return max(found, key=lambda path: float(re.findall(r"accuracy=([0-9.]+[0-9])", path.name)[0]))

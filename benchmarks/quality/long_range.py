@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.json_lines import add_json_line, read_json_lines
 from benchmarks.quality.long_range_report import Cell, draw, markdown
 from data_prep.memory_tasks import CopyTask, LastSymbolTask, MemoryTask, OrderTask
 from seq2seq.inspection.figures.picture import save
@@ -72,17 +73,13 @@ class Records:
         self._path = path
         self._asked = json.loads(json.dumps(asked))  # as it will be read back
         self.cells: list[Cell] = []
-        for line in path.read_text().splitlines() if path.exists() else ():
-            if not line.endswith("}"):
-                continue  # cut off when the command was killed
-            known = json.loads(line)
+        for known in read_json_lines(path):
             if known["asked"] == self._asked:
                 self._keep(Cell(**known["cell"]))
 
     def add(self, cell: Cell) -> None:
         """Appends a line at once."""
-        with self._path.open("a") as stream:
-            stream.write(json.dumps({"asked": self._asked, "cell": asdict(cell)}) + "\n")
+        add_json_line(self._path, {"asked": self._asked, "cell": asdict(cell)})
         self._keep(cell)
 
     def finished(self, plan: Plan, seed: int, task: str, way: str, name: str) -> bool:

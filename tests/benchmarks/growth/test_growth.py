@@ -40,6 +40,8 @@ def test_a_point_is_measured_once(children, tmp_path):
     assert len(children) == len(AXIS.values)
     growth.measured((Axis("translating", "length", (80,)),), path)  # another is measured
     assert len(children) == len(AXIS.values) + 1
+    assert growth.measured((AXIS, Axis("translating", "length", (80,))), path).keys() > first.keys()
+    assert len(children) == len(AXIS.values) + 1  # what was written after the cut line is read
 
 
 def test_the_command_writes_tables_and_a_figure(children, tmp_path, monkeypatch, capsys):

@@ -158,6 +158,19 @@ def test_a_cell_measured_again_replaces_the_earlier_one(tmp_path):
     assert not Records(tmp_path / "cells.jsonl", {"distances": (20,)}).cells
 
 
+def test_a_record_that_was_cut_off_spoils_no_other(tmp_path):
+    path = tmp_path / "cells.jsonl"
+    cells = cells_of(["lstm"], [10, 20, 50], [0.5])
+    Records(path, {}).add(cells[0])
+    path.write_text(
+        path.read_text() + '{"asked": {}, "cell": {"task": "cop'
+    )  # killed while writing
+    Records(path, {}).add(cells[1])
+    path.write_text(path.read_text() + '{"asked": {}')  # ends as a whole record does
+    Records(path, {}).add(cells[2])
+    assert Records(path, {}).cells == cells
+
+
 def test_a_network_answers_alike_however_much_padding_follows():
     task = CopyTask()
     network = build_network(Network("lstm"), 10, task, SMALL, seed=1)
