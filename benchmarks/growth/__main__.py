@@ -12,9 +12,8 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from benchmarks.growth.point import Ask, Point
 from benchmarks.growth.report import Axis, draw, markdown
@@ -38,17 +37,10 @@ AXES = (
 )
 
 
-def asks_of(axis: Axis) -> Iterator[Ask]:
-    """The points of an axis."""
-    for value in axis.values:
-        sizes: dict[str, Any] = {axis.name: value}
-        yield replace(Ask(axis.doing), **sizes)
-
-
 def measured(axes: tuple[Axis, ...], path: Path) -> dict[Ask, Point]:
     """All points of the axes; those that the file has are not measured again."""
     known = dict(_read(path))
-    for ask in (ask for axis in axes for ask in asks_of(axis)):
+    for ask in (ask for axis in axes for ask in axis.asks()):
         if ask not in known:
             command = [sys.executable, "-m", "benchmarks.growth.point", ask.doing]
             sizes = {name: value for name, value in asdict(ask).items() if name != "doing"}
@@ -79,7 +71,7 @@ def main() -> None:
     axes = tuple(axis for axis in AXES if axis.title in wanted)
     arguments.output.mkdir(parents=True, exist_ok=True)
     found = measured(axes, arguments.output / "points.jsonl")
-    curves = {axis: [found[ask] for ask in asks_of(axis)] for axis in axes}
+    curves = {axis: [found[ask] for ask in axis.asks()] for axis in axes}
     table = f"{processor_name()}, one core\n\n{markdown(curves)}"
     (arguments.output / "growth.md").write_text(table, encoding="utf-8")
     with (arguments.output / "growth.png").open("wb") as stream:

@@ -35,7 +35,12 @@ class Ask:
     vocabulary: int = 8000
     units: int = 512  # and half as many in an embedding
     sentences: int = 16  # searched at once
-    tokens: int = 1024  # target tokens of a training step
+    tokens: int = 1024  # target tokens of a training step, at most: sentences are whole
+
+    @property
+    def sentences_trained(self) -> int:
+        """Of a training step."""
+        return max(1, self.tokens // self.length)
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,14 @@ def measure(ask: Ask) -> Point:
     call, precision = _PREPARE[ask.doing](ask, config)
     call()
     seconds = [_seconds(call) for _ in range(REPEATS)]
+    grown = _peak() - before  # before the machine's rate is told, by large matrices of its own
     return Point(
         seconds=statistics.median(seconds),
         least=min(seconds),
         most=max(seconds),
         multiply_adds=multiply_adds(ask, config),
         machine_rate=machine_rate(precision, time.process_time),
-        mebibytes=(_peak() - before) / MIB,
+        mebibytes=grown / MIB,
     )
 
 
@@ -99,7 +105,7 @@ def multiply_adds(ask: Ask, config: RunConfig) -> float:
     target = sizes.target_token + 2 * ask.units * ask.length
     if ask.doing == "translating":
         return ask.sentences * ask.length * (sizes.source_token + ask.beam * target)
-    return 3.0 * ask.tokens * (sizes.source_token + target)
+    return 3.0 * ask.sentences_trained * ask.length * (sizes.source_token + target)
 
 
 def _translating(ask: Ask, config: RunConfig) -> tuple[Callable[[], Any], str]:
@@ -127,7 +133,7 @@ def _training(ask: Ask, config: RunConfig) -> tuple[Callable[[], Any], str]:
 
     with seeded(1):
         optimization = Optimization(config, ask.vocabulary)
-    ids = tf.constant(_random_ids(ask, max(1, ask.tokens // ask.length)))
+    ids = tf.constant(_random_ids(ask, ask.sentences_trained))
     return lambda: optimization.step((ids, ids, ids), 0.001), config.training.precision
 
 

@@ -1,15 +1,16 @@
 """Points of `benchmarks.growth` as tables and as a figure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import log
 from statistics import median
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from benchmarks.growth.point import DOINGS, Point
+from benchmarks.growth.point import DOINGS, Ask, Point
 
 LABELS = {
     "length": "subwords of a sentence",
@@ -34,6 +35,18 @@ class Axis:
     def title(self) -> str:
         """How the command calls it."""
         return f"{self.doing}.{self.name}"
+
+    def asks(self) -> Iterator[Ask]:
+        """Its points."""
+        for value in self.values:
+            sizes: dict[str, Any] = {self.name: value}
+            yield replace(Ask(self.doing), **sizes)
+
+    def sizes(self) -> list[int]:
+        """What grows: the values, or the tokens that whole sentences have in a step."""
+        if self.name == "tokens":
+            return [ask.sentences_trained * ask.length for ask in self.asks()]
+        return list(self.values)
 
 
 Curves = Mapping[Axis, Sequence[Point]]
@@ -77,7 +90,8 @@ def _ms(seconds: float) -> str:
 
 def _exponent(axis: Axis, points: Sequence[Point], number: int) -> str:
     times = points[number].seconds / points[number - 1].seconds
-    return f"{log(times) / log(axis.values[number] / axis.values[number - 1]):.2f}"
+    sizes = axis.sizes()
+    return f"{log(times) / log(sizes[number] / sizes[number - 1]):.2f}"
 
 
 def draw(curves: Curves) -> Figure:

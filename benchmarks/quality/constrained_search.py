@@ -91,10 +91,15 @@ def drawn_words(texts: Sequence[str], count: int, seed: int) -> list[list[str]]:
 
 
 def share(outputs: Sequence[str], wanted: Sequence[Sequence[str]]) -> float:
-    """Of the words that are in their outputs."""
-    there = [
-        word in output for output, words in zip(outputs, wanted, strict=True) for word in words
-    ]
+    """Of the words that are words of their outputs.
+
+    >>> share(["eine Blume"], [["eine", "ein"]])
+    0.5
+    """
+    there = []
+    for output, words in zip(outputs, wanted, strict=True):
+        has = set(words_of(output))
+        there += [word in has for word in words]
     return sum(there) / max(1, len(there))
 
 

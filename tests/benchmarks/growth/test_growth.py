@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from benchmarks.growth import __main__ as growth
+from benchmarks.growth import point as growth_point
 from benchmarks.growth.point import Ask, Point, multiply_adds, settings
 from benchmarks.growth.report import Axis, draw, markdown
 
@@ -66,6 +67,34 @@ def test_growth_is_the_exponent_of_the_size():
     assert linear.count("| 1.00 |") == 2
     quicker = markdown({AXIS: [point(math.sqrt(value)) for value in AXIS.values]})
     assert quicker.count("| 0.50 |") == 2
+
+
+def test_a_step_has_whole_sentences_and_counts_them_alone():
+    def found(tokens):
+        ask = Ask("training", tokens=tokens, units=64, vocabulary=300)
+        return multiply_adds(ask, settings(ask))
+
+    assert found(256) == found(240) == found(960) / 4
+    assert found(16) == found(20)  # one sentence at least
+    axis = Axis("training", "tokens", (256, 1024))
+    table = markdown({axis: [point(tokens) for tokens in (240, 1020)]})
+    assert "| 1.00 |" in table  # time grows as the tokens that were there
+
+
+def test_memory_is_that_of_the_calls_and_not_of_the_machines_rate(monkeypatch):
+    mebibytes = [100]
+
+    def grow(by, found):
+        mebibytes[0] += by
+        return found
+
+    monkeypatch.setattr(growth_point, "_peak", lambda: mebibytes[0] * growth_point.MIB)
+    monkeypatch.setattr(growth_point, "machine_rate", lambda *_: grow(56, 1e9))
+    monkeypatch.setattr(growth_point, "_seconds", lambda called: called() or 1.0)
+    call = (lambda: grow(2, None)), "float32"
+    monkeypatch.setitem(growth_point._PREPARE, "training", lambda *_: grow(7, call))
+    found = growth_point.measure(Ask("training", units=64, vocabulary=300))
+    assert found.mebibytes == mebibytes[0] - 56 - 100 > 7
 
 
 def test_panels_have_what_was_measured_and_the_products():
