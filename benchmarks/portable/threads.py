@@ -36,6 +36,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--engines", nargs="+", choices=OPTIONS, default=ENGINES)
     arguments = parser.parse_args()
+    here = len(os.sched_getaffinity(0))
+    if not 1 <= arguments.processors <= here:
+        parser.error(f"--processors {arguments.processors}: this process may use {here}")
     lines = list(read_lines(arguments.source))
     count = arguments.processors
     ways: dict[str, tuple[int, list[str]]] = {

@@ -28,7 +28,13 @@ from itertools import islice
 from typing import Any
 
 from benchmarks.machine import processor_name
-from benchmarks.serving_load.phase import METRICS, TIMEOUT, refuse_other_machines, run_clients
+from benchmarks.serving_load.phase import (
+    METRICS,
+    PAUSE,
+    TIMEOUT,
+    refuse_other_machines,
+    run_clients,
+)
 from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.client import Client
@@ -66,7 +72,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         sys.exit(0 if _measure(arguments) else 1)
-    except Seq2SeqError as error:
+    except (Seq2SeqError, OSError, http.client.HTTPException) as error:
         sys.exit(f"error: {error}")
 
 
@@ -80,7 +86,7 @@ def _measure(arguments: argparse.Namespace) -> bool:
     expected = dict(zip(lines, client.translate(lines), strict=True))
     memory = [_memory(endpoint)]
     seen = Seen()
-    with _asking_for_health(endpoint, seen.health):
+    with _asking_for_health(endpoint, seen):
         _run_mix(endpoint, expected, arguments, seen, memory)
         memory.append(_memory(endpoint))
         print(f"{os.cpu_count()} cores of {processor_name()}, shared by server and clients.")
@@ -93,11 +99,13 @@ def _measure(arguments: argparse.Namespace) -> bool:
             "resident memory at start, middle and end: "
             + ", ".join(f"{each / 2**20:,.0f} MiB" for each in memory)
         )
-        right = _run_short(endpoint, expected, arguments.short)
-    print(f"longest /healthz of {len(seen.health):,}: {1000 * max(seen.health):.0f} ms")
-    for mistake in [*seen.swapped, *seen.errors][:SHOWN_MISTAKES]:
+        mistakes = _run_short(endpoint, expected, arguments.short)
+    if seen.health:
+        print(f"longest /healthz of {len(seen.health):,}: {1000 * max(seen.health):.0f} ms")
+    mistakes = [*seen.swapped, *seen.errors, *mistakes]
+    for mistake in mistakes[:SHOWN_MISTAKES]:
         print(f"    {mistake}", file=sys.stderr)
-    return right and bool(seen.answers) and not (seen.swapped or seen.errors)
+    return bool(seen.answers) and not mistakes
 
 
 def _run_mix(
@@ -138,59 +146,86 @@ def _run_mix(
         thread.join()
 
 
-def _run_short(endpoint: Endpoint, expected: dict[str, str], seconds: float) -> bool:
-    """Latencies of short requests alone and beside long ones; whether there was no mistake."""
+def _run_short(endpoint: Endpoint, expected: dict[str, str], seconds: float) -> list[str]:
+    """Prints latencies of short requests alone and beside long ones; returns what went wrong."""
     words = " ".join(expected).split()
     words = (words * (WORDS // len(words) + 1))[:WORDS]
     parts = [" ".join(words[each : each + WORDS_A_LINE]) for each in range(0, WORDS, WORDS_A_LINE)]
     name = endpoint.path.removeprefix("/v1/models/")
-    right = True
+    mistakes: list[str] = []
     for title, form, text in (
         ("alone", "", []),
         (f"beside a line of {WORDS:,} words", "TensorFlow Serving", [" ".join(words)]),
         (f"beside {len(parts)} lines of {WORDS_A_LINE} words", "LibreTranslate", parts),
     ):
-        with _asking_again_and_again(endpoint, name, form, text) as times:
+        with _asking_again_and_again(endpoint, name, form, text) as (times, errors):
             phase = run_clients(endpoint, expected, SHORT_CLIENTS, seconds, 1)
-        cuts = statistics.quantiles(phase.latencies, n=20, method="inclusive")
-        shown = (
-            f"p50 {1000 * cuts[9]:.0f} ms, p95 {1000 * cuts[18]:.0f} ms of {len(phase.latencies):,}"
-        )
-        long = (
-            f"; the long ones took {', '.join(f'{each:.1f}' for each in times)} s" if times else ""
-        )
-        print(f"short requests {title}: {shown}{long}")
-        right = right and not (phase.errors or phase.wrong or phase.refused)
-    return right
+        long = ""
+        if text:
+            taken = ", ".join(f"{each:.1f}" for each in times)
+            long = f"; the long ones took {taken} s" if times else "; no long one was answered"
+        print(f"short requests {title}: {_shown(phase.latencies)}{long}")
+        mistakes += [*errors, *phase.errors, *phase.wrong, *phase.refused]
+        if not phase.latencies:
+            mistakes.append(f"short requests {title}: no right answer")
+    return mistakes
+
+
+def _shown(latencies: list[float]) -> str:
+    """Quantiles of seconds, and of how many."""
+    if len(latencies) < 2:
+        cuts = latencies * 19
+    else:
+        cuts = statistics.quantiles(latencies, n=20, method="inclusive")
+    p50, p95 = (f"{1000 * cuts[each]:.0f}" if cuts else "-" for each in (9, 18))
+    return f"p50 {p50} ms, p95 {p95} ms of {len(latencies):,}"
 
 
 @contextmanager
 def _asking_again_and_again(
     endpoint: Endpoint, name: str, form: str, text: list[str]
-) -> Iterator[list[float]]:
-    """Sends a text again and again meanwhile, if there is one; gives the seconds that each took."""
+) -> Iterator[tuple[list[float], list[str]]]:
+    """Sends a text again and again meanwhile, if there is one.
+
+    Args:
+        endpoint: the model.
+        name: the model's.
+        form: of `FORMS`.
+        text: lines.
+
+    Yields:
+        The seconds that each answer took, and what went wrong.
+    """
     times: list[float] = []
+    errors: list[str] = []
     ended = threading.Event()
 
     def ask() -> None:
         connection = endpoint.connection(TIMEOUT)
         while not ended.is_set():
             started = time.monotonic()
-            FORMS[form](connection, name, text)
-            times.append(time.monotonic() - started)
+            try:
+                FORMS[form](connection, name, text)
+                times.append(time.monotonic() - started)
+            except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+                connection.close()
+                errors.append(f"a long text, {form}: {error!r}")
+                ended.wait(PAUSE)
         connection.close()
 
     thread = threading.Thread(target=ask)
     if text:
         thread.start()
-    yield times
-    ended.set()
-    if text:
-        thread.join()
+    try:
+        yield times, errors
+    finally:
+        ended.set()
+        if text:
+            thread.join()
 
 
 @contextmanager
-def _asking_for_health(endpoint: Endpoint, seconds: list[float]) -> Iterator[None]:
+def _asking_for_health(endpoint: Endpoint, seen: Seen) -> Iterator[None]:
     """Asks for /healthz meanwhile, and notes how long each answer took.
 
     In a process of its own: here it would wait for the other clients' turns of the interpreter.
@@ -199,24 +234,35 @@ def _asking_for_health(endpoint: Endpoint, seconds: list[float]) -> Iterator[Non
     reader, writer = multiprocessing.Pipe(duplex=False)
     child = multiprocessing.Process(target=_ask_for_health, args=(endpoint, ended, writer))
     child.start()
+    writer.close()  # or the end of a child that was killed would not be seen
     try:
         yield
     finally:
         ended.set()
-        seconds.extend(reader.recv())
+        try:
+            seconds, error = reader.recv()
+        except EOFError:
+            seconds, error = [], "the process that asks ended without a word"
+        seen.health.extend(seconds)
+        if error:
+            seen.errors.append(f"/healthz: {error}")
         child.join()
 
 
 def _ask_for_health(endpoint: Endpoint, ended: Any, writer: Any) -> None:
+    """Sends the seconds of each answer, and the error that ended them, if any."""
     connection = endpoint.connection(TIMEOUT)
-    seconds = []
-    while not ended.wait(HEALTH_PAUSE):
-        started = time.monotonic()
-        connection.request("GET", "/healthz")
-        connection.getresponse().read()
-        seconds.append(time.monotonic() - started)
+    seconds, error = [], ""
+    try:
+        while not ended.wait(HEALTH_PAUSE):
+            started = time.monotonic()
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+            seconds.append(time.monotonic() - started)
+    except (OSError, http.client.HTTPException) as found:
+        error = repr(found)
     connection.close()
-    writer.send(seconds)
+    writer.send((seconds, error))
 
 
 def _post(connection: http.client.HTTPConnection, path: str, body: dict[str, object]) -> bytes:
