@@ -7,7 +7,8 @@ second in training, and greedy and beam-5 sentences a second, from text to text,
 bfloat16. The checkouts take turns (other, this, other, this ...), each in a process of its own with
 one thread; printed are medians, ranges over the rounds, and the ratio this / other. Both have to be
 able to open the runs that translate, so the other one trains them, briefly; they are kept in --runs
-for the next time. Such networks translate badly: their speeds compare checkouts, not networks.
+for the next time, unless the text or that checkout is another then. Such networks translate badly:
+their speeds compare checkouts, not networks.
 
 Training is timed between its first validation and its second, so that tracing counts nothing; one
 save of the run is part of it. Where other work shares the core, the ratio of rates a second of

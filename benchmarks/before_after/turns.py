@@ -16,6 +16,8 @@ from benchmarks.peers.child import PeerError, run_child
 from benchmarks.translation_speed.corpus import evenly
 from seq2seq.config.loading import load_run_config
 from seq2seq.data.lines import read_lines, read_pairs, write_lines
+from seq2seq.errors import ConfigError
+from seq2seq.files import file_sha256
 
 VALIDATION_PAIRS = 20  # few, because a validation is no part of what is measured
 SCORES = "scores.json"  # a run folder has it when its training has ended
@@ -54,31 +56,41 @@ class Network:
     config: Path
     text: tuple[str, ...]  # overrides of the section `data`, absolute paths
     sentences: tuple[str, ...]  # what is translated
+    digest: str  # of the text's files
 
     @classmethod
     def prepare(cls, config: Path, folder: Path, sizes: Sizes) -> "Network":
-        """Writes the text into `folder`.
+        """Writes the text into `folder`: of several corpora, the first one's.
 
         Raises:
             Seq2SeqError: settings or text cannot be used.
         """
         data = load_run_config(config).data
+        if not data.corpora:
+            raise ConfigError(
+                f"{config}: data.shards alone hold no text to train both checkouts on; name "
+                "data.train_source and data.train_target too"
+            )
         files = {
             "train": (data.corpora[0].source, data.corpora[0].target, sizes.pairs),
             "validation": (data.validation_source, data.validation_target, VALIDATION_PAIRS),
         }
         folder.mkdir(parents=True, exist_ok=True)
         overrides = ["data.test_source=null", "data.test_target=null"]  # a test is only waited for
-        if data.train_weights:
-            overrides.append("data.train_weights=null")
+        # Settings that older checkouts may not know are named where the file names them.
+        without = {"train_weights": "null", "shards": "null", "train": "[]"}
+        overrides += [f"data.{name}={no}" for name, no in without.items() if getattr(data, name)]
+        digest = hashlib.sha256()
         for split, (source, target, count) in files.items():
             sides = zip(*islice(read_pairs(source, target), count), strict=True)
             for side, lines in zip(("source", "target"), sides, strict=True):
                 path = (folder / f"{split}.{side}").resolve()
                 write_lines(path, lines)
+                digest.update(file_sha256(path).encode())
                 overrides.append(f"data.{split}_{side}={json.dumps(str(path))}")
         unseen = list(read_lines(data.test_source or data.validation_source))
-        return cls(config.resolve(), tuple(overrides), tuple(evenly(unseen, sizes.sentences)))
+        sentences = tuple(evenly(unseen, sizes.sentences))
+        return cls(config.resolve(), tuple(overrides), sentences, digest.hexdigest())
 
     @property
     def name(self) -> str:
@@ -103,7 +115,10 @@ class Turns:
     overrides: tuple[str, ...] = ()
 
     def brief_run(self, network: Network) -> Path:
-        """A run that the other checkout trained, so that both open it; trained once and kept.
+        """A run that the other checkout trained, so that both open it.
+
+        It is trained once, and kept for as long as settings, text and that checkout's code are the
+        same.
 
         Raises:
             PeerError: the training failed.
@@ -117,6 +132,7 @@ class Turns:
             *self.overrides,
         ]
         settings = network.config.read_text(encoding="utf-8") + "\n".join(overrides)
+        settings += network.digest + _code(self.checkouts["other"])
         digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         run = (self.runs / f"{network.name}-{digest}").resolve()
         if not (run / SCORES).exists():
@@ -197,3 +213,8 @@ class Turns:
         purpose = f"{checkout} checkout ({folder}): {task}"
         output = run_child(command, purpose, {**ONE_THREAD, "PYTHONPATH": folder})
         return json.loads(output.splitlines()[-1])
+
+
+def _code(checkout: Path) -> str:
+    """The SHA-256 of each file of a checkout's package."""
+    return "".join(file_sha256(path) for path in sorted((checkout / "seq2seq").rglob("*.py")))

@@ -9,8 +9,10 @@ from conftest import write_corpus
 from benchmarks.before_after import __main__ as command
 from benchmarks.before_after import checkout_speed
 from benchmarks.before_after.speeds import Speed, markdown
-from benchmarks.before_after.turns import ONE_THREAD
+from benchmarks.before_after.turns import ONE_THREAD, Network, Sizes
 from benchmarks.peers.child import PeerError, run_child
+from seq2seq.config.loading import load_run_config
+from seq2seq.errors import ConfigError
 
 # A checkout of the fewest lines: it trains at a rate of its own and adds a word to the last
 # sentence of a text; its run folders say who trained them.
@@ -42,6 +44,19 @@ def write_checkout(folder, rate, word="", refusal="pass"):
     text = CHECKOUT.format(rate=rate, word=word, refusal=refusal)
     (folder / "seq2seq" / "__init__.py").write_text(text)
     return folder
+
+
+@pytest.fixture
+def write_settings(small_corpus):
+    """Writes settings of a text for training, and a corpus's validation text."""
+
+    def write(path, **training):
+        sides = {"source": "en", "target": "de"}
+        data = {f"validation_{side}": str(small_corpus / f"val.{sides[side]}") for side in sides}
+        path.write_text(json.dumps({"data": data | training}))  # JSON is YAML
+        return path
+
+    return write
 
 
 @pytest.fixture
@@ -89,11 +104,45 @@ def test_the_table_has_both_checkouts_and_their_ratio(compare, tmp_path):
     assert turns == [(1, "other"), (1, "this"), (2, "other"), (2, "this")]
     (trained,) = tmp_path.glob("runs/tiny-*/scores.json")
     assert trained.read_text().startswith(str(slow))  # the other checkout's work
-    # Control: the other way round, the ratio is too; the run is kept.
-    table, said, _ = compare(fast, slow, "--rounds", "1", "--precisions", "float32")
+    # Control: the other way round, the ratio is too.
+    table, _, _ = compare(fast, slow, "--rounds", "1", "--precisions", "float32")
     assert table["training, bfloat16"]["this / other"] == "0.40 (0.40 to 0.40)"
     assert list(table) == ["training, bfloat16", "greedy, float32", "beam 5, float32"]
-    assert "trained into" not in said and trained.read_text().startswith(str(slow))
+
+
+def test_a_run_is_kept_until_another_checkout_or_text_is_to_train_it(compare, tmp_path):
+    one, two = (write_checkout(tmp_path / name, rate) for name, rate in (("one", 1), ("two", 2)))
+    translation = ["--rounds", "1", "--tasks", "translation"]
+    for other, options, trains in (
+        (one, [], True),
+        (one, [], False),
+        (two, [], True),
+        (one, [], False),
+        (one, ["--pairs", "30"], True),
+    ):
+        _, said, _ = compare(other, one, *translation, *options)
+        assert ("trained into" in said) == trains
+    by = [path.read_text() for path in tmp_path.glob("runs/tiny-*/scores.json")]
+    assert sorted(path.startswith(str(one)) for path in by) == [False, True, True]
+
+
+def test_a_list_of_corpora_gives_the_text_of_its_first(tmp_path, small_corpus, write_settings):
+    parts = [
+        {"source": str(small_corpus / f"{split}.en"), "target": str(small_corpus / f"{split}.de")}
+        for split in ("train", "test")
+    ]
+    config = write_settings(tmp_path / "parts.yaml", train=parts, shards=str(tmp_path / "shards"))
+    network = Network.prepare(config, tmp_path / "text", Sizes(pairs=30))
+    data = load_run_config(network.config, network.text).data
+    assert (data.train, data.shards) == ((), None)
+    first = (small_corpus / "train.en").read_text().splitlines()[:30]
+    assert data.corpora[0].source.read_text().splitlines() == first
+
+
+def test_shards_alone_are_refused(tmp_path, write_settings):
+    config = write_settings(tmp_path / "shards.yaml", shards=str(tmp_path / "shards"))
+    with pytest.raises(ConfigError, match="data.shards alone hold no text"):
+        Network.prepare(config, tmp_path / "text", Sizes())
 
 
 def test_a_checkout_that_fails_leaves_its_cells_empty_and_says_why(compare, tmp_path):
