@@ -3,9 +3,9 @@
     python -m benchmarks.portable.rounding DIR... --source FILE --reference FILE [--rounds 3]
 
 Each DIR is one of `seq2seq export --format onnx`, with float32 weights, which are rounded here. The
-text is translated by each kind of weights in turn, with one thread; tokens a second are output
-subwords, EOS counted, over seconds of the processor, which other work on the machine changes
-little.
+text is translated by each kind of weights in turn, with one thread, once to warm up and then to be
+timed; tokens a second are output subwords, EOS counted, over seconds of the processor, which other
+work on the machine changes little.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def _measure(
             searches[weights] = batch_search(OnnxSearch(path, 1), decoding)
     texts: dict[str, list[str]] = {}
     rates: dict[str, list[float]] = {weights: [] for weights in kinds}
-    for _ in range(rounds):
+    for number in range(rounds + 1):  # the first warms up: ONNX Runtime plans its memory then
         for weights, search in searches.items():
             translate = LineTranslator(subwords, search, decoding.longest_source)
             started = time.process_time()
@@ -82,7 +82,8 @@ def _measure(
             seconds = time.process_time() - started
             texts[weights] = [joined(line, subwords)[0].text for line in found]
             tokens = sum(len(ids) + 1 for ids in subwords.encode_all(texts[weights]))
-            rates[weights].append(tokens / seconds)
+            if number:
+                rates[weights].append(tokens / seconds)
     for weights in kinds:
         before, after = texts[kinds[0]], texts[weights]
         changed = sum(one != other for one, other in zip(before, after, strict=True))

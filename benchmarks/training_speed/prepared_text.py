@@ -43,12 +43,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pairs", type=int, nargs=2, default=(1_000_000, 5_000_000))
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--folder", type=Path, help="one that is there, on a disk with room")
     parser.add_argument("--child", choices=list(MEASUREMENTS))
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(MEASUREMENTS[arguments.child](arguments.folder)))
         return
+    if arguments.folder and not arguments.folder.is_dir():
+        parser.error(f"--folder {arguments.folder}: there is no such folder")
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         rows = [measure(Path(folder) / str(pairs), pairs) for pairs in arguments.pairs]
     print(f"{processor_name()}, one core\n")

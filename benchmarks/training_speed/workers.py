@@ -118,7 +118,11 @@ def _children(units: int, kind: str, addresses: str, processes: int) -> list[dic
         )
         for index in range(processes)
     ]
-    return [json.loads(child.communicate()[0].splitlines()[-1]) for child in children]
+    printed = [child.communicate()[0] for child in children]
+    failed = [child.returncode for child in children if child.returncode]
+    if failed:
+        sys.exit(f"error: {kind} ended with {failed[0]}, and said above why")
+    return [json.loads(each.splitlines()[-1]) for each in printed]
 
 
 def _measure(units: int, kind: str, addresses: str, index: str) -> dict[str, float]:

@@ -20,6 +20,7 @@ from benchmarks.peers.translation_speed import (
 from benchmarks.translation_speed.corpus import Corpus, Mode, evenly
 from benchmarks.translation_speed.own_translation import OwnTranslation
 from seq2seq.data.lines import read_lines, write_lines
+from seq2seq.errors import ConfigError
 from seq2seq.scoring.scores import corpus_bleu
 
 OWN = "seq2seq"
@@ -93,8 +94,18 @@ class Peers:
         return self.cache / f"{model.embedding_size}x{model.units}-{digest}"
 
     def train(self, steps: int) -> None:
-        """Trains each on so many batches of 64 sentences, unless it has been trained that long."""
-        model, corpus = self.corpus.config.model, self.corpus.config.data.corpora[0]
+        """Trains each on so many batches of 64 sentences, unless it has been trained that long.
+
+        Raises:
+            ConfigError: the run was trained on shards alone.
+        """
+        model, corpora = self.corpus.config.model, self.corpus.config.data.corpora
+        if not corpora:
+            raise ConfigError(
+                f"{self.corpus.run} was trained on shards alone, which no peer reads; give a run "
+                "whose data.train_source and data.train_target are text"
+            )
+        corpus = corpora[0]
         self.data.mkdir(parents=True, exist_ok=True)
         for path, name in ((corpus.source, SOURCE), (corpus.target, TARGET)):
             if not (self.data / name).exists():

@@ -1,6 +1,10 @@
 """The text that is generated, and what is calculated from measurements of it."""
 
-from benchmarks.training_speed.prepared_text import HELD_OUT, generate, table
+import sys
+
+import pytest
+
+from benchmarks.training_speed.prepared_text import HELD_OUT, generate, main, table
 
 SMALL = {
     "pairs": 1_000_000,
@@ -41,3 +45,10 @@ def test_generated_pairs_are_as_many_as_asked_for_and_some_stand_twice(tmp_path)
     assert 2000 - len(set(pairs)) == 20
     assert all(len(source.split()) == len(target.split()) for source, target in pairs)
     assert len((tmp_path / "val.en").read_text().splitlines()) == HELD_OUT
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["prepared_text", "--folder", str(tmp_path / "none")])
+    with pytest.raises(SystemExit):
+        main()
+    assert f"--folder {tmp_path / 'none'}: there is no such folder" in capsys.readouterr().err
