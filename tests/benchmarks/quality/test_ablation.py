@@ -282,6 +282,7 @@ def test_a_run_that_began_with_weights_since_replaced_answers_no_more(begun, voc
         ablation_variant.refuse_other_training(asked, run)
 
 
+@pytest.mark.long
 def test_a_run_of_minutes_is_decoded_otherwise_beside_the_same_rate(trained_run, tmp_path):
     run = Path(shutil.copytree(trained_run, tmp_path / "run"))
     config = RunFolder.open(run).config()
