@@ -40,5 +40,9 @@ def run(options: argparse.Namespace) -> str:
     file = PairFile(str(options.file), "lines", Table(options.file, options.columns).pairs)
     report = write_splits(file, languages, options, "check the file and --columns")
     if not named:
-        logger.warning("files are named .%s and .%s; --source and --target name them", *NAMED)
+        logger.warning(
+            "the files are named .%s and .%s; if these are not their languages, make them again "
+            "with --source and --target",
+            *NAMED,
+        )
     return report

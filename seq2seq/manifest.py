@@ -11,6 +11,7 @@ from seq2seq.errors import RunError
 from seq2seq.files import file_sha256
 
 CONFIG, SUBWORDS, MANIFEST = "config.yaml", "subwords.model", "manifest.json"
+SAVED_MODEL = "saved_model.pb"
 FORMAT = 2  # of the manifest and the weights; 1 was version 0.1's, see `weight_files`
 RESTORE = "restore it from a copy of the run"
 
@@ -67,12 +68,15 @@ def read_manifest(path: Path) -> dict[str, Any]:
         RunError: no run, a newer format, or a damaged manifest.
     """
     if not (path / MANIFEST).is_file():
-        raise RunError(
-            f"{path} is not a run folder (it has no {MANIFEST}); `seq2seq train` makes one"
-        )
+        raise RunError(_no_run(path))
     try:
         text = (path / MANIFEST).read_bytes()
         manifest = json.loads(text)
+        if "model" in manifest:
+            raise RunError(
+                f"{path} is an exported model, which `translate` and `serve` take; give a run "
+                "folder"
+            )
         found = manifest["format"]
         if type(found) is int and found > FORMAT:
             raise RunError(
@@ -83,6 +87,14 @@ def read_manifest(path: Path) -> dict[str, Any]:
         return manifest
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise RunError(f"{path / MANIFEST} is damaged; {RESTORE}") from None
+
+
+def _no_run(path: Path) -> str:
+    if not path.exists():
+        return f"{path} does not exist; give a run folder, which `seq2seq train` makes"
+    if path.is_dir() and (any(path.glob(SAVED_MODEL)) or any(path.glob(f"*/{SAVED_MODEL}"))):
+        return f"{path} holds a SavedModel; serve it, and translate with --server (`seq2seq serve`)"
+    return f"{path} is not a run folder (it has no {MANIFEST}); `seq2seq train` makes one"
 
 
 def check_files(path: Path, manifest: dict[str, Any]) -> None:

@@ -48,6 +48,11 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints the new files and their number of pairs."""
+    for path in arguments.paths:
+        if not path.exists():
+            raise DataError(
+                f"{path} does not exist; give RUN folders, then one or two paths of text"
+            )
     runs = [path for path in arguments.paths if (path / MANIFEST).is_file()]
     files = [path for path in arguments.paths if path not in runs]
     if not runs or not 1 <= len(files) <= 2:

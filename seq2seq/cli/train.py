@@ -8,6 +8,7 @@ from typing import Any
 from seq2seq.cli.overrides import add_overrides
 from seq2seq.config.loading import load_run_config
 from seq2seq.config.workers import workers_of
+from seq2seq.manifest import CONFIG, MANIFEST
 from seq2seq.translation.quiet import load_for_training
 
 WAIT = 600.0  # seconds; a cluster may take minutes to start a machine
@@ -47,7 +48,7 @@ def _add_workers(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Checks the settings before TensorFlow is loaded, trains, and prints scores and folder."""
     config = load_run_config(arguments.config, arguments.overrides)
-    folder_path = arguments.run or Path("runs") / arguments.config.stem
+    folder_path = arguments.run or run_of(arguments.config)
     workers = workers_of(arguments.workers, arguments.worker, arguments.wait, os.environ)
     load_for_training(start=workers is None)  # workers are joined before the first operation
     from rich.console import Console
@@ -69,3 +70,9 @@ def run(arguments: argparse.Namespace) -> None:
         if name != "of":
             print(f"{name}: BLEU {scores['bleu']}  {scores['bleu_signature']}")
     print(folder.path)
+
+
+def run_of(config: Path) -> Path:
+    """The run whose settings these are, so that it goes on; else one of the file's name."""
+    own = config.name == CONFIG and (config.parent / MANIFEST).is_file()
+    return config.parent if own else Path("runs") / config.stem

@@ -42,6 +42,10 @@ def load_run_config(path: Path, overrides: list[str] | None = None) -> RunConfig
             f"{path} does not exist; `seq2seq init` writes settings for your text, and "
             "`seq2seq settings --example` prints those that come with seq2seq"
         ) from None
+    except IsADirectoryError:
+        own = path / "config.yaml"  # of a run folder
+        advice = f"; {own} is one, and goes on with this run" if own.is_file() else ""
+        raise ConfigError(f"{path} is a folder; give a settings file{advice}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as a settings file: {error}") from error
     settings = parse_yaml(text, str(path))
@@ -189,7 +193,7 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
-                        None, None, f"{key.value} is given twice", node.start_mark
+                        None, None, f"{key.value} is given twice", key.start_mark
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)

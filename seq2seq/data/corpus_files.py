@@ -187,10 +187,18 @@ def read_files(corpus: Corpus, also: Sequence[Pair]) -> list[Path]:
 def _folder(folder: Path, ends: tuple[str | None, str | None]) -> Corpus:
     """What data_prep wrote: DIR/{train,val,test}.{en,de}."""
     found = sorted({_end(path) for path in folder.glob("train.*") if path.is_file()})
-    if None in ends or not set(ends) <= set(found):
+    if not found:
         raise DataError(
-            f"{folder} has train.{', train.'.join(found) or '*'}; say which is which, e.g. "
-            f"--source {found[0] if found else 'en'} --target {found[-1] if found else 'de'}"
+            f"{folder} has no train.LANGUAGE, such as train.en; data_prep makes such files"
+        )
+    if lacking := set(filter(None, ends)) - set(found):
+        raise DataError(
+            f"{folder} has no train.{min(lacking)} (it has train.{', train.'.join(found)})"
+        )
+    if None in ends:
+        raise DataError(
+            f"{folder} has train.{', train.'.join(found)}; say which is which, e.g. "
+            f"--source {found[0]} --target {found[-1]}"
         )
     named = str(ends[0]), str(ends[1])
     train = _split(folder, "train", named)

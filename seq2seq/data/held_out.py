@@ -71,6 +71,11 @@ class LinkedPairs:
         Raises:
             DataError: a split gets nothing, or nothing would be left for training.
         """
+        if not len(self):
+            raise DataError(
+                "there is no pair with text on both sides; give two files, line by line, or a "
+                "table with tabs, of which --columns tells the columns"
+            )
         roots = array("q", (self._root(source) if source >= 0 else -1 for source in self._sources))
         counts = Counter(root for root in roots if root >= 0)
         smallest = min(counts.values(), default=0)

@@ -210,4 +210,5 @@ class Training:
         self._save()
         if self._stop == signal.SIGTERM:
             raise RestartNeeded(f"stopped by SIGTERM after step {self.state.step}; {AGAIN}")
+        logger.warning("saved after step %d; the same command goes on from there", self.state.step)
         raise KeyboardInterrupt

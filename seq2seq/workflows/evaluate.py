@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq.config.languages import UNKNOWN, Languages, language_of_file
+from seq2seq.config.languages import UNKNOWN, Languages, language_of_file, primary
 from seq2seq.config.loading import as_settings
 from seq2seq.config.mistakes import printable
 from seq2seq.errors import ConfigError
@@ -123,6 +123,9 @@ def evaluate(
     if baseline is not None and not baseline.is_dir():
         other = System(str(baseline), read_parallel(source, baseline)[1])
     translator = load_translator(run)
+    named, own = language_of_file(source), translator.languages.source
+    if named and own and primary(named) != primary(own):
+        logger.warning("%s is named as text in %s is, and %s reads %s", source, named, run, own)
     if baseline is not None and other is None:
         loaded = writing(load_translator(baseline), language_of_file(_paths(reference)[0]))
         other = System(str(baseline), loaded.translate(sources))

@@ -10,6 +10,7 @@ from conftest import write_corpus
 from loaded import loaded
 
 from seq2seq.cli.main import build_parser, main
+from seq2seq.cli.train import run_of
 from seq2seq.config.loading import dump_run_config
 from seq2seq.errors import DISTRIBUTION
 from seq2seq.run_folder import RunFolder
@@ -89,6 +90,34 @@ def test_a_folder_that_is_no_run_is_one_line(tmp_path, capfd):
         f"error: {tmp_path} is not a run folder (it has no manifest.json); "
         "`seq2seq train` makes one"
     )
+
+
+def test_another_kind_of_folder_is_named_as_what_it_is(tmp_path, capfd):
+    (tmp_path / "served" / "1").mkdir(parents=True)
+    (tmp_path / "served" / "1" / "saved_model.pb").touch()
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported" / "manifest.json").write_text('{"format": 3, "model": {}}')
+    for path, verb, said in (
+        ("served", ["translate"], "holds a SavedModel; serve it, and translate with --server"),
+        ("served/1", ["translate"], "holds a SavedModel; serve it, and translate with --server"),
+        ("exported", ["info"], "is an exported model, which `translate` and `serve` take; give a"),
+        (
+            "nowhere",
+            ["translate"],
+            "does not exist; give a run folder, which `seq2seq train` makes",
+        ),
+        ("served", ["train"], "is a folder; give a settings file"),
+    ):
+        assert f"error: {tmp_path / path} {said}" in fails([*verb, tmp_path / path], capfd)
+
+
+def test_a_runs_own_settings_go_on_with_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "manifest.json").touch()
+    assert run_of(Path("mine/config.yaml")) == Path("mine")
+    assert run_of(Path("mine/other.yaml")) == Path("runs/other")
+    assert run_of(Path("config.yaml")) == Path("runs/config")
 
 
 def test_wrong_usage_exits_with_2(capfd):

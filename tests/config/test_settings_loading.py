@@ -119,7 +119,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
-    assert complaint(tmp_path).startswith(f"{tmp_path} cannot be read as a settings file")
+    assert complaint(tmp_path).startswith(f"{tmp_path} is a folder; give a settings file")
 
 
 @pytest.mark.parametrize("value", ["2024-02-30", "0x_", "!!int x"])

@@ -16,6 +16,13 @@ def plain(number):
     return [(f"source {n}", f"target {n}") for n in range(number)]
 
 
+def test_a_text_without_pairs_is_said_to_be_one():
+    with pytest.raises(DataError, match="there is no pair with text on both sides; give two files"):
+        link([("a", " ")]).choose(SIZES)
+    with pytest.raises(DataError, match="there is no pair with text on both sides"):
+        link([]).choose(SIZES)
+
+
 @given(PAIRS, st.integers(-3, 3))
 def test_no_sentence_is_in_two_splits(pairs, seed):
     pairs = [*pairs, *plain(10)]
@@ -70,7 +77,7 @@ def test_blank_sides_are_left_to_training():
     assert len(link(pairs)) == 20
 
 
-@pytest.mark.parametrize("pairs", [[], plain(1), plain(2), [("one", str(n)) for n in range(90)]])
+@pytest.mark.parametrize("pairs", [plain(1), plain(2), [("one", str(n)) for n in range(90)]])
 def test_text_that_is_too_little_or_all_of_a_kind_is_refused(pairs):
     with pytest.raises(DataError, match="too few to hold out validation and test"):
         link(pairs).choose({"validation": 1, "test": 1})

@@ -191,4 +191,4 @@ def test_names_that_were_not_given_are_said(tmp_path, rows, caplog):
     assert tsv(path, tmp_path, "--source", "en", "--target", "fr") == 0
     assert (tmp_path / "train.fr").is_file() and "files are named" not in caplog.text
     assert tsv(path, tmp_path) == 0
-    assert "files are named .en and .de; --source and --target name them" in caplog.text
+    assert "the files are named .en and .de; if these are not their languages" in caplog.text

@@ -202,6 +202,11 @@ def test_a_folder_has_to_be_told_which_language_is_which(tmp_path):
         find_corpus(tmp_path / "corpus", None)
     with pytest.raises(DataError, match="they must differ"):
         find_corpus(tmp_path / "corpus", None, ends=("en", "en"))
+    with pytest.raises(DataError, match="has no train.fr .it has train.en, train.he."):
+        find_corpus(tmp_path / "corpus", None, ends=("en", "fr"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="has no train.LANGUAGE, such as train.en"):
+        find_corpus(tmp_path / "empty", None, ends=("en", "fr"))
     with pytest.raises(DataError, match="absent.tsv does not exist"):
         find_corpus(tmp_path / "absent.tsv", None)
 
