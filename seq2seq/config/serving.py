@@ -34,7 +34,7 @@ class BatchingConfig:
     queue: Count = 512  # rows that wait for the model; more are refused at once
     # Runs at once, beside one of a long text.
     threads: Annotated[int, Field(ge=1, le=256), NUMBER] = 1
-    timeout: Seconds = 60.0  # seconds from a request's arrival to its answer
+    timeout: Seconds = 60.0  # seconds from the arrival of a request's head to its answer
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -3,7 +3,6 @@
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_generate.md
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from seq2seq.config.serving import BatchingConfig, RequestLimits
+from seq2seq.config.serving import RequestLimits
 from seq2seq.serving.saved_model.tensors import (
     DEFAULT_SIGNATURE,
     PARTS_SIGNATURE,
@@ -27,6 +26,7 @@ from seq2seq.serving.server.batching import Batcher
 from seq2seq.serving.server.errors import RequestError, invalid, quoted
 from seq2seq.serving.server.http_requests import (
     answered,
+    in_time,
     json_response,
     read_beside,
     read_body,
@@ -53,7 +53,6 @@ class _Asked:
     text: str
     id: str | None
     greedily: bool  # some subwords at a time, with a beam of 1
-    deadline: float  # by the event loop's clock, of everything
 
     def answer(self, text: str) -> bytes:
         """The object that tells a translation, of all or of a part."""
@@ -72,7 +71,6 @@ class GenerateInterface:
     batcher: Batcher
     metrics: Metrics
     limits: RequestLimits
-    config: BatchingConfig
 
     def routes(self) -> list[Route]:
         """For the server's application."""
@@ -85,17 +83,17 @@ class GenerateInterface:
         if match is None:
             raise invalid(f"Malformed request: {request.method} {path}")
         loaded = self.models.find(match["name"], parse_version(match["version"]), match["label"])
-        deadline = asyncio.get_running_loop().time() + self.config.timeout
         body = await read_body(request, self.limits)
         self.batcher.refuse_overload()  # before time is spent on reading it
         most = self.limits.max_values
         document = await read_beside(partial(parse_object, body, most), len(body))
-        asked = _parse(document, match["name"], loaded, deadline)
+        asked = _parse(document, match["name"], loaded)
         request.state.signature = PARTS_SIGNATURE if asked.greedily else DEFAULT_SIGNATURE
         parts = self._parts(asked)
-        first = await unless_gone(request, _next(parts))  # a refusal has a status of its own
+        # A refusal has a status of its own. A translation without words has no part.
+        first = await unless_gone(request, _next(parts)) or ""
         if match["stream"]:
-            events = _events(asked, first, parts)
+            events = _events(request, asked, first, parts)
             return StreamingResponse(
                 events, headers={"cache-control": "no-store"}, media_type=EVENTS
             )
@@ -141,11 +139,10 @@ class GenerateInterface:
         self, asked: _Asked, signature: str, sentence: str, **inputs: np.ndarray
     ) -> Arrays:
         inputs["text"] = as_array([sentence], STRING)
-        left = max(asked.deadline - asyncio.get_running_loop().time(), 0.001)
-        return await self.batcher.predict(asked.loaded.model, signature, inputs, left)
+        return await self.batcher.predict(asked.loaded.model, signature, inputs)
 
 
-def _parse(document: dict[str, Any], name: str, loaded: LoadedVersion, deadline: float) -> _Asked:
+def _parse(document: dict[str, Any], name: str, loaded: LoadedVersion) -> _Asked:
     """Reads a request; parameters beside the beam, and further fields, are other models'."""
     text, identifier = document.get("text_input"), document.get("id")
     if not isinstance(text, str):
@@ -162,23 +159,27 @@ def _parse(document: dict[str, Any], name: str, loaded: LoadedVersion, deadline:
         raise invalid(f"{name} is an exported model, which searches with its own beam_width alone")
     if not (is_encodable(text) and is_encodable(identifier or "")):
         raise invalid("half of a surrogate pair is no text")
-    return _Asked(name, loaded, text, identifier, bool(width), deadline)
+    return _Asked(name, loaded, text, identifier, bool(width))
 
 
-async def _next(parts: AsyncIterator[str]) -> str:
-    return await anext(parts, "")  # none of a translation without words
+async def _next(parts: AsyncIterator[str]) -> str | None:
+    """The next part; None at the end."""
+    return await anext(parts, None)
 
 
 async def _all(parts: AsyncIterator[str]) -> list[str]:
     return [each async for each in parts]
 
 
-async def _events(asked: _Asked, first: str, parts: AsyncIterator[str]) -> AsyncIterator[bytes]:
+async def _events(
+    request: Request, asked: _Asked, first: str, parts: AsyncIterator[str]
+) -> AsyncIterator[bytes]:
     """Server-sent events; an error after the first part can only be one of them."""
-    yield _event(asked.answer(first))
+    part: str | None = first
     try:
-        async for part in parts:
+        while part is not None:
             yield _event(asked.answer(part))
+            part = await in_time(request, _next(parts))
     except RequestError as error:
         yield _event(encode({"error": str(error)}))
 

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -19,6 +20,8 @@ from seq2seq.serving.server.rest_json import write_error
 
 logger = logging.getLogger(__name__)
 LARGE_BODY = 64 * 1024  # bytes from which requests are read on a thread, beside the event loop
+# Their number bounds what reading takes from the rest of the server; threads of answers are others.
+_READERS = ThreadPoolExecutor(2, "reading")
 HEALTH_PATHS = frozenset(("/healthz", "/readyz", "/health"))  # anybody's, as often as they like
 Result = TypeVar("Result")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -75,8 +78,27 @@ async def read_body(request: Request, limits: RequestLimits) -> bytes:
 
 
 async def read_beside(read: Callable[[], Result], size: int) -> Result:
-    """What `read` makes of so many bytes; of many, on a thread beside the event loop."""
-    return read() if size < LARGE_BODY else await asyncio.to_thread(read)
+    """What `read` makes of so many bytes; of many, on a thread beside the event loop.
+
+    If it is cancelled before a thread is free, nothing is read.
+    """
+    if size < LARGE_BODY:
+        return read()
+    return await asyncio.get_running_loop().run_in_executor(_READERS, read)
+
+
+async def in_time(request: Request, work: Awaitable[Result]) -> Result:
+    """The result of `work`, within what is left of the request's time.
+
+    Raises:
+        RequestError: DEADLINE_EXCEEDED; `work` is cancelled.
+    """
+    left = request.state.deadline - asyncio.get_running_loop().time()
+    try:
+        return await asyncio.wait_for(work, max(left, 0))
+    except asyncio.TimeoutError:  # noqa: UP041 (in Python 3.10 not yet the built-in one)
+        seconds = f"{request.app.state.timeout:g} seconds"
+        raise RequestError(Code.DEADLINE_EXCEEDED, f"no answer within {seconds}") from None
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
@@ -102,7 +124,7 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Re
 
 
 def answered(endpoint: Endpoint, api: str, metrics: Metrics) -> Endpoint:
-    """An endpoint with errors as answers, counted.
+    """An endpoint with errors as answers, counted, and ended after the application's `timeout`.
 
     Args:
         endpoint: may raise `RequestError` and `HttpError`, and say in `request.state.signature`
@@ -114,8 +136,9 @@ def answered(endpoint: Endpoint, api: str, metrics: Metrics) -> Endpoint:
     async def answer(request: Request) -> Response:
         started = time.monotonic()
         request.state.signature = ""
+        request.state.deadline = asyncio.get_running_loop().time() + request.app.state.timeout
         try:
-            response = await endpoint(request)
+            response = await in_time(request, endpoint(request))
         except RequestError as error:
             headers = {"retry-after": "1"} if error.code is Code.UNAVAILABLE else None
             response = json_response(write_error(str(error)), error.code.http_status, headers)

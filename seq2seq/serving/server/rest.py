@@ -44,12 +44,21 @@ PROTO_DTYPES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HA
 
 @dataclass(frozen=True)
 class RestInterface:
-    """The routes, and the parts of the server that they use."""
+    """The routes, and the parts of the server that they use.
+
+    Attributes:
+        models: answer.
+        batcher: runs them.
+        metrics: count answers.
+        limits: of requests.
+        timeout: seconds from a request's arrival to its answer, by any interface.
+    """
 
     models: ServedModels
     batcher: Batcher
     metrics: Metrics
     limits: RequestLimits
+    timeout: float
 
     def application(self, further: Iterable[Route] = ()) -> Starlette:
         """The application for an ASGI server, with the routes of further interfaces."""
@@ -61,7 +70,9 @@ class RestInterface:
             *further,
         ]
         handlers = {HTTPException: self._no_such_route}
-        return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+        application = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+        application.state.timeout = self.timeout
+        return application
 
     async def _models(self, request: Request) -> Response:
         path = request.scope["path"]

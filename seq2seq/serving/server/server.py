@@ -95,7 +95,9 @@ class Server:
 
     async def _serve(self, listener: socket.socket, started: Callable[[Addresses], None]) -> None:
         limits = self._config.limits
-        rest = RestInterface(self._models, self._batcher, self._metrics, limits)
+        rest = RestInterface(
+            self._models, self._batcher, self._metrics, limits, self._config.batching.timeout
+        )
         self._http = _Http(self._http_config(rest, listener))
         self._grpc = await self._start_grpc()
         serving = asyncio.create_task(self._http.serve(sockets=[listener]))
@@ -155,8 +157,7 @@ class Server:
             self._models, self._batcher, self._metrics, self._config
         )
         limits = self._config.limits
-        batching = self._config.batching
-        generate = GenerateInterface(self._models, self._batcher, self._metrics, limits, batching)
+        generate = GenerateInterface(self._models, self._batcher, self._metrics, limits)
         routes = [*libretranslate.routes(), *generate.routes()]
         if self._config.page:
             routes += PageInterface(self._models, self._batcher, self._metrics, limits).routes()

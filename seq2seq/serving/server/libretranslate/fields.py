@@ -14,7 +14,7 @@ from starlette.requests import Request
 from seq2seq.config.serving import RequestLimits
 from seq2seq.serving.server.errors import LONGEST_QUOTE, RequestError, invalid, quoted
 from seq2seq.serving.server.guards.tokens import Tokens
-from seq2seq.serving.server.http_requests import LARGE_BODY, read_body
+from seq2seq.serving.server.http_requests import LARGE_BODY, read_beside, read_body
 from seq2seq.serving.server.rest_json import is_encodable, parse_object
 
 MOST_FIELDS = 100  # of a form
@@ -57,9 +57,8 @@ async def _read_fields(request: Request, body: bytes, limits: RequestLimits) -> 
     else:
         query = _read_form(request.scope["query_string"])
         reader = partial(_read_parts, request.headers, body) if parts else partial(_read_form, body)
-    if len(body) < LARGE_BODY and not parts:
-        return reader() | query
-    return await asyncio.to_thread(reader) | query
+    # A form in parts has an event loop of its own, for which there is none on this thread.
+    return await read_beside(reader, LARGE_BODY if parts else len(body)) | query
 
 
 def parse_texts(fields: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:

@@ -6,6 +6,7 @@ Paths, fields, answers and errors are LibreTranslate's, so that its clients work
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -22,6 +23,7 @@ from seq2seq.serving.server.http_requests import (
     HttpError,
     answered,
     json_response,
+    read_beside,
     unless_gone,
 )
 from seq2seq.serving.server.libretranslate.fields import (
@@ -37,8 +39,7 @@ from seq2seq.serving.server.libretranslate.search import SentenceSearch
 from seq2seq.serving.server.libretranslate.texts import (
     Layout,
     join,
-    lay_out_lines,
-    lay_out_markup,
+    lay_out_texts,
     sentences,
 )
 from seq2seq.serving.server.metrics import Metrics
@@ -93,8 +94,6 @@ class LibreTranslateInterface:
         return json_response(encode(await unless_gone(request, self._answer(fields))))
 
     async def _answer(self, fields: TranslationFields) -> dict[str, Any]:
-        timeout = self.config.batching.timeout
-        deadline = asyncio.get_running_loop().time() + timeout
         self.batcher.refuse_overload()  # before time is spent on reading it
         if not self._served():
             raise RequestError(Code.UNAVAILABLE, "no model is loaded yet; try again later")
@@ -102,7 +101,7 @@ class LibreTranslateInterface:
         if fields.source == AUTO:
             source = await self._detected(fields)
         model = self._model(source["language"], fields.target)
-        search = SentenceSearch(model, self.batcher, self.config.batching, deadline)
+        search = SentenceSearch(model, self.batcher, self.config.batching)
         versions = await self._translated(fields, search)
         best = [each[0] for each in versions]
         answer: dict[str, Any] = {"translatedText": best if fields.several else best[0]}
@@ -117,11 +116,10 @@ class LibreTranslateInterface:
         self, fields: TranslationFields, search: SentenceSearch
     ) -> list[list[str]]:
         """Each text's translations, best first; of markup there is one, as in LibreTranslate."""
-        layouts = await _laid_out(fields)
+        read = partial(lay_out_texts, fields.texts, fields.markup, self.config.limits.max_values)
+        size = LARGE_BODY if fields.markup else sum(map(len, fields.texts))
+        layouts = await read_beside(read, size)
         asked = [each for layout in layouts for each in sentences(layout)]
-        most = self.config.limits.max_values
-        if len(asked) > most:
-            raise invalid(f"Invalid request: request ({len(asked)}) exceeds text limit ({most})")
         if fields.markup:
             found = [[each] for each in await search.markup(asked)]
         else:
@@ -207,17 +205,6 @@ class LibreTranslateInterface:
 
     async def _spec(self, _: Request) -> Response:
         return json_response(encode(describe()))
-
-
-async def _laid_out(fields: TranslationFields) -> list[Layout]:
-    lay_out = lay_out_markup if fields.markup else lay_out_lines
-
-    def each() -> list[Layout]:
-        return [lay_out(text) for text in fields.texts]
-
-    if sum(map(len, fields.texts)) < LARGE_BODY and not fields.markup:
-        return each()
-    return await asyncio.to_thread(each)
 
 
 def _ranked(layout: Layout, found: Sequence[Sequence[str]]) -> list[str]:

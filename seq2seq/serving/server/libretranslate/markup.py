@@ -7,7 +7,7 @@ library takes seconds for 20 kB of `<a `; here the time is in proportion to the 
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from html import unescape
@@ -103,8 +103,13 @@ def read_pieces(markup: str) -> Iterator[Piece]:
 
 def lay_out(markup: str) -> Iterator[str | Sentence]:
     """Markup as it is to stay, and between it the sentences that are to be translated."""
+    return lay_out_pieces(read_pieces(markup))
+
+
+def lay_out_pieces(pieces: Iterable[Piece]) -> Iterator[str | Sentence]:
+    """The same of a text's pieces, which are read as far as the result is."""
     run: list[Piece] = []
-    for piece in read_pieces(markup):
+    for piece in pieces:
         if piece.kind is not Kind.BREAK:
             run.append(piece)
             continue

@@ -25,7 +25,7 @@ LENGTHS = ("source_length", "length")
 
 @dataclass(frozen=True)
 class SentenceSearch:
-    """A model for one request, whose time ends at `deadline` by the event loop's clock.
+    """A model for one request.
 
     Of however many sentences it has, no more are in the queue at a time than a request to the model
     may have rows.
@@ -34,7 +34,6 @@ class SentenceSearch:
     model: ServedModel
     batcher: Batcher
     config: BatchingConfig
-    deadline: float
 
     async def translations(self, sentences: Sequence[Sentence], count: int) -> list[list[str]]:
         """Up to `count` translations of each sentence, best first: one if the model has no more."""
@@ -83,8 +82,7 @@ class SentenceSearch:
         """The same, of as many texts at a time as a request may have."""
         for start in range(0, len(texts), self.config.max_rows):
             block = as_array(texts[start : start + self.config.max_rows], STRING)
-            left = max(self.deadline - asyncio.get_running_loop().time(), 0.001)
-            yield await self.batcher.predict(self.model, signature, {"text": block}, left)
+            yield await self.batcher.predict(self.model, signature, {"text": block})
 
 
 def _decoded(strings: np.ndarray) -> list[str]:

@@ -1,26 +1,74 @@
 """Texts cut into sentences, which are translated one by one, and what stays around them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
-from seq2seq.serving.server.libretranslate.markup import Sentence, lay_out
+from seq2seq.serving.server.errors import invalid
+from seq2seq.serving.server.libretranslate.markup import (
+    Kind,
+    Piece,
+    Sentence,
+    lay_out_pieces,
+    read_pieces,
+)
 from seq2seq.serving.server.sentences import cut_sentences
 
 Layout = list[str | Sentence]
+Part = TypeVar("Part")
 
 
-def lay_out_lines(text: str) -> Layout:
-    r"""A text of several lines: each sentence is translated by itself, and all space stays.
+def lay_out_texts(texts: Sequence[str], markup: bool, most: int) -> list[Layout]:
+    r"""Each text in sentences, which are translated one by one, and the space between them.
 
-    >>> lay_out_lines("One.\n\n  Two.")
-    [Sentence(text='One.', elements=()), '\n\n  ', Sentence(text='Two.', elements=())]
+    Of markup, sentences end at some tags too, and never within an element. Texts beyond the bounds
+    are read no further than these.
+
+    >>> lay_out_texts(["One.\n\n  Two."], False, 2)
+    [[Sentence(text='One.', elements=()), '\n\n  ', Sentence(text='Two.', elements=())]]
+
+    Args:
+        texts: of one request.
+        markup: whether they are.
+        most: sentences that all may have together, and tags too.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT, in LibreTranslate's words.
     """
-    parts = [part for said, space in cut_sentences(text) for part in (Sentence(said), space)]
-    return [each for each in parts if each not in ("", Sentence(""))]
+    said, tags = _at_most(most, _is_sentence), _at_most(most, _is_tag)
+
+    def parts(text: str) -> Iterator[str | Sentence]:
+        if markup:
+            return lay_out_pieces(tags(read_pieces(text)))
+        return (part for said, space in cut_sentences(text) for part in (Sentence(said), space))
+
+    return [
+        [each for each in said(parts(text)) if each not in ("", Sentence(""))] for text in texts
+    ]
 
 
-def lay_out_markup(text: str) -> Layout:
-    """Markup: sentences end at some tags too, and never within an element."""
-    return [each for each in lay_out(text) if each != ""]
+def _at_most(
+    most: int, counts: Callable[[Part], bool]
+) -> Callable[[Iterable[Part]], Iterator[Part]]:
+    """Hands on what it is given, from one call to the next, up to so many that count."""
+    found = 0
+
+    def handed_on(parts: Iterable[Part]) -> Iterator[Part]:
+        nonlocal found
+        for part in parts:
+            found += counts(part)
+            if found > most:
+                raise invalid(f"Invalid request: request exceeds text limit ({most})")
+            yield part
+
+    return handed_on
+
+
+def _is_sentence(part: str | Sentence) -> bool:
+    return isinstance(part, Sentence) and bool(part.text)
+
+
+def _is_tag(piece: Piece) -> bool:
+    return piece.kind is not Kind.TEXT
 
 
 def sentences(layout: Layout) -> list[Sentence]:
