@@ -34,16 +34,17 @@ def lay_out_texts(texts: Sequence[str], markup: bool, most: int) -> list[Layout]
     Raises:
         RequestError: INVALID_ARGUMENT, in LibreTranslate's words.
     """
-    said, tags = _at_most(most, _is_sentence), _at_most(most, _is_tag)
+    tags, said = _at_most(most, _is_tag), _at_most(most, _is_sentence)
+    if markup:  # all tags are counted before any is laid out, which takes longer
+        pieces = [list(tags(read_pieces(text))) for text in texts]
+        parts = map(lay_out_pieces, pieces)
+    else:
+        parts = map(_sentences_and_space, texts)
+    return [[each for each in said(some) if each not in ("", Sentence(""))] for some in parts]
 
-    def parts(text: str) -> Iterator[str | Sentence]:
-        if markup:
-            return lay_out_pieces(tags(read_pieces(text)))
-        return (part for said, space in cut_sentences(text) for part in (Sentence(said), space))
 
-    return [
-        [each for each in said(parts(text)) if each not in ("", Sentence(""))] for text in texts
-    ]
+def _sentences_and_space(text: str) -> Iterator[str | Sentence]:
+    return (part for said, space in cut_sentences(text) for part in (Sentence(said), space))
 
 
 def _at_most(
