@@ -102,7 +102,10 @@ class GenerateInterface:
 
     async def _parts(self, asked: _Asked) -> AsyncIterator[str]:
         """Translations of sentences, or parts of them, and the space that follows each sentence."""
-        for sentence, space in cut_sentences(asked.text):
+        sentences = cut_sentences(asked.text)
+        # Of a long text beside the event loop: where the next sentence ends may be its end.
+        while found := await read_beside(partial(next, sentences, None), len(asked.text)):
+            sentence, space = found
             if sentence and asked.greedily:
                 async for part in self._greedy_parts(asked, sentence):
                     yield part

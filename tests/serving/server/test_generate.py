@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from word_model import INTEGERS, ReversingModel, reverse
 
 from seq2seq.serving.saved_model.tensors import Signature, TensorSpec
-from seq2seq.serving.server.generate import cut_sentences
+from seq2seq.serving.server import generate
+from seq2seq.serving.server.sentences import cut_sentences
 
 GENERATE = "/v2/models/seq2seq/generate"
 STREAM = f"{GENERATE}_stream"
@@ -217,6 +218,23 @@ def test_the_first_sentence_comes_before_the_second_is_translated(tmp_path):
         model.let.set()
         assert b'"D. C"' in response.read()
         connection.close()
+
+
+def test_long_texts_are_cut_beside_the_event_loop(tmp_path, monkeypatch):
+    threads = []
+
+    def noted(text):
+        for each in cut_sentences(text):
+            threads.append(threading.current_thread())
+            yield each
+
+    monkeypatch.setattr(generate, "cut_sentences", noted)
+    with serving(tmp_path, ReversingModel()) as server:
+        for text, beside in (("A. B.", False), ("a. " * 30_000 + "b.\nC.", True)):
+            threads.clear()
+            assert read_events(server, {"text_input": text})[0] == 200
+            assert len(threads) == 2
+            assert all((each is not server.thread) == beside for each in threads)
 
 
 def test_streams_that_are_left_stop_working(tmp_path):
