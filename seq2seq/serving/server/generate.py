@@ -3,6 +3,7 @@
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_generate.md
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import Any
 
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from seq2seq.config.serving import RequestLimits
 from seq2seq.serving.saved_model.tensors import (
@@ -23,9 +25,12 @@ from seq2seq.serving.saved_model.tensors import (
     as_array,
 )
 from seq2seq.serving.server.batching import Batcher
-from seq2seq.serving.server.errors import RequestError, invalid, quoted
+from seq2seq.serving.server.errors import invalid, quoted
+from seq2seq.serving.server.guards.access_log import note_status
 from seq2seq.serving.server.http_requests import (
+    LateResponse,
     answered,
+    failure,
     in_time,
     json_response,
     read_beside,
@@ -34,7 +39,7 @@ from seq2seq.serving.server.http_requests import (
 )
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.rest import MODEL_PATH, parse_version
-from seq2seq.serving.server.rest_json import encode, is_encodable, parse_object
+from seq2seq.serving.server.rest_json import encode, is_encodable, parse_object, write_error
 from seq2seq.serving.server.sentences import cut_sentences
 from seq2seq.serving.server.served_models import ServedModels
 from seq2seq.serving.server.versions import LoadedVersion
@@ -93,10 +98,7 @@ class GenerateInterface:
         # A refusal has a status of its own. A translation without words has no part.
         first = await unless_gone(request, _next(parts)) or ""
         if match["stream"]:
-            events = _events(request, asked, first, parts)
-            return StreamingResponse(
-                events, headers={"cache-control": "no-store"}, media_type=EVENTS
-            )
+            return _EventStream(request, asked, first, parts)
         rest = [first, *await unless_gone(request, _all(parts))]
         return json_response(asked.answer("".join(rest)))
 
@@ -174,18 +176,42 @@ async def _all(parts: AsyncIterator[str]) -> list[str]:
     return [each async for each in parts]
 
 
-async def _events(
-    request: Request, asked: _Asked, first: str, parts: AsyncIterator[str]
-) -> AsyncIterator[bytes]:
+class _EventStream(LateResponse):
     """Server-sent events; an error after the first part can only be one of them."""
-    part: str | None = first
-    try:
+
+    def __init__(
+        self, request: Request, asked: _Asked, first: str, parts: AsyncIterator[str]
+    ) -> None:
+        super().__init__((), headers={"cache-control": "no-store"}, media_type=EVENTS)
+        self._request = request
+        self._asked = asked
+        self._first = first
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers the request."""
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        status = 200
+        try:
+            await self._send_parts(send)
+        except (Exception, asyncio.CancelledError) as error:
+            told = failure(self._request, error)
+            status = told.status
+            await _send_event(send, write_error(str(told)))
+        finally:
+            note_status(status)
+            self.ended(status)
+        await send({"type": "http.response.body"})
+
+    async def _send_parts(self, send: Send) -> None:
+        part: str | None = self._first
         while part is not None:
-            yield _event(asked.answer(part))
-            part = await in_time(request, _next(parts))
-    except RequestError as error:
-        yield _event(encode({"error": str(error)}))
+            await _send_event(send, self._asked.answer(part))
+            following = unless_gone(self._request, _next(self._parts))
+            part = await in_time(self._request, following)
 
 
-def _event(data: bytes) -> bytes:
-    return b"data: %s\n\n" % data
+async def _send_event(send: Send, data: bytes) -> None:
+    event = b"data: %s\n\n" % data
+    await send({"type": "http.response.body", "body": event, "more_body": True})

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from seq2seq.config.serving import RequestLimits
 from seq2seq.serving.server.errors import Code, RequestError
@@ -123,6 +123,31 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Re
         gone.cancel()
 
 
+class LateResponse(StreamingResponse):
+    """An answer that begins before its outcome is known.
+
+    Attributes:
+        ended: is called at its end, with the status of what came of it.
+    """
+
+    ended: Callable[[int], None]
+
+
+def failure(request: Request, error: BaseException) -> HttpError:
+    """What is told of an error that ended a request; what should not have happened is logged."""
+    if isinstance(error, HttpError):
+        return error
+    if isinstance(error, RequestError):
+        headers = {"retry-after": "1"} if error.code is Code.UNAVAILABLE else {}
+        return HttpError(error.code.http_status, str(error), **headers)
+    if isinstance(error, ClientDisconnect):
+        return HttpError(Code.CANCELLED.http_status, "the client went away")  # nobody reads it
+    if isinstance(error, asyncio.CancelledError):  # the time for what is under way has run out
+        return HttpError(503, "the server is stopping", **{"retry-after": "1"})
+    logger.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    return HttpError(500, f"internal error: {error}")
+
+
 def answered(endpoint: Endpoint, api: str, metrics: Metrics) -> Endpoint:
     """An endpoint with errors as answers, counted, and ended after the application's `timeout`.
 
@@ -137,22 +162,19 @@ def answered(endpoint: Endpoint, api: str, metrics: Metrics) -> Endpoint:
         started = time.monotonic()
         request.state.signature = ""
         request.state.deadline = asyncio.get_running_loop().time() + request.app.state.timeout
+
+        def count(status: int) -> None:
+            metrics.answered(api, request.state.signature, str(status), started)
+
         try:
             response = await in_time(request, endpoint(request))
-        except RequestError as error:
-            headers = {"retry-after": "1"} if error.code is Code.UNAVAILABLE else None
-            response = json_response(write_error(str(error)), error.code.http_status, headers)
-        except HttpError as error:
-            response = json_response(write_error(str(error)), error.status, error.headers)
-        except ClientDisconnect:
-            response = Response(status_code=Code.CANCELLED.http_status)  # nobody reads it
-        except asyncio.CancelledError:  # the time for what is under way has run out
-            body = write_error("the server is stopping")
-            response = json_response(body, 503, {"retry-after": "1"})
-        except Exception as error:
-            logger.exception("%s %s failed", request.method, request.scope["path"])
-            response = json_response(write_error(f"internal error: {error}"), 500)
-        metrics.answered(api, request.state.signature, str(response.status_code), started)
+        except (Exception, asyncio.CancelledError) as error:
+            told = failure(request, error)
+            response = json_response(write_error(str(told)), told.status, told.headers)
+        if isinstance(response, LateResponse):
+            response.ended = count
+        else:
+            count(response.status_code)
         return response
 
     return answer

@@ -38,7 +38,7 @@ class Metrics:
         )
         self._seconds = Histogram(
             "seq2seq_request_seconds",
-            "From the arrival of a request's head to its answer.",
+            "From the arrival of a request's head to its answer, of a stream to its end.",
             ("api", "signature"),
             buckets=SECONDS,
             registry=registry,

@@ -1,12 +1,13 @@
 import http.client
 import json
+import logging
 import socket
 import threading
 import time
 
 import numpy as np
 import pytest
-from fake_server import TEXT, ShoutingModel, serving, strings, wait_for_queue
+from fake_server import TEXT, ShoutingModel, counted, serving, strings, wait_for_queue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from word_model import INTEGERS, ReversingModel, reverse
@@ -179,15 +180,67 @@ def test_an_error_after_the_first_sentence_is_an_event(tmp_path):
         assert read_events(server, {"text_input": "poison"})[0] == 400
 
 
+class SlowAtSecond(ShoutingModel):
+    """Takes 0.3 seconds for a second sentence."""
+
+    def predict(self, signature, inputs):
+        if self.batches:
+            time.sleep(0.3)
+        return super().predict(signature, inputs)
+
+
+@pytest.mark.parametrize(
+    ("second", "timeout", "status"),
+    [("Two.", 60, 200), ("poison", 60, 400), ("bug", 60, 500), ("Two.", 0.2, 504)],
+)
+def test_a_stream_counts_as_what_came_of_it_and_with_all_its_time(
+    tmp_path, caplog, second, timeout, status
+):
+    caplog.set_level(logging.INFO, "seq2seq.access")
+    with serving(tmp_path, SlowAtSecond(), batching={"timeout": timeout}) as server:
+        assert read_events(server, {"text_input": f"One.\n{second}"})[0] == 200
+        metrics = server.request("GET", "/monitoring/prometheus/metrics")[2]
+    labels = 'api="generate",{}signature="serving_default"'
+    code = labels.format(f'code="{status}",')
+    assert counted(metrics, "seq2seq_requests_total") == {code: 1}
+    (seconds,) = counted(metrics, "seq2seq_request_seconds_sum").values()
+    assert seconds > 0.2
+    (line,) = (each.fields for each in caplog.records if each.name == "seq2seq.access")
+    assert line["status"] == status and line["ms"] > 200
+
+
 class SlowToContinue(ReversingModel):
     """Translates a second sentence when it is let."""
 
-    let = threading.Event()
+    def __init__(self):
+        super().__init__()
+        self.let = threading.Event()
 
     def predict(self, signature, inputs):
         if self.asked:
             assert self.let.wait(20)
         return super().predict(signature, inputs)
+
+
+def test_a_stream_that_is_left_counts_as_such(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "seq2seq.access")
+    model = SlowToContinue()
+    with serving(tmp_path, model) as server:
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
+        connection.request("POST", STREAM, json.dumps({"text_input": "A b.\nC d."}))
+        response = connection.getresponse()
+        assert b'"B. A\\n"' in response.readline()
+        response.close()
+        connection.close()
+        code = 'api="generate",code="499",signature="serving_default"'
+        for _ in range(3000):
+            metrics = server.request("GET", "/monitoring/prometheus/metrics")[2]
+            if found := counted(metrics, "seq2seq_requests_total"):
+                break
+        model.let.set()
+    assert found == {code: 1}
+    (line,) = (each.fields for each in caplog.records if each.name == "seq2seq.access")
+    assert line["status"] == 499
 
 
 class Slow(ReversingModel):

@@ -118,6 +118,23 @@ def test_the_grace_ends(base):
         assert child.ends() == (0, "cut off\n")
 
 
+def test_the_grace_ends_a_stream_with_a_word(base):
+    child = Child(base, grace=0.5)
+    connection = http.client.HTTPConnection("127.0.0.1", child.port, timeout=30)
+    body = json.dumps({"text_input": "One.\nTwo."})
+    connection.request("POST", "/v2/models/seq2seq/generate_stream", body)
+    child.until_running()
+    child.process.stdin.write("\n")
+    child.process.stdin.flush()
+    response = connection.getresponse()
+    assert b"ONE." in response.readline()
+    child.until_running()
+    child.process.send_signal(signal.SIGTERM)
+    assert response.read() == b'\ndata: {"error": "the server is stopping"}\n\n'
+    connection.close()
+    assert child.ends() == (0, "cut off\n")
+
+
 def test_a_second_signal_does_not_wait(base):
     child = Child(base, grace=1000)
     with ThreadPoolExecutor(1) as pool:

@@ -39,6 +39,9 @@ class Exchange:
     signature: str = ""
     rows: int = 0
     size: int = 0  # bytes of the rows
+    status: int | None = (
+        None  # of what came of it, if that is other than what its answer began with
+    )
 
     def log(self, status: int | str, name_of: NameOf) -> None:
         """Writes the line; a record's `fields` have the same, for other forms."""
@@ -87,6 +90,13 @@ def note_rows(model: ServedModel, signature: str, rows: int, size: int) -> None:
         exchange.size += size
 
 
+def note_status(status: int) -> None:
+    """Notes what came of the request that is being answered, after its answer has begun."""
+    exchange = _CURRENT.get()
+    if exchange:
+        exchange.status = status
+
+
 class AccessLog:
     """An ASGI application that logs what another answers; of health and metrics only refusals."""
 
@@ -109,6 +119,7 @@ class AccessLog:
         try:
             await self._application(scope, receive, noted)
         finally:
+            status = exchange.status or status
             if status not in USUAL or scope["path"] not in QUIET:
                 exchange.log(status, self._name_of)
 
