@@ -71,6 +71,7 @@ class RestInterface:
         ]
         handlers = {HTTPException: self._no_such_route}
         application = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+        application.router.redirect_slashes = False  # to http, whatever a proxy was asked by
         application.state.timeout = self.timeout
         return application
 

@@ -77,6 +77,8 @@ def test_a_version_can_be_asked_for(server):
         ("DELETE", "/v1/models/seq2seq", 405, "DELETE is not for this path"),
         ("GET", "/nothing", 404, "Not Found: GET /nothing"),
         ("POST", "/healthz", 405, "Method Not Allowed"),
+        ("GET", "/healthz/", 404, "Not Found: GET /healthz/"),
+        ("POST", "/translate/", 404, "Not Found: POST /translate/"),
     ],
 )
 def test_a_path_that_cannot_be_answered_gets_its_status(server, method, path, status, message):
@@ -141,16 +143,18 @@ def test_metrics_count_answers_batches_and_versions(tmp_path):
         server.predict({"instances": ["a", "b"]})
         server.predict({"instances": [1]})
         server.predict({"instances": ["a"], "signature_name": "\ud800 made up"})
+        server.request("GET", "/languages/")
         _, headers, page = server.request("GET", "/monitoring/prometheus/metrics")
     assert headers["content-type"].startswith("text/plain")
     answers = counted(page, "seq2seq_requests_total")
     assert answers == {
         'api="rest",code="200",signature="serving_default"': 1,
         'api="rest",code="400",signature=""': 2,
+        'api="rest",code="404",signature=""': 1,
     }
     assert counted(page, "seq2seq_batch_rows_sum") == {"": 2}
     assert counted(page, "seq2seq_queued_rows") == {"": 0}
-    assert sum(counted(page, "seq2seq_request_seconds_count").values()) == 3
+    assert sum(counted(page, "seq2seq_request_seconds_count").values()) == 4
     shown = counted(page, "seq2seq_model_version")
     assert shown == {'model="seq2seq",state="AVAILABLE",version="1"': 1}
 
