@@ -161,7 +161,10 @@ def _parse(document: dict[str, Any], name: str, loaded: LoadedVersion) -> _Asked
     if width not in (None, 1) or isinstance(width, bool):
         raise invalid(f"beam_width is {quoted(width)}; give 1, or leave it out for the model's own")
     if width and PARTS_SIGNATURE not in loaded.model.signatures:
-        raise invalid(f"{name} is an exported model, which searches with its own beam_width alone")
+        raise invalid(
+            f"{name} searches with its own beam_width alone; a run that is served without "
+            "--engine onnx can take 1"
+        )
     if not (is_encodable(text) and is_encodable(identifier or "")):
         raise invalid("half of a surrogate pair is no text")
     return _Asked(name, loaded, text, identifier, bool(width))
