@@ -264,6 +264,8 @@ def test_connections_beyond_the_limit_are_refused_at_once(tmp_path):
         with server.connect() as one_more:
             status, content = read_answer(one_more)
         assert (status, content["error"]) == (503, "too many connections; try again later")
+        connections[-1].sendall(b"GET /v1/models/seq2seq HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert read_answer(connections[-1])[0] == 200  # the last that is allowed
         connections.pop().close()
         while server_refuses(server):  # until it has seen that there is room again
             pass
@@ -357,6 +359,3 @@ def test_many_small_chunks_are_refused_and_a_few_are_not(server):
         413,
         "the body comes in more than 4096 chunks; send larger ones",
     )
-    pieces = [b"x" * 100] * 3000
-    for _ in range(2):  # each request has chunks of its own
-        assert ask(pieces)[0] == 400

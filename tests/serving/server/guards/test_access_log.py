@@ -1,5 +1,6 @@
 """A line for each request, with what it had the model do."""
 
+import asyncio
 import logging
 import re
 import threading
@@ -10,6 +11,8 @@ import pytest
 import tensorflow as tf
 from fake_server import ShoutingModel, serving, write_versions
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from seq2seq.serving.server.guards.access_log import AccessLog, _quoted
 
 BODY = {"instances": ["a", "bcd"], "signature_name": "translate"}
 
@@ -109,6 +112,20 @@ def test_probes_of_a_server_that_loads_are_not_told(tmp_path, lines):
         server.predict(BODY)
         (line,) = lines()
     assert line["path"] == "/v1/models/seq2seq:predict"
+
+
+def test_a_request_that_nothing_answered_is_told_as_one_whose_client_went(lines):
+    async def silent(scope, receive, send):
+        pass
+
+    scope = {"method": "GET", "path": "/x", "raw_path": b"/x"}
+    asyncio.run(AccessLog(silent, lambda model: "")(scope, None, None))
+    (line,) = lines()
+    assert (line["path"], line["status"]) == ("/x", 499)
+
+
+def test_a_path_is_written_in_signs_that_part_nothing():
+    assert _quoted("/a b\r\n\x1b[2J\xe9/~c?key=secret") == "/a%20b%0D%0A%1B[2J%E9/~c"
 
 
 def test_it_can_be_off(tmp_path, lines):

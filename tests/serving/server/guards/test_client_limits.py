@@ -1,6 +1,7 @@
 """One client's requests a minute and at once, with others left alone."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
-from seq2seq.serving.server.guards.client_limits import ClientLimits, TooMany
+from seq2seq.serving.server.guards.client_limits import ClientLimits, TooMany, client_of
 
 BODY = {"instances": ["a"]}
 
@@ -100,6 +101,24 @@ def test_clients_that_are_gone_are_forgotten_but_not_their_long_requests():
     assert without.clients == 0
 
 
+def test_an_interface_of_the_clients_machine_is_no_part_of_its_address():
+    assert client_of("fe80::%eth0") == client_of("fe80::2%eth1") == "fe80::/64"
+
+
+def test_a_client_kept_by_a_long_request_has_a_minutes_requests_again():
+    clock = Clock()
+    limits = ClientLimits(3, 9, clock)
+    with limits.request("192.0.2.1"):
+        ask(limits)
+        ask(limits)
+        clock.now += 61
+        ask(limits, "192.0.2.2")
+        for _ in range(3):
+            ask(limits)
+        with pytest.raises(TooMany):
+            ask(limits)
+
+
 def test_the_server_says_when_to_come_again_and_leaves_health_alone(tmp_path):
     model = ShoutingModel()
     with serving(tmp_path, model, grpc_port=0, limits={"client_rate": 3}) as server:
@@ -127,6 +146,7 @@ def test_the_server_counts_what_is_under_way(tmp_path):
         asking[1].start()
         wait_for_queue(server, 1)
         asking[2].start()
+        time.sleep(0.5)  # a question below must not take its place
         for _ in range(3000):
             if server.request("GET", "/v1/models/seq2seq")[0] == 429:
                 break

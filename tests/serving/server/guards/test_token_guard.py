@@ -55,6 +55,16 @@ def test_all_else_is_refused(server, path, headers):
         assert (status, answered["www-authenticate"]) == (401, "Bearer")
 
 
+def test_files_of_the_page_are_free_and_what_it_asks_is_not(server):
+    for path in ("/", "/page/app.js", "/page/api.js"):
+        assert server.request("GET", path)[0] in (200, 404)
+    bearer = {"Authorization": "Bearer first"}
+    for method, path in (("GET", "models"), ("POST", "translate"), ("POST", "tree"), ("GET", "x")):
+        body = "{}" if method == "POST" else None
+        assert server.request(method, f"/page/api/{path}", body)[0] == 401
+        assert server.request(method, f"/page/api/{path}", body, **bearer)[0] != 401
+
+
 def test_health_and_what_a_client_asks_first_are_free(server):
     for path in FREE:
         assert server.request("GET", path)[0] == 200

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.serving.server.libretranslate.markup import Sentence, lay_out, read_pieces
+from seq2seq.serving.server.libretranslate.markup import DEEPEST, Sentence, lay_out, read_pieces
 from seq2seq.serving.server.libretranslate.placement import with_tags
 
 SCRAPS = st.sampled_from(
@@ -84,6 +84,18 @@ def test_a_sentence_ends_outside_of_elements_alone():
     assert third.text == "Four.1 Five six."
     assert (third.text[note.start : note.end], third.text[five.start : five.end]) == ("1", "Five")
     assert (fourth.text, fourth.elements) == ("And", ())
+
+
+def depth(elements):
+    return 1 + max((depth(each.inside) for each in elements), default=0)
+
+
+def test_elements_inside_each_other_are_points_from_some_depth_on():
+    laid_out = lay_out("<b>" * 3000 + "x" + "</b>" * 3000)
+    (sentence,) = [each for each in laid_out if isinstance(each, Sentence)]
+    assert (sentence.text, depth(sentence.elements)) == ("x", DEEPEST + 2)  # and the point
+    written = with_tags(sentence, "x", None)
+    assert (written.count("<b>"), written.count("</b>"), "x" in written) == (3000, 3000, True)
 
 
 @given(st.lists(st.sampled_from(["<b>", "</b>", "<i>", "<img>", "Word. ", "word "]), max_size=300))

@@ -50,6 +50,40 @@ def test_tags_follow_the_words(markup, translation, seen, expected):
     assert expected is None or found == expected
 
 
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ("one<img> two three", "EINS<img> ZWEI DREI"),
+        ("one <img>two three", "EINS <img>ZWEI DREI"),
+    ],
+)
+def test_a_point_stays_at_the_word_that_it_stood_at(markup, expected):
+    sentence = sentence_of(markup)
+    translation = "EINS ZWEI DREI"
+    assert with_tags(sentence, translation, aligned("one two three", translation, 0, 1, 2)) == (
+        expected
+    )
+
+
+@pytest.mark.parametrize(("most", "expected"), [(0.3, "<b>A</b> B"), (0.1, "<b></b>A B")])
+def test_an_element_that_no_word_belongs_to_has_the_one_that_looked_at_it_some(most, expected):
+    weights = np.array([[most, 1 - most], [0, 1]])
+    alignment = Alignment(["\u2581one", "\u2581two"], ["\u2581A", "\u2581B"], weights)
+    assert with_tags(sentence_of("<b>one</b> two"), "A B", alignment) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [("\ub098", "\ub294", "<b>\ub098\ub294</b> x"), ("\u79c1", "\u306f", "<b>\u79c1</b>\u306f x")],
+    ids=["Korean", "Japanese"],
+)
+def test_words_of_korean_stay_whole(first, second, expected):
+    weights = np.array([[1, 0], [0.4, 0.6], [0, 1]])
+    target = [f"\u2581{first}", second, "\u2581x"]
+    alignment = Alignment(["\u2581I", "\u2581go"], target, weights)
+    assert with_tags(sentence_of("<b>I</b> go"), f"{first}{second} x", alignment) == expected
+
+
 def test_without_an_alignment_tags_keep_their_order_and_words_their_letters():
     sentence = sentence_of("one <b>two</b> three")
     assert with_tags(sentence, "EINS ZWEI DREI", None) == "EINS <b>ZWEI</b> DREI"
