@@ -4,10 +4,9 @@ import { BeamTree } from "./tree.js";
 import { Memory } from "./memory.js";
 import { Choices, SourceWords, TargetWords } from "./words.js";
 import { readAddress, sentences, writeAddress } from "./sentences.js";
-import { Refused, Unknown, Unreachable, channel, isStale, keepToken, models as listModels } from "./server.js";
+import { Later, Refused, Unknown, Unreachable, isToken, keepToken, question } from "./server.js";
 
 const TYPING = 250; // milliseconds without a key, after which what was typed is translated
-const RETRY = 1500; // milliseconds until a server that does not answer is asked again
 const FLAGS = {
   unread_source: "Part of the source was not looked at",
   repeated_phrase: "A phrase is repeated",
@@ -15,11 +14,10 @@ const FLAGS = {
   cut_short: "Cut short",
   unknown_source: "A source word is not in the vocabulary",
 };
+const REST = 400; // milliseconds without a change, after which the address is written; browsers bound how often
+const MOST_SENTENCES = 64; // of a question
 const START = readAddress();
-const toTranslate = channel();
-const toContinue = channel();
-const toInspect = channel();
-const toTree = channel();
+const FREE = { begin: "", tokens: null }; // no beginning is given
 
 const languageName = (tag) => {
   try {
@@ -47,129 +45,154 @@ function Page() {
   const [name, setName] = useState(START.model);
   const [text, setText] = useState(START.text);
   const [chosen, setChosen] = useState(START.chosen);
-  const [lead, setLead] = useState({ begin: START.begin, tokens: START.tokens });
+  const [lead, setLead] = useState(START.lead);
   const [answers, setAnswers] = useState(new Map());
-  const [led, setLed] = useState(null); // the chosen sentence's answer under `lead`
+  const [ledAnswer, setLed] = useState(null); // a sentence's answer under `lead`, and `of` what it is
   const [details, setDetails] = useState(null);
   const [rank, setRank] = useState(0);
   const [current, setCurrent] = useState(0);
   const [trouble, setTrouble] = useState("");
-  const [lost, setLost] = useState(false); // the server did not answer the last question
+  const [later, setLater] = useState(null); // why the last question is to be asked again
+  const [most, setMost] = useState(MOST_SENTENCES); // fewer once the server has refused as many
   const [attempt, setAttempt] = useState(0);
   const [treeOpen, setTreeOpen] = useState(false);
-  const [tree, setTree] = useState(null);
-  const [locked, setLocked] = useState(false);
+  const [drawn, setDrawn] = useState(null); // the beam of an answer, and `of` which
+  const [locked, setLocked] = useState(""); // why a token is wanted
   const [theme, switchTheme] = useTheme();
   const retry = useRef(0);
   const known = useRef(answers);
   known.current = answers;
 
   const model = models.find((each) => each.name === name) || models[0];
+  const key = (part) => `${model?.name}\n${part.text}`;
   const parts = useMemo(() => sentences(text, model?.source), [text, model]);
   const at = Math.min(chosen, Math.max(0, parts.length - 1));
-  const key = (part) => `${model?.name}\n${part.text}`;
   const part = parts[at];
   const leading = Boolean(lead.begin || lead.tokens);
 
   const failed = (error) => {
-    if (isStale(error)) return;
-    if (error instanceof Unreachable) {
-      setLost(true);
+    if (error instanceof Later) {
+      setLater(error);
       clearTimeout(retry.current); // several questions may fail at once
-      retry.current = setTimeout(() => setAttempt((count) => count + 1), RETRY);
-    } else if (error instanceof Unknown) setLocked(true);
+      retry.current = setTimeout(() => setAttempt((count) => count + 1), error.wait);
+    } else if (error instanceof Unknown) setLocked(error.message);
     else if (error instanceof Refused) setTrouble(error.message);
     else throw error;
   };
-  const answered = (question, use) => question.then((found) => { setLost(false); use(found); }, failed);
+  /** Asks in an effect, and gives what ends it. */
+  const asked = (path, body, delay, use, complain = failed) => {
+    const answered = (found) => { setLater(null); setLocked(""); use(found); };
+    return question({ path, body, delay, failed: complain, use: answered });
+  };
+  const goTo = (sentence, word) => { setChosen(sentence); setCurrent(word); setRank(0); };
 
   useEffect(() => {
-    if (!models.length || lost) answered(listModels(), (found) => models.length || setModels(found));
+    if (models.length && !(later instanceof Unreachable)) return undefined;
+    return asked("models", null, 0, (found) => models.length || setModels(found.models));
   }, [attempt]);
 
   useEffect(() => {
-    writeAddress({ text, model: models.length > 1 ? model?.name : "", chosen: at, ...lead });
+    const follow = () => {
+      const given = readAddress();
+      setText(given.text);
+      setName(given.model);
+      setLead(given.lead);
+      goTo(given.chosen, 0);
+    };
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+
+  useEffect(() => {
+    if (!models.length) return undefined;
+    const shown = { text, model: models.length > 1 ? model.name : "", chosen: at, lead };
+    const timer = setTimeout(() => writeAddress(shown), REST);
+    return () => clearTimeout(timer);
   }, [text, model, at, lead]);
 
   useEffect(() => {
     if (!model) return undefined;
-    const wanted = [...new Set(parts.filter((each) => !known.current.has(key(each))).map((each) => each.text))].slice(0, 64);
+    const wanted = [...new Set(parts.filter((each) => !known.current.has(key(each))).map((each) => each.text))].slice(0, most);
     if (!wanted.length) { setTrouble(""); return undefined; }
-    const timer = setTimeout(() => {
-      const asked = toTranslate("translate", { model: model.name, texts: wanted, prefixes: wanted.map(() => "") });
-      answered(asked, ({ sentences: found }) => {
-        const next = new Map(known.current);
-        found.forEach((answer, place) => next.set(`${model.name}\n${wanted[place]}`, answer));
-        setAnswers(next);
-        setTrouble("");
-      });
-    }, TYPING);
-    return () => clearTimeout(timer);
-  }, [text, model, answers, attempt]);
+    const body = { model: model.name, texts: wanted, prefixes: wanted.map(() => "") };
+    return asked("translate", body, TYPING, ({ sentences: found }) => {
+      const next = new Map(known.current);
+      found.forEach((answer, place) => next.set(key({ text: wanted[place] }), answer));
+      setAnswers(next);
+      setTrouble("");
+    }, (error) => {
+      if (error instanceof Refused && wanted.length > 1) setMost(Math.ceil(wanted.length / 2));
+      else failed(error);
+    });
+  }, [text, model, answers, attempt, most]);
+
+  // An answer under a beginning counts for that sentence, model and beginning alone.
+  const led = ledAnswer?.of.lead === lead && part && ledAnswer.of.key === key(part) ? ledAnswer.answer : null;
+  const tooLong = led && !led.outputs.length;
+  const begun = led && !tooLong;
 
   useEffect(() => {
-    setLed(null);
     setTrouble("");
-    if (!model || !part || !leading) return undefined;
-    const timer = setTimeout(() => {
-      const asked = lead.tokens
-        ? toContinue("continue", { model: model.name, text: part.text, tokens: lead.tokens })
-        : toContinue("translate", { model: model.name, texts: [part.text], prefixes: [lead.begin] }).then(
-            ({ sentences: [found] }) => found,
-          );
-      answered(asked, (found) => {
-        const none = !found.outputs.length;
-        setTrouble(none ? "That beginning is longer than the translation of this sentence may be." : "");
-        if (!none) setLed(found);
-        setRank(0);
-      });
-    }, lead.tokens ? 0 : TYPING);
-    return () => clearTimeout(timer);
+    if (!model || !part || !leading || led) return undefined;
+    const of = { key: key(part), lead };
+    const use = (answer) => { setLed({ of, answer }); setRank(0); };
+    if (lead.tokens) return asked("continue", { model: model.name, text: part.text, tokens: lead.tokens }, 0, use);
+    const body = { model: model.name, texts: [part.text], prefixes: [lead.begin] };
+    return asked("translate", body, TYPING, ({ sentences: [found] }) => use(found));
   }, [part?.text, model, lead, attempt]);
 
-  const answer = part && (led || answers.get(key(part)));
+  const answer = part && (begun ? led : answers.get(key(part)));
   const output = answer?.outputs[Math.min(rank, answer.outputs.length - 1)];
-  const forced = lead.tokens && led ? lead.tokens.length : lead.begin && led ? covered(output, lead.begin) : 0;
+  const forced = !begun ? 0 : lead.tokens ? lead.tokens.length : covered(output, lead.begin);
+  const fresh = details && details.of === output ? details : null;
+  const tree = drawn && drawn.of === answer ? drawn : null;
 
   useEffect(() => {
-    setDetails(null);
-    if (!output || !model?.inspected) return undefined;
-    const timer = setTimeout(() => {
-      const tokens = output.tokens.slice(0, -1);
-      const asked = toInspect("inspect", { model: model.name, text: part.text, tokens });
-      answered(asked, (found) => setDetails({ ...found, of: output }));
-    }, TYPING);
-    return () => clearTimeout(timer);
+    if (!output || !model?.inspected || fresh) return undefined;
+    const body = { model: model.name, text: part.text, tokens: output.tokens.slice(0, -1) };
+    return asked("inspect", body, TYPING, (found) => setDetails({ ...found, of: output }));
   }, [output, model, attempt]);
+
+  useEffect(() => {
+    if (!treeOpen || !model?.inspected || !output || tree) return undefined;
+    const tokens = answer.outputs[0].tokens.slice(0, forced);
+    const body = { model: model.name, text: part.text, tokens };
+    return asked("tree", body, 0, (found) => setDrawn({ ...found, of: answer }));
+  }, [treeOpen, answer, model, attempt]);
 
   const unlock = (event) => {
     event.preventDefault();
-    keepToken(event.target.elements.token.value.trim());
-    setLocked(false);
+    const token = event.target.elements.token.value.trim();
+    if (!isToken(token)) {
+      setLocked("A token has letters, digits and signs of ASCII alone. Another character is in this one");
+      return;
+    }
+    keepToken(token);
+    setLocked("");
     setAttempt(attempt + 1);
   };
-  useEffect(() => {
-    setTree(null);
-    if (!treeOpen || !model?.inspected || !output) return;
-    const tokens = answer.outputs[0].tokens.slice(0, forced);
-    answered(toTree("tree", { model: model.name, text: part.text, tokens }), setTree);
-  }, [treeOpen, answer, model, attempt]);
-
-  const type = (event) => { setText(event.target.value); setLead({ begin: "", tokens: null }); setRank(0); setCurrent(0); };
-  const look = (sentence, word) => {
-    if (sentence !== at) { setChosen(sentence); setLead({ begin: "", tokens: null }); setRank(0); }
-    setCurrent(word);
+  const type = (event) => { setText(event.target.value); setLead(FREE); goTo(chosen, 0); };
+  const change = (event) => { setName(event.target.value); setLead(FREE); goTo(chosen, 0); };
+  const choose = (sentence, word) => {
+    if (sentence === at) setCurrent(word);
+    else { setLead(FREE); goTo(sentence, word); }
   };
   const take = (place, token) => setLead({ begin: "", tokens: [...output.tokens.slice(0, place), token] });
   const word = output?.words[Math.min(current, output.words.length - 1)];
   const waiting = parts.some((each) => !answers.has(key(each)));
-  const fresh = details && details.of === output ? details : null;
-  const notice = lost ? "The server does not answer. This page tries again by itself." : trouble;
+  const unanswered = !models.length || waiting || (leading && !led) ||
+    (output && model.inspected && (!fresh || (treeOpen && !tree)));
+  useEffect(() => {
+    if (!unanswered && !(later instanceof Unreachable)) setLater(null); // nothing is left to be asked again
+  }, [unanswered, later]);
+  const notice = later
+    ? `${later.message}. This page tries again by itself.`
+    : tooLong ? "That beginning is longer than the translation of this sentence may be." : trouble;
 
   return html`<header>
       <h1>Translate</h1>
       ${models.length > 1
-        ? html`<select aria-label="Model" value=${model.name} onChange=${(event) => setName(event.target.value)}>
+        ? html`<select aria-label="Model" value=${model.name} onChange=${change}>
             ${models.map((each) => html`<option value=${each.name}>${each.name}</option>`)}
           </select>`
         : ""}
@@ -181,7 +204,7 @@ function Page() {
     </header>
     <main>
       ${locked && html`<form class="card begin" onSubmit=${unlock}>
-        <label for="token">This server wants a token</label>
+        <label for="token"><span role="alert">${locked}</span></label>
         <input id="token" name="token" type="password" autocomplete="off" />
         <button class="plain-button">Enter</button>
       </form>`}
@@ -201,7 +224,8 @@ function Page() {
                 <span class=${place === at && parts.length > 1 ? "sentence chosen" : "sentence"}>
                   ${best
                     ? html`<${TargetWords} words=${best.words} current=${place === at ? current : -1}
-                        forced=${place === at ? forced : 0} choose=${(number) => look(place, number)} />`
+                        forced=${place === at ? forced : 0} choose=${(number) => choose(place, number)}
+                        look=${(number) => place === at && setCurrent(number)} />`
                     : "…"}
                 </span> `;
             })}
@@ -247,7 +271,7 @@ function Page() {
             <input id="begin" lang=${model.target} value=${lead.tokens ? shownBeginning(lead.tokens) : lead.begin}
               onInput=${(event) => setLead({ begin: event.target.value, tokens: null })} />
             <button type="button" class="plain-button" disabled=${!leading}
-              onClick=${() => setLead({ begin: "", tokens: null })}>Clear</button>
+              onClick=${() => setLead(FREE)}>Clear</button>
           </div>
         </section>
       </div>

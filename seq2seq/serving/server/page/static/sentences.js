@@ -20,12 +20,14 @@ export function readAddress() {
     text: given.get("text") || "",
     model: given.get("model") || "",
     chosen: Number(given.get("sentence")) || 0,
-    begin: given.get("begin") || "",
-    tokens: given.get("tokens") ? given.get("tokens").split(" ") : null,
+    lead: {
+      begin: given.get("begin") || "",
+      tokens: given.get("tokens") ? given.get("tokens").split(" ") : null,
+    },
   };
 }
 
-export function writeAddress({ text, model, chosen, begin, tokens }) {
+export function writeAddress({ text, model, chosen, lead: { begin, tokens } }) {
   const kept = new URLSearchParams();
   if (model) kept.set("model", model);
   if (text) kept.set("text", text);

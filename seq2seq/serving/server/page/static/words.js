@@ -4,8 +4,8 @@ import { percent, readable } from "./sentences.js";
 
 const surety = (probability) => (probability >= 0.8 ? "sure" : probability >= 0.4 ? "fair" : "poor");
 
-/** The words of a translation; arrows go from one to the next. */
-export function TargetWords({ words, current, forced, choose }) {
+/** The words of a translation, to be looked at or chosen; arrows go from one to the next. */
+export function TargetWords({ words, current, forced, look, choose }) {
   const move = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
@@ -22,8 +22,8 @@ export function TargetWords({ words, current, forced, choose }) {
         class=${kinds.join(" ")}
         aria-label=${`${word.text}, ${percent(word.probability)}`}
         aria-pressed=${place === current}
-        onMouseEnter=${() => choose(place)}
-        onFocus=${() => choose(place)}
+        onMouseEnter=${() => look(place)}
+        onFocus=${() => look(place)}
         onClick=${() => choose(place)}
         onKeyDown=${move}
       >${word.text}</button
