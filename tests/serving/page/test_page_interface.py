@@ -82,6 +82,31 @@ def test_sentences_are_answered_with_words_and_probabilities(server):
     assert first["outputs"][0]["words"] == [word]
 
 
+def test_what_a_model_has_not_read_of_a_long_text_is_told(tmp_path):
+    class ReadsOneWord(LeadingModel):
+        most_words = 1
+
+    with serving(tmp_path, ReadsOneWord()) as running:
+        _, answer = ask(running, "translate", texts=["ab cd", "ab"], prefixes=["", ""])
+    assert [each["rest"] for each in answer["sentences"]] == ["cd", ""]
+
+
+def test_a_text_that_was_read_as_another_has_a_flag(tmp_path):
+    class Rewrites(LeadingModel):
+        def predict(self, signature, inputs):
+            found = super().predict(signature, inputs)
+            found["source_tokens"][:, 0] = "▁xy".encode()
+            return found
+
+    with serving(tmp_path, Rewrites()) as running:
+        _, answer = ask(running, "translate", texts=["ab cd"], prefixes=[""])
+    sentence = answer["sentences"][0]
+    assert sentence["rest"] == ""
+    assert sentence["outputs"][0]["flags"] == [
+        {"kind": "first_part_only", "detail": "of 5 characters"}
+    ]
+
+
 def test_only_a_run_in_memory_is_looked_into(server, inspected):
     models = [each.request("GET", "/page/api/models")[2]["models"] for each in (server, inspected)]
     assert [each[0]["inspected"] for each in models] == [False, True]

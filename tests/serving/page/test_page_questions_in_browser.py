@@ -28,6 +28,10 @@ class SlowToBegin(LeadingModel):
         return super().predict(signature, inputs)
 
 
+class ReadsThreeWords(LeadingModel):
+    most_words = 3
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("models"), LeadingModel()) as running:
@@ -149,6 +153,18 @@ def test_a_text_of_more_sentences_than_the_server_takes_at_once_is_translated(tm
         assert sentences(page) == some
         expect(page.get_by_role("status")).to_have_text("")
         statuses_alone(page, 400)
+        page.close()
+
+
+def test_a_sentence_that_is_longer_than_is_read_at_once_is_translated_in_parts(tmp_path, open_page):
+    with serving(tmp_path, ReadsThreeWords()) as running:
+        page = open_page(server=running.url)
+        write(page, "one two three four five six seven")
+        expect(page.locator("button.word")).to_have_count(3)
+        assert sentences(page) == ["one two three", "four five six", "seven"]
+        page.locator("button.word").nth(1).click()
+        expect(page.locator(".source-word").first).to_contain_text("four")
+        begin(page, "vier")
         page.close()
 
 

@@ -7,12 +7,22 @@ import numpy as np
 
 from seq2seq.scoring.quality_flags import BYTE, flags, words
 from seq2seq.serving.saved_model.tensors import Arrays
+from seq2seq.serving.server.page.unread_text import unread_text
 
 DECIMALS = 4
 
 
-def sentence(found: Arrays, row: int) -> dict[str, Any]:
-    """One row of what `translate_prefix` gives; no outputs if it found none."""
+def sentence(found: Arrays, row: int, text: str) -> dict[str, Any]:
+    """One row of what `translate_prefix` gives; no outputs if it found none.
+
+    `rest` is the text behind the part that was read, of a text that is longer than the network
+    reads at once; if it is not known where that part ends, the outputs have a flag.
+
+    Args:
+        found: the outputs of the signature.
+        row: its number.
+        text: of that row.
+    """
     source = _texts(found["source_tokens"][row, : found["source_length"][row]])
     outputs = []
     for rank, length in enumerate(found["length_nbest"][row]):
@@ -28,7 +38,13 @@ def sentence(found: Arrays, row: int) -> dict[str, Any]:
                 "alignment": found["alignment_nbest"][row, rank, :length, : len(source)].tolist(),
             }
             outputs.append(each)
-    return drawn(source, outputs)
+    rest = unread_text(text, source)
+    shown = drawn(source, outputs) | {"rest": rest or ""}
+    if rest is None:
+        for each in shown["outputs"]:
+            detail = f"of {len(text)} characters"
+            each["flags"].append({"kind": "first_part_only", "detail": detail})
+    return shown
 
 
 def drawn(source: Sequence[str], outputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -139,7 +139,8 @@ class PageInterface:
         found = await unless_gone(request, self.batcher.predict(model, SIGNATURE, inputs))
 
         def write() -> bytes:
-            return encode({"sentences": [sentence(found, row) for row in range(len(texts))]})
+            sentences = [sentence(found, row, text) for row, text in enumerate(texts)]
+            return encode({"sentences": sentences})
 
         return json_response(await asyncio.to_thread(write))
 

@@ -3,7 +3,7 @@ import { html, render, useEffect, useMemo, useRef, useState } from "./vendor/pre
 import { BeamTree } from "./tree.js";
 import { Memory } from "./memory.js";
 import { Choices, SourceWords, TargetWords } from "./words.js";
-import { readAddress, sentences, writeAddress } from "./sentences.js";
+import { asRead, readAddress, sentences, writeAddress } from "./sentences.js";
 import { Later, Refused, Unknown, Unreachable, isToken, keepToken, question } from "./server.js";
 
 const TYPING = 250; // milliseconds without a key, after which what was typed is translated
@@ -13,6 +13,7 @@ const FLAGS = {
   odd_length: "The length is unusual",
   cut_short: "Cut short",
   unknown_source: "A source word is not in the vocabulary",
+  first_part_only: "Too long: only its first part is translated",
 };
 const REST = 400; // milliseconds without a change, after which the address is written; browsers bound how often
 const MOST_SENTENCES = 64; // of a question
@@ -65,7 +66,10 @@ function Page() {
 
   const model = models.find((each) => each.name === name) || models[0];
   const key = (part) => `${model?.name}\n${part.text}`;
-  const parts = useMemo(() => sentences(text, model?.source), [text, model]);
+  const parts = useMemo(() => {
+    const whole = sentences(text, model?.source);
+    return whole.flatMap((each) => asRead(each, (piece) => answers.get(key(piece))));
+  }, [text, model, answers]);
   const at = Math.min(chosen, Math.max(0, parts.length - 1));
   const part = parts[at];
   const leading = Boolean(lead.begin || lead.tokens);
@@ -117,7 +121,11 @@ function Page() {
     const body = { model: model.name, texts: wanted, prefixes: wanted.map(() => "") };
     return asked("translate", body, TYPING, ({ sentences: found }) => {
       const next = new Map(known.current);
-      found.forEach((answer, place) => next.set(key({ text: wanted[place] }), answer));
+      found.forEach((answer, place) => {
+        const asked = { text: wanted[place] };
+        next.set(key(asRead(asked, () => answer)[0]), { ...answer, rest: "" });
+        if (answer.rest) next.set(key(asked), answer);
+      });
       setAnswers(next);
       setTrouble("");
     }, (error) => {

@@ -14,6 +14,21 @@ export function sentences(text, language) {
   return found;
 }
 
+/**
+ * A sentence as the parts in which it is read: one, unless it is longer than the network reads at
+ * once. Where its first part ends is known when that is answered.
+ */
+export function asRead(sentence, answerOf) {
+  const parts = [];
+  let left = sentence;
+  for (;;) {
+    const rest = answerOf(left)?.rest;
+    if (!rest || rest.length >= left.text.length) return [...parts, left];
+    parts.push({ ...left, text: left.text.slice(0, -rest.length).trim() });
+    left = { ...left, text: rest };
+  }
+}
+
 export function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   return {
