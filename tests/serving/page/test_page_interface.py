@@ -103,7 +103,7 @@ def test_a_text_that_was_read_as_another_has_a_flag(tmp_path):
     sentence = answer["sentences"][0]
     assert sentence["rest"] == ""
     assert sentence["outputs"][0]["flags"] == [
-        {"kind": "first_part_only", "detail": "of 5 characters"}
+        {"kind": "first_part_only", "detail": "of the 5 characters of this sentence"}
     ]
 
 

@@ -196,7 +196,7 @@ def test_a_token_is_asked_for_until_it_is_right(tmp_path, open_page):
         page = open_page(server=running.url)
         form = page.locator("form")
         expect(form).to_contain_text("This server wants a token")
-        for given, said in (("right\u200b", "Another character"), ("wrong", "not one of this")):
+        for given, said in (("right\u200b", "an invisible one"), ("wrong", "not one of this")):
             page.fill("#token", given)
             page.get_by_role("button", name="Enter").click()
             expect(form).to_contain_text(said)

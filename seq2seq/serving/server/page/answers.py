@@ -42,7 +42,7 @@ def sentence(found: Arrays, row: int, text: str) -> dict[str, Any]:
     shown = drawn(source, outputs) | {"rest": rest or ""}
     if rest is None:
         for each in shown["outputs"]:
-            detail = f"of {len(text)} characters"
+            detail = f"of the {len(text)} characters of this sentence"
             each["flags"].append({"kind": "first_part_only", "detail": detail})
     return shown
 

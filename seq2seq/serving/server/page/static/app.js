@@ -13,7 +13,7 @@ const FLAGS = {
   odd_length: "The length is unusual",
   cut_short: "Cut short",
   unknown_source: "A source word is not in the vocabulary",
-  first_part_only: "Too long: only its first part is translated",
+  first_part_only: "Only the first part is translated",
 };
 const REST = 400; // milliseconds without a change, after which the address is written; browsers bound how often
 const MOST_SENTENCES = 64; // of a question
@@ -122,9 +122,10 @@ function Page() {
     return asked("translate", body, TYPING, ({ sentences: found }) => {
       const next = new Map(known.current);
       found.forEach((answer, place) => {
-        const asked = { text: wanted[place] };
-        next.set(key(asRead(asked, () => answer)[0]), { ...answer, rest: "" });
-        if (answer.rest) next.set(key(asked), answer);
+        const whole = { text: wanted[place] };
+        const [first] = asRead(whole, () => answer);
+        next.set(key(first), { ...answer, rest: "" });
+        if (first !== whole) next.set(key(whole), answer);
       });
       setAnswers(next);
       setTrouble("");
@@ -172,7 +173,7 @@ function Page() {
     event.preventDefault();
     const token = event.target.elements.token.value.trim();
     if (!isToken(token)) {
-      setLocked("A token has letters, digits and signs of ASCII alone. Another character is in this one");
+      setLocked("That is no token: one of its characters, perhaps an invisible one, is in none");
       return;
     }
     keepToken(token);
@@ -180,7 +181,7 @@ function Page() {
     setAttempt(attempt + 1);
   };
   const type = (event) => { setText(event.target.value); setLead(FREE); goTo(chosen, 0); };
-  const change = (event) => { setName(event.target.value); setLead(FREE); goTo(chosen, 0); };
+  const change = (event) => { setName(event.target.value); setMost(MOST_SENTENCES); setLead(FREE); goTo(chosen, 0); };
   const choose = (sentence, word) => {
     if (sentence === at) setCurrent(word);
     else { setLead(FREE); goTo(sentence, word); }
