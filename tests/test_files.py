@@ -2,11 +2,13 @@ import errno
 import gzip
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from disk_calls import assert_durable, noted_disk_calls
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,11 +16,14 @@ from seq2seq.errors import DataError
 from seq2seq.files import (
     LONGEST_NAME,
     file_errors_of_libraries,
+    flush,
     flush_tree,
     hidden_sibling,
     make_directories,
+    new_folder,
     remove_empty,
     remove_leftovers,
+    rename_durably,
     write_atomically,
 )
 
@@ -69,33 +74,80 @@ def test_a_link_stays_a_link_and_permissions_stay(tmp_path):
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
 
 
-def synced(tmp_path, monkeypatch, durable):
-    """What was flushed while a file was written, and what its folder held then."""
-    found, sync = [], os.fsync
-
-    def note(descriptor):
-        name = Path(os.readlink(f"/proc/self/fd/{descriptor}")).name
-        found.append((name, sorted(os.listdir(tmp_path))))
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", note)
-    with write_atomically(tmp_path / "file", durable) as stream:
-        stream.write(b"content")
-    return found
-
-
-def test_the_contents_reach_the_disk_before_the_name_and_then_the_name_does(tmp_path, monkeypatch):
-    (first, before), (second, after) = synced(tmp_path, monkeypatch, durable=True)
-    assert before == [first] and first != "file"
-    assert (second, after) == (tmp_path.name, ["file"])
+@pytest.mark.parametrize("name", ["file", "file.gz"])
+def test_the_contents_reach_the_disk_before_the_name_and_then_the_name_does(
+    tmp_path, monkeypatch, name
+):
+    calls = noted_disk_calls(monkeypatch)
+    write(tmp_path / name, b"content")
+    assert_durable(calls, tmp_path / name)
 
 
 def test_a_write_that_need_not_last_waits_for_no_disk(tmp_path, monkeypatch):
-    assert synced(tmp_path, monkeypatch, durable=False) == []
+    calls = noted_disk_calls(monkeypatch)
+    with write_atomically(tmp_path / "file", durable=False) as stream:
+        stream.write(b"content")
+    assert [call.kind for call in calls] == ["replace"]
     assert read(tmp_path / "file") == b"content"
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=255))
+def test_another_name_reaches_the_disk(tmp_path, monkeypatch):
+    (tmp_path / "old").write_bytes(b"content")
+    calls = noted_disk_calls(monkeypatch)
+    flush(tmp_path / "old")
+    rename_durably(tmp_path / "old", tmp_path / "new")
+    assert_durable(calls, tmp_path / "new")
+
+
+def test_a_new_folder_is_on_disk_to_its_last_file_before_it_has_its_name(tmp_path, monkeypatch):
+    calls = noted_disk_calls(monkeypatch)
+    with new_folder(tmp_path / "new") as making:
+        (making / "inner").mkdir()
+        (making / "inner" / "file").write_bytes(b"content")
+    assert_durable(calls, tmp_path / "new")
+
+
+@pytest.mark.parametrize("mistake", [ValueError, KeyboardInterrupt])
+def test_a_folder_that_is_not_filled_vanishes(tmp_path, mistake):
+    with pytest.raises(mistake, match="midway"), new_folder(tmp_path / "new") as making:
+        (making / "file").touch()
+        raise mistake("midway")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fails_to_flush_is_an_error_and_a_file_system_that_cannot_is_none(
+    tmp_path, monkeypatch
+):
+    def fails(number):
+        def fsync(_):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+    fails(errno.EINVAL)
+    flush(tmp_path)
+    fails(errno.EIO)
+    with pytest.raises(OSError, match="Input/output error"):
+        flush(tmp_path)
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe.gz"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # so that opening it waits for nobody
+    try:
+        write(pipe, b"content")
+        assert os.read(reader, 100) == b"content"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=255)
+
+
+@given(NAMES.filter(lambda name: name not in (".", "..")))  # folders, on every file system
 def test_work_files_have_names_that_a_file_system_takes(name):
     siblings = [hidden_sibling(Path("folder") / name, end) for end in (".new", ".partial.json")]
     for sibling in siblings:

@@ -5,6 +5,7 @@ import json
 import operator
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from command_line import fails
 from conftest import miniature_settings
+from disk_calls import assert_durable, noted_disk_calls
 
 from seq2seq import manifest as manifest_module
 from seq2seq.data.subwords import Subwords
@@ -121,6 +123,42 @@ def test_a_kill_at_any_write_leaves_a_run_that_opens(run, monkeypatch):
 def contents(run):
     folder = RunFolder.open(run)
     return [folder.weights(role).read_bytes() for role in ("best", "state")]
+
+
+def test_a_kill_while_settings_are_replaced_leaves_a_run_that_opens(run, monkeypatch):
+    survived = 0
+    for last in range(20):
+        config = RunFolder.open(run).config()
+        other = replace(config, training=replace(config.training, epochs=100 + last))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", dying(os.replace, iter(range(last))))
+            try:
+                RunFolder.open(run).replace_config(other)
+            except Killed:
+                survived += 1
+            else:
+                break
+        assert RunFolder.open(run).config() in (config, other)
+    assert survived == 3  # renames of the manifest, the settings, and the manifest
+    assert RunFolder.open(run).config() == other
+
+
+def test_weights_are_on_disk_before_the_manifest_names_them(run, monkeypatch):
+    calls = noted_disk_calls(monkeypatch)
+    folder = RunFolder.open(run)
+    folder.save_weights(1000, {"state": operator.methodcaller("write", b"weights" * 9)})
+    saved = [folder.weights("state"), run / "manifest.json"]
+    for path in saved:
+        assert_durable(calls, path)
+    assert [call.new_path for call in calls if call.kind == "replace"] == saved
+
+
+def test_a_new_run_is_on_disk_before_it_has_its_name(run, tmp_path, monkeypatch):
+    folder = RunFolder.open(run)
+    made = folder.config(), folder.subwords()
+    calls = noted_disk_calls(monkeypatch)
+    RunFolder.create(tmp_path / "new", *made)
+    assert_durable(calls, tmp_path / "new")
 
 
 def test_files_of_others_among_the_weights_stay(run):

@@ -3,6 +3,7 @@
 import fcntl
 import gzip
 import json
+import math
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ import tracemalloc
 from itertools import count
 
 import pytest
+from disk_calls import assert_durable, noted_disk_calls
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -131,6 +133,28 @@ def test_killed_before_any_note_or_name_and_resumed_gives_the_same_file(tmp_path
         assert done == max(last - 1, 0)  # the first note is of no lines
         assert content(folder / name) == WHOLE
     assert last == len(WINDOWS) + 2
+
+
+def test_killed_at_the_start_of_another_job_loses_nothing_of_the_first(tmp_path, monkeypatch):
+    path = tmp_path / "output"
+    stop_at(path, 3)
+
+    def die(*_):
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", die)
+        stop_at(path, None, job={"run": "other"})
+    assert write(path, WINDOWS, resume=True) == 3
+    assert path.read_bytes() == WHOLE
+
+
+@names
+def test_the_output_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(resumable_output, "SECONDS_BETWEEN_SYNCS", math.inf)
+    calls = noted_disk_calls(monkeypatch)
+    write(tmp_path / name, WINDOWS)
+    assert_durable(calls, tmp_path / name)
 
 
 @names
@@ -315,7 +339,8 @@ def test_two_runs_at_once_are_refused(tmp_path):
     assert path.read_bytes() == WHOLE
 
 
-def test_a_run_that_ends_while_another_begins_keeps_its_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("third", [False, True], ids=["two runs", "three runs"])
+def test_a_run_that_ends_while_another_begins_keeps_its_file(tmp_path, monkeypatch, third):
     path = tmp_path / "output"
     stop_at(path, 3)
     lock, locks = fcntl.flock, count()
@@ -323,6 +348,8 @@ def test_a_run_that_ends_while_another_begins_keeps_its_file(tmp_path, monkeypat
     def lock_late(stream, operation):
         if next(locks) == 0:
             os.replace(partial(path), path)  # as the first run does at its end
+            if third:
+                partial(path).touch()
         lock(stream, operation)
 
     monkeypatch.setattr(fcntl, "flock", lock_late)
