@@ -10,6 +10,7 @@ from seq2seq.data.id_rows import IdRows, batches_in_order
 from seq2seq.data.pipeline import (
     _cut,
     batch_by_tokens,
+    concatenate,
     keep_lengths,
     padded_batches,
     row_batches,
@@ -65,6 +66,20 @@ def test_pairs_with_an_empty_or_overlong_side_are_dropped():
     lengths = [(0, 3), (3, 0), (0, 0), (1, 1), (5, 5), (6, 5), (5, 6), (2, 5)]
     kept = content(pairs_of(lengths).apply(keep_lengths(longest=5)))
     assert [(len(source), len(target)) for source, target in kept] == [(1, 1), (5, 5), (2, 5)]
+
+
+def test_each_window_of_pairs_is_joined_in_its_own_way(monkeypatch):
+    monkeypatch.setattr("seq2seq.data.pipeline.WINDOW", 64)
+    found = content(pairs_of([(1, 2)] * 200).apply(concatenate(0.5, longest=40, seed=1)))
+    assert [n for source, _ in found for n in source] == list(range(FIRST, FIRST + 200))
+    lengths, windows = [], [[], [], [], []]
+    for source, target in found:
+        lengths.append(len(source))
+        assert len(target) == 2 * len(source)
+        windows[(source[0] - FIRST) // 64].append(len(source))
+    assert set(lengths) == {1, 2}  # joined, and not
+    assert list(map(sum, windows)) == [64, 64, 64, 8]  # no pair is joined with the next window's
+    assert windows[0] != windows[1] != windows[2] != windows[0]
 
 
 @settings(deadline=None, max_examples=300)

@@ -37,6 +37,23 @@ def test_no_sentence_is_in_two_splits(pairs, seed):
     assert all(1 <= chosen.count(split) <= size for split, size in SIZES.items())
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("ﬁne ＡB", "fine ab"), ("e\u0301", "é"), ("Straße\u3000", "STRASSE")]
+)
+def test_sentences_in_other_forms_are_the_same(one, other):
+    assert same_form(one) == same_form(other)
+    assert same_form("ﬁne") != same_form("line")  # control
+
+
+def test_sentences_with_half_a_character_are_linked_like_others():
+    """As JSON and damaged text have them."""
+    pairs = [("\ud800", "x"), ("\ud800 ", "y"), ("\udfff", "z"), *plain(20)]
+    linked = link(pairs)
+    assert len(linked) == 23
+    held = linked.choose({"validation": 20, "test": 1})
+    assert held.get(0) == held.get(1)
+
+
 def test_pairs_drawn_one_by_one_would_leak():
     """The control of the test above: linked pairs, split by their numbers."""
     pairs = [(f"source {n // 2}", f"target {n}") for n in range(20)]

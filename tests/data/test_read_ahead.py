@@ -113,6 +113,26 @@ def test_lines_that_have_waited_long_enough_wait_no_longer():
     answered.set()
 
 
+def test_patience_begins_anew_with_each_line(monkeypatch):
+    now, looked = 0.0, threading.Event()
+
+    def monotonic():
+        if threading.current_thread() is threading.main_thread():
+            looked.set()
+        return now
+
+    def lines():
+        nonlocal now
+        for number in range(4):
+            yield str(number)
+            assert looked.wait(SOON)  # while nothing further had come
+            looked.clear()
+            now += 0.6 * EVER
+
+    monkeypatch.setattr("seq2seq.data.read_ahead.monotonic", monotonic)
+    assert list(arriving_windows(lines(), 100, 100, patience=EVER)) == [["0", "1", "2", "3"]]
+
+
 def test_reading_ahead_stops_at_one_window():
     given_out, ahead = 0, []
     read_ahead = threading.Event()
@@ -152,17 +172,21 @@ def test_an_input_without_lines_gives_no_window():
 
 def test_stopping_early_ends_the_thread_and_lets_go_of_the_input():
     before = set(threading.enumerate())
-    closed = threading.Event()
+    full, closed = threading.Event(), threading.Event()
 
     def lines():
         try:
-            yield from ("line" for _ in count())
+            for number in count(1):
+                if number == 11:  # two windows are read, and there is no room for this line
+                    full.set()
+                yield "line"
         finally:
             closed.set()
 
     found = arriving_windows(lines(), 5, 100, patience=EVER)
     next(found)
     thread = new_thread(before)
+    assert full.wait(SOON)
     assert thread.is_alive()
     found.close()
     thread.join(SOON)

@@ -17,7 +17,7 @@ from tables import (
 from twins import Prefix, Sentence, all_outputs, distribution, greedy
 from twins import sample as sample_one
 
-from seq2seq.decoding.sampling import sample
+from seq2seq.decoding.sampling import draw, sample
 
 A, B, C = 3, 4, 5
 OPTIONS = [
@@ -128,6 +128,14 @@ def test_shares_of_the_first_token_worked_by_hand(options, expected):
         assert abs(counts[token] - count) <= 1
     for output in outputs(found, 0):  # of the distribution as it was
         assert np.exp(output.log_probability) == pytest.approx(FIRST[output.ids[0]], rel=1e-4)
+
+
+def test_a_token_that_reaches_top_p_exactly_is_the_last():
+    logits = np.full((1, 1, 6), -np.inf, np.float32)
+    logits[..., [A, B]] = 0  # half of all each
+    for top_p, expected in ((0.5, {A}), (0.51, {A, B})):
+        drawn = [draw(logits, uniforms_of(seed, 1, 1), 1.0, 0, top_p) for seed in range(20)]
+        assert {int(each[0, 0]) for each in drawn} == expected
 
 
 @pytest.mark.parametrize("options", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-3}])

@@ -1,7 +1,9 @@
 """Minimum Bayes risk: utilities by hand and by corpus scores, and what is chosen by them."""
 
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,8 @@ from sacrebleu.metrics import BLEU, CHRF
 import seq2seq
 from seq2seq.cli.main import main
 from seq2seq.config.sections import DecodingConfig
-from seq2seq.translation.minimum_risk import expected_utilities, utility
+from seq2seq.translation.batch_search import Translation
+from seq2seq.translation.minimum_risk import MinimumRisk, expected_utilities, utility
 
 # How good the output of a row is if the text of a column is right.
 TABLE = {
@@ -78,6 +81,20 @@ def test_bleu_counts_words_as_the_language_has_them():
     assert utility("bleu", "zh")("我爱你们", "我爱他们") > utility("bleu", "de")(
         "我爱你们", "我爱他们"
     )
+
+
+def test_outputs_too_unlikely_for_a_float_have_their_shares():
+    choose = MinimumRisk(
+        DecodingConfig(mbr="chrf", n_best=2),
+        SimpleNamespace(decode=lambda ids: TEXTS[ids[0]]),
+        "de",
+    )
+    outputs = [
+        Translation([number], log_probability, 0.0, np.zeros(1), [3], np.zeros((1, 0)))
+        for number, log_probability in enumerate((-1000.0, -1001.0))
+    ]
+    expected = expected_utilities(TEXTS[:2], [math.e, 1.0], utility("chrf", "de"))
+    assert [each.score for each in choose(outputs)] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", ["chrf", "bleu"])
