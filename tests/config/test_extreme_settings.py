@@ -193,3 +193,12 @@ def test_thousands_of_mistakes_are_counted(tmp_path):
     with pytest.raises(ConfigError, match="and 2,980 more mistakes") as caught:
         load_run_config(path)
     assert len(str(caught.value)) < 20_000
+
+
+def test_as_many_mistakes_as_are_listed_are_all(tmp_path):
+    path = tmp_path / "run.yaml"
+    for more, last in ((0, "model.setting_19: "), (1, "; and 1 more ")):
+        wrong = {f"setting_{n}": "x" * 80 for n in range(20 + more)}
+        path.write_text(yaml.safe_dump({**MINIMAL, "model": wrong}))
+        with pytest.raises(ConfigError, match=last):
+            load_run_config(path)

@@ -51,6 +51,12 @@ def test_the_more_text_the_larger_the_network_and_the_fewer_epochs():
     assert epochs == sorted(epochs, reverse=True) and epochs[0] > epochs[-1]
 
 
+@pytest.mark.parametrize("first", [3000, 15_000, 60_000, 150_000])
+def test_a_recipe_begins_with_its_first_pair(first):
+    before, at, after = (config(CorpusSize(first + more, 100)) for more in (-1, 0, 1))
+    assert before != at == after
+
+
 def test_multi30k_gets_the_settings_that_were_measured():
     measured = load_run_config_of_multi30k()
     found = config(CorpusSize(29_000, 120), Machine(2, True))
@@ -69,6 +75,8 @@ def load_run_config_of_multi30k():
 def test_scripts_with_many_characters_get_room_for_them():
     latin, chinese = CorpusSize(5000, 90, ("en", "de")), CorpusSize(5000, 3000, ("en", "zh"))
     assert config(chinese).subwords.vocabulary_size > 6000 > config(latin).subwords.vocabulary_size
+    short = CorpusSize(5000, 90, ("zh", "en"))  # few characters, but words of one or two
+    assert config(short).subwords.vocabulary_size == 2 * config(latin).subwords.vocabulary_size
 
 
 @pytest.mark.parametrize(
@@ -83,6 +91,18 @@ def test_many_cores_take_a_wider_network_where_there_is_text_for_it():
     assert config(large, LARGE).model.units > config(large, SMALL).model.units
     small = CorpusSize(20_000, 100)
     assert config(small, LARGE).model.units == config(small, SMALL).model.units
+    least = config(CorpusSize(150_000, 100), Machine(8, False))
+    assert (least.model.embedding_size, least.model.units) == (512, 1024)
+    assert least.data.batch_tokens == 2048
+    for pairs, cores in ((150_000, 7), (149_999, 8)):
+        assert config(CorpusSize(pairs, 100), Machine(cores, False)).model.units == 640
+
+
+def test_further_corpora_come_behind_the_first_and_only_in_training():
+    data = settings_of(FILES, LANGUAGES, [], also=[("more.no", "more.de")])["data"]
+    assert [each["source"] for each in data["train"]] == ["a b/train.no", "more.no"]
+    assert [each["target"] for each in data["train"]] == ["a b/train: #1.de", "more.de"]
+    assert data["validation_source"] == "val.no" and "train_source" not in data
 
 
 def test_norwegian_and_odd_paths_survive_yaml():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from seq2seq.config.languages import (
     TWO_LETTER_CODES,
     Languages,
+    LanguageTags,
     is_right_to_left,
     is_unspaced,
     language_of_file,
@@ -83,6 +84,22 @@ def as_paths():
         for split in ("train", "validation")
         for side in ("source", "target")
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "tagged"),
+    [
+        ("A dog.", "<2fr> A dog."),
+        ("<2de> A dog.", "<2de> A dog."),
+        (" <2de> A dog.", "<2de> A dog."),
+        ("<2es> A dog.", "<2fr> <2es> A dog."),  # no tag of this run
+        ("<2de>A dog.", "<2fr> <2de>A dog."),
+        ("  ", ""),
+        ("<2de> ", ""),  # a tag alone
+    ],
+)
+def test_a_text_is_tagged_once_and_nothing_not_at_all(text, tagged):
+    assert LanguageTags(("fr", "de"), "fr").before(text) == tagged
 
 
 def test_directions_and_spaces():

@@ -18,6 +18,7 @@ from seq2seq.config.loading import (
     dump_run_config,
     load_run_config,
     parse_yaml,
+    with_decoding,
 )
 from seq2seq.config.sections import ModelConfig, RunConfig
 from seq2seq.config.settings_file import commented_yaml
@@ -103,6 +104,30 @@ def test_several_corpora_speak_the_languages_of_the_first():
     assert [corpus.source.name for corpus in data.corpora] == ["a.en", "b.pt"]
 
 
+def test_a_language_of_the_first_corpus_goes_before_its_files_name_and_that_of_all_before_both():
+    train = [{"source": "a.en", "target": "a.de", "target_language": "gsw"}, CORPORA[1]]
+    data = {**VALIDATION, "train": train}
+    assert run_config(data=data).data.languages.target == "gsw"
+    assert run_config(data={**data, "target_language": "nds"}).data.languages.target == "nds"
+
+
+def test_another_text_is_in_its_own_language_where_there_are_several():
+    test = Path("test.fr")
+    several = run_config(data={**VALIDATION, "train": CORPORA, "language_tags": True}).data
+    assert several.language_of_target(test) == "fr"
+    assert several.language_of_target(Path("test.txt")) == "de"
+    assert (several.tags.known, several.tags.default) == (("de", "nl"), "de")
+    assert several.tags_for(Path("test.nl")).default == "nl"
+    alone = run_config(data={**PATHS, "target_language": "de"}).data
+    assert alone.language_of_target(test) == "de"
+
+
+def test_weights_of_the_only_corpus_are_its_own():
+    data = run_config(data={**PATHS, "train_weights": "weights"}).data
+    assert data.is_weighted and data.training_files["train_weights"] == Path("weights")
+    assert not run_config().data.is_weighted
+
+
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
@@ -163,6 +188,46 @@ def test_a_smoothness_of_merges_is_refused():
     assert run_config(subwords=settings).subwords.sampling_smoothness == 0.5
     with pytest.raises(ConfigError, match="leave it out with kind: bpe .got 0.5."):
         run_config(subwords=settings | {"kind": "bpe"})
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_embeddings_begin_in_one_way(side):
+    model = {f"{side}_vectors": "vectors.txt", "tied_embeddings": "none"}
+    run_config(model=model)
+    with pytest.raises(ConfigError, match="^in a test: training.start_from gives embeddings alre"):
+        run_config(model=model, training={"start_from": "runs/other"})
+
+
+def test_outputs_are_as_many_as_are_kept_drawn_or_compared():
+    def decoding(**fields):
+        return run_config(decoding=fields).decoding
+
+    with pytest.raises(ConfigError, match="n_best needs a beam at least as wide"):
+        decoding(beam_width=2, n_best=3)
+    assert decoding(beam_width=2, n_best=3, sampling=True).searched.n_best == 3
+    compared = decoding(beam_width=3, mbr="chrf", mbr_candidates=9)
+    assert (compared.searched.n_best, compared.searched.mbr) == (3, "none")
+    assert decoding(sampling=True, mbr="chrf", mbr_candidates=9).searched.n_best == 9
+
+
+def test_decoding_settings_are_changed_one_by_one():
+    config = run_config(model={"units": 64}, decoding={"beam_width": 7, "length_penalty": 0.3})
+    changed = with_decoding(config, {"beam_width": 2})
+    assert (changed.decoding.beam_width, changed.decoding.length_penalty) == (2, 0.3)
+    assert dataclasses.replace(changed, decoding=config.decoding) == config
+    with pytest.raises(ConfigError, match="^decoding settings: decoding.beam: Unexpected setting"):
+        with_decoding(config, {"beam": 2})
+
+
+def test_terms_need_a_beam_that_may_write_anything():
+    taking = [
+        {"beam_width": 2},
+        {"beam_width": 1},
+        {"beam_width": 2, "sampling": True},
+        {"beam_width": 2, "blocked_ngram": 3},
+    ]
+    found = [run_config(decoding=each).decoding.takes_terms for each in taking]
+    assert found == [True, False, False, False]
 
 
 def test_a_section_made_in_code_is_checked_and_frozen():

@@ -10,6 +10,12 @@ def test_each_line_is_a_token(tmp_path):
     assert read_tokens(path) == ("old", "new-1_=/+")
 
 
+def test_a_token_may_be_as_long_as_a_header_takes(tmp_path):
+    path = tmp_path / "tokens"
+    path.write_text("x" * 4096)
+    assert read_tokens(path) == ("x" * 4096,)
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [

@@ -31,6 +31,13 @@ def test_tf_config_as_tensorflow_has_it(cluster, job, index, expected):
     assert (found.addresses, found.index) == (("a:1", "b:2"), expected)
 
 
+def test_a_task_without_type_or_index_is_the_first_worker():
+    cluster = {"chief": ["a:1"], "worker": ["b:2", "c:3"]}
+    for task, expected in (({}, 1), ({"index": 1}, 2), ({"type": "chief"}, 0)):
+        environment = {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})}
+        assert workers_of(None, None, 1.0, environment).index == expected
+
+
 @pytest.mark.parametrize(
     "environment", [{}, {"TF_CONFIG": ""}, {"TF_CONFIG": "{}"}, tf_config({"worker": ["a:1"]})]
 )
@@ -44,10 +51,14 @@ def test_one_process_trains_alone(environment):
         (("a:1,b:2", None, 1.0, {}), "--workers and --worker are given together"),
         ((None, 1, 1.0, {}), "--workers and --worker are given together"),
         (("a:1,b", 0, 1.0, {}), r"expected HOST:PORT \(got b\)"),
+        (("a:1,b:0", 0, 1.0, {}), r"expected HOST:PORT \(got b:0\)"),
         (("a:1,b:65536", 0, 1.0, {}), r"expected HOST:PORT \(got b:65536\)"),
         (("a:1,b:2", 0, float("nan"), {}), r"expected seconds above 0 \(got nan\)"),
+        (("a:1,b:2", 0, float("inf"), {}), r"expected seconds above 0 \(got inf\)"),
+        (("a:1,b:2", 0, 0.0, {}), r"expected seconds above 0 \(got 0.0\)"),
         (("a:1,a:1", 0, 1.0, {}), "a:1 is given twice"),
         (("a:1,b:2", 2, 1.0, {}), r"expected a number from 0 to 1.* \(got 2\)"),
+        (("a:1,b:2", -1, 1.0, {}), r"expected a number from 0 to 1.* \(got -1\)"),
         ((None, None, 1.0, {"TF_CONFIG": "{worker"}), "TF_CONFIG: expected JSON"),
         ((None, None, 1.0, {"TF_CONFIG": "[1]"}), "TF_CONFIG: expected JSON"),
         (
