@@ -86,6 +86,13 @@ def test_each_kind_of_damage_is_a_row_and_no_failure(files, capsys, source, targ
     assert row in " ".join(capsys.readouterr().out.split())
 
 
+def test_three_lines_are_named_and_more_are_dots(files, capsys):
+    for blank, lines in ((3, "1, 2, 3"), (4, "1, 2, 3, ...")):
+        assert check(*files(dict.fromkeys(range(1, blank + 1), b""))) == 0
+        (row,) = (each for each in capsys.readouterr().out.splitlines() if "on one side" in each)
+        assert row.endswith(f"%  {lines}")
+
+
 def test_the_last_line_says_how_many_are_usable_and_how_to_keep_them(files, capsys):
     paths = files({4: b"", 5: b" a dog"})
     assert check(*paths, "--longest", 50, "--ratio", 2.5) == 0

@@ -172,6 +172,23 @@ def test_compressed_files_give_plain_copies(tmp_path):
     assert (tmp_path / "out" / "a.de").read_bytes() == (tmp_path / "a.de").read_bytes()
 
 
+def test_copies_may_stand_beside_packed_files_where_nothing_of_their_name_does(tmp_path):
+    paths = []
+    for path in write(tmp_path, HEALTHY):
+        paths.append(path.with_name(f"{path.name}.gz"))
+        paths[-1].write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    assert clean(*paths, tmp_path) == 0
+    assert read(tmp_path) == [(source.decode(), target.decode()) for source, target in HEALTHY]
+
+
+def test_what_is_only_worth_a_look_is_not_among_what_was_done(tmp_path, capsys):
+    pairs = [*HEALTHY, (HEALTHY[0][0], b"noch eine andere")]
+    assert clean(*write(tmp_path, pairs), tmp_path / "out") == 0
+    assert "another target" not in capsys.readouterr().out
+    assert len(read(tmp_path / "out")) == len(pairs)
+
+
 def test_no_file_that_is_read_is_ever_overwritten(tmp_path, capsys):
     paths = write(tmp_path, HEALTHY + DAMAGED)
     (tmp_path / "link").symlink_to(tmp_path)
@@ -188,6 +205,7 @@ def test_no_file_that_is_read_is_ever_overwritten(tmp_path, capsys):
     (tmp_path / "deep").mkdir()
     deep = write(tmp_path / "deep", HEALTHY)
     assert clean(*deep, tmp_path, "--against", *paths) == 1
+    assert "would be overwritten; pass another --output" in capsys.readouterr().err
     assert [path.read_bytes() for path in paths] == before
     assert clean(*other, tmp_path / "out") == 0
 

@@ -60,6 +60,12 @@ def test_a_catalogue_of_another_language_is_named(tmp_path, capsys):
     assert len(written(tmp_path, "fr")) == 60
 
 
+@pytest.mark.parametrize("tag", ["pt_BR", "pt-BR", "pt"])
+def test_a_language_is_given_in_either_way_of_writing(tmp_path, tag):
+    assert po(tmp_path, catalogue(tmp_path / "x.po", messages(20), "pt_BR"), "--target", tag) == 0
+    assert len(written(tmp_path, tag)) == 20
+
+
 def test_a_script_behind_the_language_is_no_part_of_its_name(tmp_path):
     assert po(tmp_path, catalogue(tmp_path / "x.po", messages(20), "sr@latin")) == 0
     assert len(written(tmp_path, "sr")) == 20

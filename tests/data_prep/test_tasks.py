@@ -122,6 +122,7 @@ def test_scores_of_word_forms_are_those_of_the_shared_tasks(tmp_path):
     assert main(["inflection", *[str(file)] * 3, "--output", str(tmp_path)]) == 0
     sources, references = lines(tmp_path / "test.lemmas"), lines(tmp_path / "test.forms")
     assert len(sources) == len(set(sources)) < len(gold) == len(lines(tmp_path / "train.lemmas"))
+    assert lines(tmp_path / "val.lemmas") == sources and lines(tmp_path / "val.forms") == references
     draw = random.Random(2)
     said = {
         source: draw.choice([form, form[:-1] + "x", "", form + " e e"]).strip()
@@ -155,6 +156,12 @@ def test_dates_are_right_in_every_form_and_drawn_once(tmp_path):
     for text, answer in zip(texts, answers, strict=True):
         day = datetime.date.fromisoformat(answer)
         assert text in {dates.written(day, form) for form in dates.FORMS}
+
+
+def test_days_have_the_endings_of_english():
+    found = [dates.written(datetime.date(2026, 1, day), "{day}{th}") for day in range(1, 32)]
+    others = {1: "1st", 2: "2nd", 3: "3rd", 21: "21st", 22: "22nd", 23: "23rd", 31: "31st"}
+    assert found == [others.get(day, f"{day}th") for day in range(1, 32)]
 
 
 def test_more_dates_than_there_are_is_one_line(tmp_path, capsys):

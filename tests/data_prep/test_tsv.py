@@ -190,5 +190,8 @@ def test_names_that_were_not_given_are_said(tmp_path, rows, caplog):
     path = write(tmp_path / "pairs.tsv", rows)
     assert tsv(path, tmp_path, "--source", "en", "--target", "fr") == 0
     assert (tmp_path / "train.fr").is_file() and "files are named" not in caplog.text
+    for one in (("--source", "nl"), ("--target", "fr")):
+        assert tsv(path, tmp_path, *one) == 0
+        assert "files are named" not in caplog.text
     assert tsv(path, tmp_path) == 0
     assert "the files are named .en and .de; if these are not their languages" in caplog.text

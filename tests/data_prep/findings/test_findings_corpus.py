@@ -49,6 +49,20 @@ def test_a_side_in_two_scripts_has_no_strangers(tmp_path):
     assert (result.findings, result.usable) == ({}, 50)
 
 
+def test_nine_tenths_of_a_side_make_its_script():
+    counts = {("LATIN", "LATIN"): 90, ("LATIN", "GREEK"): 10}
+    assert dominant_scripts(counts) == ("LATIN", "LATIN")
+    assert dominant_scripts({**counts, ("LATIN", "GREEK"): 11}) == ("LATIN", "")
+
+
+def test_the_first_lines_of_a_finding_are_named_whatever_script_the_other_side_has(tmp_path):
+    pairs = numbered(60)
+    for line, source in ((5, ENGLISH), (7, "123"), (9, ENGLISH), (20, "456"), (30, ENGLISH)):
+        pairs[line - 1] = source.format(line), RUSSIAN.format(line)
+    tally = survey(tmp_path, pairs).findings[Finding.SCRIPT, "cyrillic among latin, target"]
+    assert (tally.count, tally.examples) == (5, [5, 7, 9])
+
+
 def test_scripts_are_not_compared_where_the_rules_overlook_them(tmp_path):
     pairs = numbered(30) + numbered(2, RUSSIAN)
     assert survey(tmp_path, pairs, Rules(kept={Finding.SCRIPT})).usable == 32

@@ -50,6 +50,7 @@ def test_a_line_is_mended_and_the_repair_is_named(raw, text, finding):
         "",
         "Wo ist „groß“? – Im Café…",
         "AMANHÔ, disse. “MANHÃ” «IRMû",
+        "R&notit; now &copyleft; all",  # which begin as entities do
         "R&D, AT&T; fish & chips; 3 < 5 > 2 <3 <john@example.org>",
         "Ânimo, ÂNIMO, Ân, Šta, naïve façade, Ærø, Þórr",
         "Đây là một câu tiếng Việt. “ĐÂU”",

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.findings.shift import PASSAGE, ShiftFinder
+from data_prep.findings.report import describe_shifts
+from data_prep.findings.shift import PASSAGE, Shift, ShiftFinder
 from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
 
 
@@ -33,6 +34,19 @@ def test_missing_target_lines_put_all_after_them_out_of_step(missing, offset):
     assert 450 <= shift.first <= 550
     assert shift.last >= 990
     assert shift.fit > 0.8 > 0.3 > shift.own_fit
+
+
+def test_passages_that_are_further_and_further_out_of_step_are_told_apart():
+    sources, targets = lengths(1500)
+    del targets[1000], targets[500]
+    assert [shift.offset for shift in shifts(sources, targets)] == [-1, -2]
+
+
+def test_the_first_passages_are_named_and_the_others_counted():
+    found = [Shift(1000 * n + 1, 1000 * n + 200, n + 1, 0.9, 0.1) for n in range(5)]
+    assert "more passages" not in describe_shifts(found[:3])
+    assert describe_shifts(found).endswith("\n  and 2 more passages")
+    assert "source lines 2001 to 2200 fit target lines 3 later" in describe_shifts(found)
 
 
 def test_a_missing_source_line_puts_the_rest_out_of_step_the_other_way():
