@@ -185,6 +185,8 @@ def test_export_hands_on_its_options(asked):
     assert asked.pop()[0] == ExportJob(*paths, 7, expected, "bfloat16")
     run("export", "run", "model")
     assert asked.pop()[0] == ExportJob(*paths)
+    run("export", "run", "model", "--length-penalty", 0)
+    assert asked.pop()[0].settings == {"length_penalty": 0}
     also = ["--also", "terms", "--also", "prefixes", "--also", "terms"]
     onnx = ["--format", "onnx", "--weights", "int8", "--shortlist"]
     run("export", "run", "model", *settings, *onnx, *also)
