@@ -13,7 +13,8 @@ from twins import Sentence, all_outputs
 from seq2seq.decoding.beam import beam_search
 from seq2seq.decoding.forced_tokens import FREE, term_ids
 from seq2seq.decoding.forcing import force
-from seq2seq.decoding.terms import prepared, say
+from seq2seq.decoding.step import LOG_ZERO, SUPPRESSED_BELOW
+from seq2seq.decoding.terms import add_wanted, prepared, say
 
 REAL = (3, 4, 5, 6)
 LIMITS = (4, 4, 3)
@@ -109,6 +110,15 @@ def test_a_term_stands_where_it_costs_least():
     assert best([b]) == (b, EOS)  # .1, and .7 * .05 * .5 = .0175 after a
     assert best([b], [a]) == (b, a, EOS)  # .2 * .5 * .8 = .08
     assert best([a, b]) == (a, b, EOS)
+
+
+@pytest.mark.parametrize(("logit", "expected"), [(-9.0, [6, 3]), (2 * SUPPRESSED_BELOW, [6])])
+def test_what_two_terms_want_is_one_continuation_where_it_is_a_choice(logit, expected):
+    terms = prepared(tf.constant(term_ids([[[3, 4], [3, 5]]])))
+    choices = np.full((1, 1, 7), logit, np.float32)
+    best = tf.constant([[[0.0]]]), tf.constant([[[6]]])
+    logits, ids = map(np.array, add_wanted(terms, tf.zeros((1, 1, 2), tf.int32), choices, *best))
+    assert ids[logits > LOG_ZERO].tolist() == expected
 
 
 @pytest.mark.parametrize(
