@@ -168,7 +168,8 @@ def test_augment_hands_on_its_options(asked, paths, tmp_path):
     [
         (["--times", 0], "--times 0: a number from 1"),
         (["--times", 2], "--times 2: a number from 1; from 2 on with --sample"),
-        (["third"], "one or two paths .got 1 runs and 3 others"),
+        (["."], "one or two paths .got 1 runs and 3 others"),
+        (["third"], "third does not exist; give RUN folders, then one or two paths"),
     ],
 )
 def test_what_augment_cannot_do_is_refused(asked, paths, tmp_path, wrong, message):

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 from server_process import SERVE, server_process
 
+pytest_plugins = ["page_browser"]
 pytestmark = pytest.mark.browser
 AXE = Path(__file__).parents[3] / "build/axe/package/axe.min.js"
 SENTENCE = "Today the old woman reads the book in the garden."

@@ -9,6 +9,7 @@ from fake_server import serving
 from leading_model import LeadingModel
 from playwright.sync_api import expect
 
+pytest_plugins = ["page_browser"]
 pytestmark = pytest.mark.browser
 TWO = "A dog runs. Two men sit."
 SOON = 800  # milliseconds; what has not happened by then does not happen

@@ -1,4 +1,4 @@
-"""The page in Debian's Chromium."""
+"""Fixtures of the page in Debian's Chromium, for modules that have this one as a plugin."""
 
 import shutil
 
