@@ -1,6 +1,8 @@
 """The manifest of a run folder: its format, and the hashes of its files."""
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,7 +10,7 @@ from pydantic import ConfigDict, PositiveInt, StringConstraints, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from seq2seq.errors import RunError
-from seq2seq.files import file_sha256
+from seq2seq.files import file_sha256, held
 
 CONFIG, SUBWORDS, MANIFEST = "config.yaml", "subwords.model", "manifest.json"
 SAVED_MODEL = "saved_model.pb"
@@ -87,6 +89,21 @@ def read_manifest(path: Path) -> dict[str, Any]:
         return manifest
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise RunError(f"{path / MANIFEST} is damaged; {RESTORE}") from None
+
+
+@contextmanager
+def only_writer(run: Path) -> Iterator[None]:
+    """Holds the run for this process, which alone writes its manifest meanwhile.
+
+    Raises:
+        RunError: another process trains it.
+    """
+    with ExitStack() as holding:
+        try:
+            holding.enter_context(held(run))
+        except BlockingIOError:
+            raise RunError(f"{run} is being trained by another process; wait or stop it") from None
+        yield
 
 
 def _no_run(path: Path) -> str:

@@ -27,6 +27,7 @@ from benchmarks.quality.records import keep_result, known_result, run_variant
 from seq2seq.config.corpora import PARTS
 from seq2seq.config.languages import language_of_file
 from seq2seq.config.loading import as_settings, load_run_config
+from seq2seq.data.corpus_files import find_corpus
 from seq2seq.errors import DataError, Seq2SeqError
 
 Settings = dict[str, Any]
@@ -149,28 +150,22 @@ def texts_of(corpus: Path, source: str) -> dict[str, str]:
     Raises:
         DataError: files are missing, or there is more than one other language.
     """
-    train = {_language(path): path for path in corpus.glob("train.*")}
-    val = {_language(path): path for path in corpus.glob("val.*")}
-    stems = [_stem(path) for path in corpus.glob("test*.*") if _language(path) == source]
-    found = corpus.glob(f"{min(stems, default='test')}.*")
-    test = {_language(path): path for path in found}
-    targets = set(train) - {source}
-    splits = {"train": train, "validation": val, "test": test}
-    if len(targets) != 1 or not all({source, *targets} <= set(files) for files in splits.values()):
-        raise DataError(
-            f"{corpus} needs train.{source}, val.{source}, a test*.{source}, and the same of one "
-            "other language"
-        )
-    (target,) = targets
-    return {
-        f"{name}_{side}": str(files[language])
-        for name, files in splits.items()
-        for side, language in (("source", source), ("target", target))
-    }
-
-
-def _stem(path: Path) -> str:
-    return path.name.removesuffix(".gz").rpartition(".")[0]
+    ends = {_language(path) for path in corpus.glob("train.*")}
+    if source in ends and len(ends) == 2:
+        (target,) = ends - {source}
+        found = find_corpus(corpus, None, ends=(source, target))
+        splits = {"train": found.train, "validation": found.validation, "test": found.test}
+        if all(splits.values()):
+            return {
+                f"{name}_{side}": str(path)
+                for name, files in splits.items()
+                if isinstance(files, tuple)
+                for side, path in zip(SIDES, files, strict=True)
+            }
+    raise DataError(
+        f"{corpus} needs train.{source}, val.{source}, a test*.{source}, and the same of one "
+        "other language"
+    )
 
 
 def _language(path: Path) -> str:

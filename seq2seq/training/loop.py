@@ -127,8 +127,8 @@ class Training:
             state.total_steps = epoch * training.epochs + state.steps_apart
         else:
             state.total_steps = training.steps
-        was_done = max(state.step, state.epoch * epoch + state.steps_apart) >= planned > 0
-        was_done = was_done or state.stopped
+        reached = max(state.step, state.epoch * epoch + state.steps_apart)
+        was_done = state.stopped or reached >= planned > 0
         extended = was_done and state.total_steps > planned
         if extended and training.when_extended == "restart":
             state.schedule_start, state.halvings, state.worse = state.step, 0, 0

@@ -4,14 +4,13 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from seq2seq.config.loading import differences
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.held_out import HeldOut
-from seq2seq.errors import ConfigError, DataError, RunError
-from seq2seq.files import held
+from seq2seq.errors import ConfigError, DataError
 from seq2seq.run_folder import RunFolder
 from seq2seq.scoring.metrics import bleu
 from seq2seq.training.corpus import evaluation_files, read_parallel, report_met
@@ -107,21 +106,6 @@ def _encoded_again(config: RunConfig, folder: RunFolder) -> TrainingText:
 def _scratch(run: Path) -> Path:
     """The run folder, or the closest one above it that is there: on the disk for large files."""
     return next(path for path in (run, *run.absolute().parents) if path.is_dir())
-
-
-@contextmanager
-def only_trainer(run: Path) -> Iterator[None]:
-    """Holds the run for this process while it trains.
-
-    Raises:
-        RunError: another process trains it.
-    """
-    with ExitStack() as holding:
-        try:
-            holding.enter_context(held(run))
-        except BlockingIOError:
-            raise RunError(f"{run} is being trained by another process; wait or stop it") from None
-        yield
 
 
 @contextmanager

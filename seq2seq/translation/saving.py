@@ -11,7 +11,7 @@ from seq2seq.data.shortlist import Shortlist
 from seq2seq.data.source_words import SourceWords
 from seq2seq.data.subwords import Subwords
 from seq2seq.errors import RunError
-from seq2seq.files import held
+from seq2seq.manifest import only_writer
 from seq2seq.models.translator import Translator
 from seq2seq.models.weight_files import write_weights
 from seq2seq.run_folder import SCORES, RunFolder
@@ -54,13 +54,8 @@ def save_run(
             folder.save_shortlist(shortlist)
         if source_words:
             folder.save_source_words(source_words)
-    try:
-        with held(path):  # else a training would write a manifest that names the former weights
-            _make_best(_opened(path, origin, subwords), network)
-    except BlockingIOError:
-        raise RunError(
-            f"{path} is being trained by another process; wait or stop it, or save elsewhere"
-        ) from None
+    with only_writer(path):  # else a training would write a manifest that names the former weights
+        _make_best(_opened(path, origin, subwords), network)
 
 
 def _opened(path: Path, origin: Origin, subwords: Subwords) -> RunFolder:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seq2seq.config.corpora import DataConfig
 from seq2seq.config.languages import Languages, primary
 from seq2seq.config.loading import with_decoding
 from seq2seq.data.lines import equal_lines, read_lines
@@ -130,7 +131,8 @@ def teachers_of(job: AugmentJob) -> list[Teacher]:
     if any(end in job.tag for end in "\r\n"):
         raise DataError(f"--tag {job.tag!r} has a line end; give it in one line")
     groups: dict[Any, list[Path]] = {}
-    ways = [_side_read(run, job.text) for run in job.runs]
+    configs = {run: RunFolder.open(run).config() for run in job.runs}
+    ways = [_side_read(run, configs[run].data, job.text) for run in job.runs]
     for number, (run, way) in enumerate(zip(job.runs, ways, strict=True)):
         groups.setdefault(way if job.vote else (*way, number), []).append(run)
     first = job.settings.get("seed", 1)
@@ -140,16 +142,15 @@ def teachers_of(job: AugmentJob) -> list[Teacher]:
         for number in range(job.times)
     ]
     for teacher in teachers:  # before the first of them translates for hours
-        with_decoding(RunFolder.open(teacher.runs[0]).config(), teacher.settings)
+        with_decoding(configs[teacher.runs[0]], teacher.settings)
     return teachers
 
 
-def _side_read(run: Path, text: Text) -> tuple[int, str | None]:
+def _side_read(run: Path, data: DataConfig, text: Text) -> tuple[int, str | None]:
     """The side of the text that a run translates, and the tag's language, if it has tags.
 
     Where languages do not say, it is the source.
     """
-    data = RunFolder.open(run).config().data
     own, sides = data.languages, (text.languages.source, text.languages.target)
     given = [side for side in (0, 1) if text.files[side]]
     if None in (own.source, own.target, *sides) or sides[0] == sides[1]:

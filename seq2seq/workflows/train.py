@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seq2seq.config.sections import RunConfig
+from seq2seq.manifest import only_writer
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.corpus import check_files
 from seq2seq.training.keeper import Keeper
@@ -12,7 +13,6 @@ from seq2seq.training.loop import Training
 from seq2seq.training.run_lifecycle import (
     create_if_missing,
     interrupts_between_steps,
-    only_trainer,
     open_to_go_on,
 )
 from seq2seq.training.tensorflow_process import on_tensorflow, tensorflow_process
@@ -82,7 +82,7 @@ def _trained(
     """A run whose last step is done, held for this process, and its training text."""
     check_files(config)
     made = create_if_missing(config, run)
-    with only_trainer(run):
+    with only_writer(run):
         folder, corpus = open_to_go_on(config, run, made)
         config = folder.config()
         if done := nothing_left(config, run, saved_state(folder)):

@@ -7,11 +7,12 @@ from pathlib import Path
 from seq2seq.config.sections import RunConfig
 from seq2seq.config.workers import Workers
 from seq2seq.errors import ConfigError
+from seq2seq.manifest import only_writer
 from seq2seq.run_folder import RunFolder
 from seq2seq.training.corpus import check_files
 from seq2seq.training.keeper import Keeper
 from seq2seq.training.loop import Training
-from seq2seq.training.run_lifecycle import create_if_missing, only_trainer, open_to_go_on
+from seq2seq.training.run_lifecycle import create_if_missing, open_to_go_on
 from seq2seq.training.tensorflow_process import on_tensorflow
 from seq2seq.training.text import TrainingText
 from seq2seq.training.training_state import Reporter
@@ -59,7 +60,7 @@ def _lead(
     def open_run() -> tuple[RunFolder, TrainingText]:
         check_files(config)
         made = create_if_missing(config, run)
-        held.enter_context(only_trainer(run))
+        held.enter_context(only_writer(run))
         return open_to_go_on(config, run, made)
 
     folder, corpus = cluster.lead(open_run, lambda run: Briefing.of(config, *run).to_bytes())

@@ -14,9 +14,9 @@ import seq2seq
 from seq2seq.config.loading import as_settings, dump_run_config
 from seq2seq.data.subwords import PAD
 from seq2seq.errors import ConfigError, RunError
+from seq2seq.manifest import only_writer
 from seq2seq.models.loss import MaskedCrossEntropy
 from seq2seq.run_folder import RunFolder
-from seq2seq.training.run_lifecycle import only_trainer
 from seq2seq.workflows.train import fit
 
 TEXTS = ["Today she reads the book.", "The old dog sleeps."]
@@ -153,7 +153,7 @@ def test_another_run_or_folder_is_not_written_into(one_epoch, trained_run, tmp_p
     with pytest.raises(RunError, match="is not a run folder and not empty"):
         translator.save(tmp_path / "full")
     before = RunFolder.open(run).manifest
-    with only_trainer(run), pytest.raises(RunError, match="is being trained by another process"):
+    with only_writer(run), pytest.raises(RunError, match="is being trained by another process"):
         seq2seq.load(run).save(run)
     assert RunFolder.open(run).manifest == before
     assert seq2seq.load(run).translate(TEXTS) == seq2seq.load(trained_run).translate(TEXTS)

@@ -14,8 +14,8 @@ from conftest import Silent, miniature_settings
 
 from seq2seq.config.loading import as_settings, check_settings
 from seq2seq.errors import ConfigError, RunError
+from seq2seq.manifest import only_writer
 from seq2seq.run_folder import RunFolder
-from seq2seq.training.run_lifecycle import only_trainer
 from seq2seq.training.training_state import load_state
 from seq2seq.workflows.train import fit, train
 
@@ -271,5 +271,5 @@ def test_steps_after_the_last_regular_validation_are_validated_and_saved(small_c
 
 
 def test_a_second_training_of_the_same_run_is_refused(small_corpus, whole_run):
-    with only_trainer(whole_run[0]), pytest.raises(RunError, match="trained by another process"):
+    with only_writer(whole_run[0]), pytest.raises(RunError, match="trained by another process"):
         fit(miniature_settings(small_corpus, **NOISY), whole_run[0], Silent())

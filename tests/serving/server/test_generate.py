@@ -226,14 +226,20 @@ class SlowToContinue(ReversingModel):
         return super().predict(signature, inputs)
 
 
+def begun_stream(server):
+    """A stream whose first sentence has come."""
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
+    connection.request("POST", STREAM, json.dumps({"text_input": "A b.\nC d."}))
+    response = connection.getresponse()
+    assert b'"B. A\\n"' in response.readline()
+    return connection, response
+
+
 def test_a_stream_that_is_left_counts_as_such(tmp_path, caplog):
     caplog.set_level(logging.INFO, "seq2seq.access")
     model = SlowToContinue()
     with serving(tmp_path, model) as server:
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
-        connection.request("POST", STREAM, json.dumps({"text_input": "A b.\nC d."}))
-        response = connection.getresponse()
-        assert b'"B. A\\n"' in response.readline()
+        connection, response = begun_stream(server)
         response.close()
         connection.close()
         code = 'api="generate",code="499",signature="serving_default"'
@@ -268,10 +274,7 @@ def test_a_text_of_many_sentences_has_the_time_of_one_request(tmp_path):
 def test_the_first_sentence_comes_before_the_second_is_translated(tmp_path):
     model = SlowToContinue()
     with serving(tmp_path, model) as server:
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
-        connection.request("POST", STREAM, json.dumps({"text_input": "A b.\nC d."}))
-        response = connection.getresponse()
-        assert b'"B. A\\n"' in response.readline()
+        connection, response = begun_stream(server)
         model.let.set()
         assert b'"D. C"' in response.read()
         connection.close()

@@ -39,9 +39,7 @@ class Exchange:
     signature: str = ""
     rows: int = 0
     size: int = 0  # bytes of the rows
-    status: int | None = (
-        None  # of what came of it, if that is other than what its answer began with
-    )
+    status: int | None = None  # of what came of it, where its answer began before that was known
 
     def log(self, status: int | str, name_of: NameOf) -> None:
         """Writes the line; a record's `fields` have the same, for other forms."""

@@ -101,13 +101,12 @@ def read_pieces(markup: str) -> Iterator[Piece]:
         yield Piece(Kind.TEXT, markup[start:])
 
 
-def lay_out(markup: str) -> Iterator[str | Sentence]:
-    """Markup as it is to stay, and between it the sentences that are to be translated."""
-    return lay_out_pieces(read_pieces(markup))
+def lay_out(pieces: Iterable[Piece]) -> Iterator[str | Sentence]:
+    """Markup as it is to stay, and between it the sentences that are to be translated.
 
-
-def lay_out_pieces(pieces: Iterable[Piece]) -> Iterator[str | Sentence]:
-    """The same of a text's pieces, which are read as far as the result is."""
+    Args:
+        pieces: of `read_pieces`, which are read as far as the result is.
+    """
     run: list[Piece] = []
     for piece in pieces:
         if piece.kind is not Kind.BREAK:

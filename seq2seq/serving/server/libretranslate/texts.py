@@ -8,7 +8,7 @@ from seq2seq.serving.server.libretranslate.markup import (
     Kind,
     Piece,
     Sentence,
-    lay_out_pieces,
+    lay_out,
     read_pieces,
 )
 from seq2seq.serving.server.sentences import cut_sentences
@@ -37,7 +37,7 @@ def lay_out_texts(texts: Sequence[str], markup: bool, most: int) -> list[Layout]
     tags, said = _at_most(most, _is_tag), _at_most(most, _is_sentence)
     if markup:  # all tags are counted before any is laid out, which takes longer
         pieces = [list(tags(read_pieces(text))) for text in texts]
-        parts = map(lay_out_pieces, pieces)
+        parts = map(lay_out, pieces)
     else:
         parts = map(_sentences_and_space, texts)
     return [[each for each in said(some) if each not in ("", Sentence(""))] for some in parts]

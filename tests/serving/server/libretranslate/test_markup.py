@@ -34,14 +34,18 @@ def test_the_pieces_of_any_text_are_the_text(markup):
     assert "".join(piece.raw for piece in read_pieces(markup)) == markup
 
 
+def laid_out_of(markup):
+    return lay_out(read_pieces(markup))
+
+
 def texts(markup):
-    return [each.text for each in lay_out(markup) if isinstance(each, Sentence)]
+    return [each.text for each in laid_out_of(markup) if isinstance(each, Sentence)]
 
 
 def test_elements_within_a_sentence_leave_it_whole_and_others_end_it():
     markup = "<ul>\n <li>One <b>or</b> two<li>three<br>four</ul> &lt;five&gt;"
     assert texts(markup) == ["One or two", "three", "four", "<five>"]
-    laid_out = list(lay_out(markup))
+    laid_out = list(laid_out_of(markup))
     assert laid_out[laid_out.index("<ul>") + 1 :][:2] == ["\n ", "<li>"]
 
 
@@ -59,13 +63,13 @@ def test_elements_within_a_sentence_leave_it_whole_and_others_end_it():
 )
 def test_what_is_not_to_be_translated_is_not(kept):
     assert texts(kept) == []
-    assert "".join(lay_out(kept)) == kept
-    (sentence,) = [each for each in lay_out(f"before {kept}") if isinstance(each, Sentence)]
+    assert "".join(laid_out_of(kept)) == kept
+    (sentence,) = [each for each in laid_out_of(f"before {kept}") if isinstance(each, Sentence)]
     assert sentence.text == "before"
 
 
 def test_tags_without_a_partner_are_points():
-    laid_out = lay_out("one <b>two <i>three</b> four</a>")
+    laid_out = laid_out_of("one <b>two <i>three</b> four</a>")
     (sentence,) = [each for each in laid_out if isinstance(each, Sentence)]
     bold, end = sentence.elements
     assert (bold.before, bold.after, bold.start, bold.end) == ("<b>", "</b>", 4, 13)
@@ -75,7 +79,7 @@ def test_tags_without_a_partner_are_points():
 
 def test_a_sentence_ends_outside_of_elements_alone():
     markup = "One. <b>Two. Three.</b> Four.<sup>1</sup> <i>Five</i> six. And"
-    laid_out = list(lay_out(markup))
+    laid_out = list(laid_out_of(markup))
     first, second, third, fourth = [each for each in laid_out if isinstance(each, Sentence)]
     assert (first.text, first.elements) == ("One.", ())
     (bold,) = second.elements
@@ -91,7 +95,7 @@ def depth(elements):
 
 
 def test_elements_inside_each_other_are_points_from_some_depth_on():
-    laid_out = lay_out("<b>" * 3000 + "x" + "</b>" * 3000)
+    laid_out = laid_out_of("<b>" * 3000 + "x" + "</b>" * 3000)
     (sentence,) = [each for each in laid_out if isinstance(each, Sentence)]
     assert (sentence.text, depth(sentence.elements)) == ("x", DEEPEST + 2)  # and the point
     written = with_tags(sentence, "x", None)
@@ -103,7 +107,7 @@ def test_cut_or_not_all_words_and_tags_are_there_in_order(scraps):
     markup = "".join(scraps)
     found = "".join(
         each if isinstance(each, str) else with_tags(each, each.text, None)
-        for each in lay_out(markup)
+        for each in laid_out_of(markup)
     )
     assert re.findall(r"\w+", re.sub("<.*?>", "", found)) == re.findall(
         r"\w+", re.sub("<.*?>", "", markup)
@@ -121,7 +125,7 @@ def test_cut_or_not_all_words_and_tags_are_there_in_order(scraps):
 def test_hostile_markup_takes_time_in_proportion(scrap):
     markup = scrap * (100_000 // len(scrap))  # the standard library's parser: a minute for "<a "
     started = time.process_time()
-    for part in lay_out(markup):
+    for part in laid_out_of(markup):
         if isinstance(part, Sentence):
             with_tags(part, part.text, None)
     assert time.process_time() - started < 3

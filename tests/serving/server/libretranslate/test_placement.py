@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.serving.server.libretranslate.markup import Sentence, lay_out
+from seq2seq.serving.server.libretranslate.markup import Sentence, lay_out, read_pieces
 from seq2seq.serving.server.libretranslate.placement import (
     Alignment,
     spans_of_subwords,
@@ -15,7 +15,7 @@ from seq2seq.serving.server.libretranslate.placement import (
 
 
 def sentence_of(markup):
-    (sentence,) = [each for each in lay_out(markup) if isinstance(each, Sentence)]
+    (sentence,) = [each for each in lay_out(read_pieces(markup)) if isinstance(each, Sentence)]
     return sentence
 
 
