@@ -112,7 +112,7 @@ def test_a_run_needs_the_other_no_more_once_it_is_made(
         assert same(weights(resumed, role), weights(whole, role))
     first = Path(trained_run)
     assert not same(weights(resumed, "last"), weights(RunFolder.open(first), "last"))
-    with pytest.raises(RunError, match=r"training.start_from: .*other is not a run folder"):
+    with pytest.raises(RunError, match=r"training.start_from: .*other does not exist"):
         fit(config, tmp_path / "another", Silent())  # the control: a new run needs it
     assert not (tmp_path / "another").exists()
 
