@@ -108,8 +108,7 @@ class TrainingConfig:
     consistency: Annotated[float, Field(ge=0, le=100), NUMBER] = 0.0
     """R-Drop's alpha: what two passes with different dropout cost that disagree; 0: one pass."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of matrix products while training, but for a Transformer's, convolutions and bridges;
-    bfloat16 is faster on processors that multiply it."""
+    """Of matrix products while training; bfloat16 is faster on processors that multiply it."""
     validate_every: Steps | None = None
     """Steps from one validation to the next; without it, once an epoch."""
     save_every: Steps = 500
@@ -172,7 +171,7 @@ class DecodingConfig:
     """Of `mbr`: outputs of a sentence that are compared; samples, if sampling, or the best of the
     beam, as many as there are."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of matrix products while translating, but for the same."""
+    """Of matrix products while translating."""
     shortlist: bool = False
     """Whether only subwords are scored that translate the source's, as training saw it; faster."""
     batch_tokens: BatchTokens = 1024

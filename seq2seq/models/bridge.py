@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from seq2seq.config.architecture import ModelConfig
-from seq2seq.models.products import Tensor
+from seq2seq.models.products import Projection, Tensor
 
 
 @keras.saving.register_keras_serializable(package="seq2seq")
@@ -20,6 +20,7 @@ class Bridge(keras.layers.Layer):
     Args:
         config: `bridge`, `decoder_layers`, `units`.
         count: state tensors of a layer.
+        precision: of matrix products, "float32" or "bfloat16".
 
     Call arguments:
         last_states: of each encoder layer, h first; each (B, ...).
@@ -31,14 +32,17 @@ class Bridge(keras.layers.Layer):
         what the first step is fed.
     """
 
-    def __init__(self, config: ModelConfig, count: int, **kwargs: object) -> None:
+    def __init__(
+        self, config: ModelConfig, count: int, precision: str = "float32", **kwargs: object
+    ) -> None:
         super().__init__(**kwargs)
         self.config = config
         self.count = count
+        self.precision = precision
         self.denses = []
         if config.bridge == "dense":
             self.denses = [
-                keras.layers.Dense(config.units, activation="tanh", name=f"state_{n}")
+                Projection(config.units, precision, activation="tanh", name=f"state_{n}")
                 for n in range(config.decoder_layers * count)
             ]
 
@@ -65,7 +69,8 @@ class Bridge(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Constructor arguments."""
-        return {**super().get_config(), "config": self.config.as_dict(), "count": self.count}
+        own = {"config": self.config.as_dict(), "count": self.count, "precision": self.precision}
+        return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config: dict) -> "Bridge":

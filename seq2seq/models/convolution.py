@@ -3,13 +3,34 @@
 Shape suffixes: B sentences, S source positions, E embedding units.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from seq2seq.models.products import Tensor
+from seq2seq.models.products import Projection, Tensor
 
 WIDTHS = (1, 3, 5, 7)  # positions that a filter sees
 HIGHWAYS = 2
+
+
+@keras.saving.register_keras_serializable(package="seq2seq")
+class Convolution(keras.layers.Conv1D):
+    """`keras.layers.Conv1D` in a chosen precision, whose result is float32."""
+
+    def __init__(self, *args: Any, precision: str = "float32", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.precision = precision
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """(B, S, I) -> (B, S, filters)."""
+        narrow = ops.cast(inputs, self.precision), ops.cast(self.kernel, self.precision)
+        found = ops.conv(*narrow, strides=list(self.strides), padding=self.padding)
+        return self.activation(ops.cast(found, "float32") + self.bias)
+
+    def get_config(self) -> dict:
+        """Constructor arguments."""
+        return {**super().get_config(), "precision": self.precision}
 
 
 @keras.saving.register_keras_serializable(package="seq2seq")
@@ -22,6 +43,7 @@ class ConvolutionalFront(keras.layers.Layer):
 
     Args:
         units: E, also of the result.
+        precision: of convolutions and matrix products, "float32" or "bfloat16".
 
     Call arguments:
         vectors: (B, S, E).
@@ -31,25 +53,35 @@ class ConvolutionalFront(keras.layers.Layer):
         (B, S, E).
     """
 
-    def __init__(self, units: int, **kwargs: object) -> None:
+    def __init__(self, units: int, precision: str = "float32", **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.units = units
+        self.precision = precision
         self.filters = [
-            keras.layers.Conv1D(
-                units, width, padding="same", activation="relu", name=f"width_{width}"
+            Convolution(
+                units,
+                width,
+                padding="same",
+                activation="relu",
+                precision=precision,
+                name=f"width_{width}",
             )
             for width in WIDTHS
         ]
-        self.merge = keras.layers.Dense(units, activation="tanh", name="merge")
+        self.merge = Projection(units, precision, activation="tanh", name="merge")
         self.transforms = [
-            keras.layers.Dense(units, activation="relu", name=f"highway_{n}")
+            Projection(units, precision, activation="relu", name=f"highway_{n}")
             for n in range(HIGHWAYS)
         ]
         # Gates that start nearly closed carry their input through.
         closed = keras.initializers.Constant(-2.0)
         self.gates = [
-            keras.layers.Dense(
-                units, activation="sigmoid", bias_initializer=closed, name=f"highway_gate_{n}"
+            Projection(
+                units,
+                precision,
+                activation="sigmoid",
+                bias_initializer=closed,
+                name=f"highway_gate_{n}",
             )
             for n in range(HIGHWAYS)
         ]
@@ -78,4 +110,4 @@ class ConvolutionalFront(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Constructor arguments."""
-        return {**super().get_config(), "units": self.units}
+        return {**super().get_config(), "units": self.units, "precision": self.precision}

@@ -63,7 +63,7 @@ class Encoder:
 def make_encoder(config: ModelConfig, precision: str) -> Encoder:
     """The layers that the settings ask for; `precision` is that of matrix products."""
     if config.encoder == "transformer":
-        return Encoder([], transformer=TransformerEncoder(config, name="transformer"))
+        return Encoder([], transformer=TransformerEncoder(config, precision, name="transformer"))
 
     def recurrence(name: str, units: int, backward: bool) -> keras.layers.Layer:
         return make_recurrence(
@@ -91,7 +91,8 @@ def make_encoder(config: ModelConfig, precision: str) -> Encoder:
 
     front = None
     if config.encoder == "convolutional":
-        front = ConvolutionalFront(config.embedding_size, name="convolutional_front")
+        size = config.embedding_size
+        front = ConvolutionalFront(size, precision, name="convolutional_front")
     recurrent = [layer(number) for number in range(config.encoder_layers)]
     return Encoder(recurrent, front, residual_from=config.residual_from)
 

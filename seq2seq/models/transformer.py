@@ -3,12 +3,45 @@
 Shape suffixes: B sentences, S source positions, E embedding units, U units.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from seq2seq.config.architecture import ModelConfig
-from seq2seq.models.products import Tensor
+from seq2seq.models.products import Projection, Tensor
+
+
+@keras.saving.register_keras_serializable(package="seq2seq")
+class SelfAttention(keras.layers.MultiHeadAttention):
+    """`keras.layers.MultiHeadAttention` whose projections' products have a chosen precision.
+
+    Their biases are added in that precision too; scores, softmax and contexts are float32.
+    """
+
+    def __init__(self, *args: Any, precision: str = "float32", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.precision = precision
+
+    def call(self, *args: Any, **kwargs: Any) -> Tensor:
+        """See Keras's layer; (B, S, U) in float32."""
+        return ops.cast(super().call(*args, **kwargs), "float32")
+
+    def get_config(self) -> dict:
+        """Constructor arguments."""
+        return {**super().get_config(), "precision": self.precision}
+
+    def _get_common_kwargs_for_sublayer(self) -> dict:
+        """Settings of the projections alone: what is between them keeps the layer's own type."""
+        narrow = "float32" if self.precision == "float32" else f"mixed_{self.precision}"
+        return {**super()._get_common_kwargs_for_sublayer(), "dtype": narrow}
+
+    def _compute_attention(
+        self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any
+    ) -> Any:
+        projected = [ops.cast(each, "float32") for each in (query, key, value)]
+        return super()._compute_attention(*projected, *args, **kwargs)
 
 
 @keras.saving.register_keras_serializable(package="seq2seq")
@@ -21,6 +54,7 @@ class TransformerEncoder(keras.layers.Layer):
 
     Args:
         config: `units`, `encoder_layers`, `encoder_heads`, `feed_forward`, `dropout`.
+        precision: of products with matrices of weights, "float32" or "bfloat16".
 
     Call arguments:
         vectors: (B, S, E); projected if E is not U.
@@ -30,27 +64,29 @@ class TransformerEncoder(keras.layers.Layer):
         (B, S, U).
     """
 
-    def __init__(self, config: ModelConfig, **kwargs: object) -> None:
+    def __init__(self, config: ModelConfig, precision: str = "float32", **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.config = config
+        self.precision = precision
         units, layers = config.units, range(config.encoder_layers)
         self.widen = None
         if config.embedding_size != units:
-            self.widen = keras.layers.Dense(units, use_bias=False, name="widen")
+            self.widen = Projection(units, precision, use_bias=False, name="widen")
         self.attentions = [
-            keras.layers.MultiHeadAttention(
+            SelfAttention(
                 config.encoder_heads,
                 units // config.encoder_heads,
                 dropout=config.dropout,
+                precision=precision,
                 name=f"attention_{n}",
             )
             for n in layers
         ]
         self.inner = [
-            keras.layers.Dense(config.feed_forward, activation="relu", name=f"inner_{n}")
+            Projection(config.feed_forward, precision, activation="relu", name=f"inner_{n}")
             for n in layers
         ]
-        self.outer = [keras.layers.Dense(units, name=f"outer_{n}") for n in layers]
+        self.outer = [Projection(units, precision, name=f"outer_{n}") for n in layers]
         self.norms = [
             keras.layers.LayerNormalization(epsilon=1e-6, name=f"norm_{n}")
             for n in range(2 * config.encoder_layers + 1)
@@ -88,7 +124,8 @@ class TransformerEncoder(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """Constructor arguments."""
-        return {**super().get_config(), "config": self.config.as_dict()}
+        own = {"config": self.config.as_dict(), "precision": self.precision}
+        return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config: dict) -> "TransformerEncoder":
