@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seq2seq.config.languages import WELL_FORMED, Languages, language_of_file
 from seq2seq.data.held_out import held_out_sizes, link
-from seq2seq.data.lines import read_lines, read_pairs
+from seq2seq.data.lines import check_encoding, read_lines, read_pairs
 from seq2seq.errors import DataError
 from seq2seq.files import hidden_sibling, rename_durably, write_atomically
 
@@ -149,11 +149,13 @@ def hold_out(
         also: further training text, which shares no sentence with what is held out either.
 
     Raises:
-        DataError: too little text, a file that is missing, or files are there already; also a split
-            that is there and would not be written anew, as its text may be in the new training
-            text.
+        DataError: too little text, a file that is missing or no UTF-8, or files are there already;
+            also a split that is there and would not be written anew, as its text may be in the new
+            training text.
     """
     _check_there(corpus, also)
+    for path in read_files(corpus, also):
+        check_encoding(path)
     given = {"validation": corpus.validation, "test": corpus.test}
     files = {name: pair for name, pair in given.items() if pair}
     if corpus.validation and not isinstance(corpus.train, Table):

@@ -25,6 +25,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LONGEST_LINE = 2**20  # bytes, without the line end; what a line has beyond them is left out
 READ_AT_ONCE = 2**16  # bytes
+MOST_BROKEN = 0.01  # of a text's lines; of more, the text is in another encoding
 
 
 def cut_lines(stream: BinaryIO, name: str, longest: int = LONGEST_LINE) -> Iterator[bytes]:
@@ -77,8 +78,7 @@ def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
     repaired = 0
     for number, line in enumerate(stream):
         if number == 0:
-            if line.startswith(UTF_16_MARKS):
-                raise DataError(f"{name} is UTF-16; make it UTF-8: iconv -f utf-16 -t utf-8")
+            _refuse_utf_16(line, name)
             line = line.removeprefix(BYTE_ORDER_MARK)
         line = line.removesuffix(b"\n").removesuffix(b"\r")
         try:
@@ -89,6 +89,34 @@ def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
     if repaired:
         logger.warning(
             "%s: %d line(s) held bytes that are not UTF-8, replaced by U+FFFD", name, repaired
+        )
+
+
+def _refuse_utf_16(first_line: bytes, name: str) -> None:
+    if first_line.startswith(UTF_16_MARKS):
+        raise DataError(f"{name} is UTF-16; make it UTF-8: iconv -f utf-16 -t utf-8")
+
+
+def check_encoding(path: Path) -> None:
+    """Looks that a text is UTF-8, but for a few lines.
+
+    Raises:
+        DataError: it is not, or cannot be read.
+    """
+    broken = lines = 0
+    for line in raw_lines(path):
+        if not lines:
+            _refuse_utf_16(line, str(path))
+        lines += 1
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            broken += 1
+    if broken > MOST_BROKEN * lines:
+        raise DataError(
+            f"{path}: {broken:,} of {lines:,} lines are not UTF-8; if the text is in another "
+            "encoding, convert it, e.g. iconv -f windows-1252 -t utf-8; if these lines alone are "
+            "broken, leave them out, as `python -m data_prep clean` does"
         )
 
 

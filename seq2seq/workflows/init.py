@@ -1,7 +1,9 @@
 """Settings for a corpus: held-out text if there is none, sizes that fit, and how long it takes."""
 
 import itertools
+import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +16,7 @@ from seq2seq.config.settings_file import commented_yaml, settings_of
 from seq2seq.data.corpus_files import (
     Corpus,
     Pair,
+    Table,
     check_not_read,
     hold_out,
     read_files,
@@ -26,10 +29,13 @@ from seq2seq.files import write_atomically
 from seq2seq.training.corpus import check_files, learn_subwords
 from seq2seq.training.pilot import Pilot, time_steps
 
+logger = logging.getLogger(__name__)
+
 PILOT_PAIRS = 50_000  # that the vocabulary is tried on, and that the steps that are timed are of
 VOCABULARIES = 4  # tried: too few for the characters, then too many for the words, and so on
 PROCESSOR = Path("/proc/cpuinfo")
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?")  # an id, a count, a score
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ def init(job: InitJob) -> Initialised:
     _check_config(job)
     languages = job.corpus.languages
     with hold_out(job.corpus, job.data, job.seed, job.replace, job.also) as splits:
-        size = _measure([splits.readable["train"], *job.also], languages)
+        size = _measure(job, splits.readable["train"])
         fitted, pilot = _tried(job, splits.readable, size)
         headline = f"Fitted by `seq2seq init` to {size.pairs:,} training pairs."
         settings = settings_of(splits.files, languages, fitted, job.also)
@@ -96,12 +102,44 @@ def _check_config(job: InitJob) -> None:
         raise ConfigError(f"{job.config} is there already; choose another -o, or pass --replace")
 
 
-def _measure(train: Sequence[Pair], languages: Languages) -> CorpusSize:
+def _measure(job: InitJob, train: Pair) -> CorpusSize:
+    """Pairs and characters of the training text; says where one side of it is numbers."""
+    languages = job.corpus.languages
     pairs, characters = 0, set[str]()
-    for source, target in _pairs(train):
-        pairs += bool(source.strip() and target.strip())
-        characters.update(source, target)
+    named = [_names(job.corpus), *((str(source), str(target)) for source, target in job.also)]
+    for names, files in zip(named, [train, *job.also], strict=True):
+        used, numbers = 0, [0, 0]
+        for both in read_pairs(*files):
+            characters.update(*both)
+            if all(map(str.strip, both)):
+                used += 1
+                for side, text in enumerate(both):
+                    numbers[side] += NUMBER.fullmatch(text.strip()) is not None
+        _report_numbers(names, numbers, used)
+        pairs += used
     return CorpusSize(pairs, len(characters), (languages.source, languages.target))
+
+
+def _names(corpus: Corpus) -> tuple[str, str]:
+    """What a user knows the sides of a corpus by."""
+    if isinstance(corpus.train, Table):
+        source, target = (f"column {each} of {corpus.train.path}" for each in corpus.train.columns)
+    else:
+        source, target = map(str, corpus.train)
+    return source, target
+
+
+def _report_numbers(names: tuple[str, str], numbers: Sequence[int], pairs: int) -> None:
+    """Says which side is mostly numbers while the other one is not."""
+    shares = [count / max(1, pairs) for count in numbers]
+    for side, other in ((0, 1), (1, 0)):
+        if shares[side] > 0.5 >= shares[other]:
+            logger.warning(
+                "%s: %.0f %% of the lines are a number alone, such as an id or a score, beside "
+                "text in %s; see whether these are the two to learn from (--columns chooses those "
+                "of a table)",
+                *(names[side], 100 * shares[side], names[other]),
+            )
 
 
 def _machine() -> Machine:

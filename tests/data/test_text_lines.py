@@ -4,6 +4,7 @@ import gzip
 import io
 import re
 import tracemalloc
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from seq2seq.data.lines import (
     LONGEST_LINE,
+    check_encoding,
     count_lines,
     cut_lines,
     decode_lines,
@@ -212,9 +214,18 @@ def test_utf_16_is_refused_and_said(tmp_path, encoding):
     r"""The first character of its text has the byte of "\n", which would be a line more."""
     mark = "\ufeff" if encoding == "utf-16-be" else ""
     (tmp_path / "text").write_bytes(f"{mark}\u4e0a\u6d77\n".encode(encoding))
-    with pytest.raises(DataError, match="text is UTF-16; make it UTF-8: iconv"):
-        read(tmp_path / "text")
+    for reader in (read, check_encoding):
+        with pytest.raises(DataError, match="text is UTF-16; make it UTF-8: iconv"):
+            reader(tmp_path / "text")
     assert len(b"\xff\xfe\x0a\x4e".split(b"\n")) == 2  # control
+
+
+@pytest.mark.parametrize(("broken", "refused"), [(1, False), (2, True)])
+def test_a_text_of_which_more_than_a_few_lines_are_broken_is_no_utf_8(save, broken, refused):
+    path = save("ein grüner Hund\n".encode() * (100 - broken) + b"gr\xfcn\n" * broken)
+    told = f"{path}: 2 of 100 lines are not UTF-8; .* iconv -f"
+    with pytest.raises(DataError, match=told) if refused else nullcontext():
+        check_encoding(path)
 
 
 def test_an_empty_file_that_should_be_compressed_is_damaged(tmp_path):

@@ -250,6 +250,27 @@ def test_short_lines_of_a_table_are_counted(tmp_path, caplog):
     assert "pairs.tsv: 2 lines have fewer than 2 columns" in caplog.text
 
 
+def test_text_in_another_encoding_is_refused_before_anything_is_written(tmp_path):
+    paths = write_files(tmp_path / "corpus", 60)
+    paths[1].write_bytes(paths[1].read_bytes().replace("ש".encode(), b"\xf9"))
+    with pytest.raises(DataError, match=r"train.he: \d+ of 60 lines are not UTF-8; "):
+        init(job(find_corpus(*paths), tmp_path))
+    assert not (tmp_path / "data").exists() and not (tmp_path / "my.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"), [((1, 2), "column 1"), ((2, 3), "column 3"), ((2, 4), ""), ((1, 3), "")]
+)
+def test_a_side_of_numbers_beside_text_is_told(tmp_path, caplog, columns, said):
+    """The identifiers of Tatoeba's table of pairs, say."""
+    pairs = [line.split("\t") for line in lines(write_table(tmp_path / "pairs.tsv"))]
+    rows = [f"{n + 1000}\t{one}\t-{n}.5\t{other}\n" for n, (one, other) in enumerate(pairs)]
+    (tmp_path / "four.tsv").write_text("".join(rows), encoding="utf-8")
+    init(job(find_corpus(tmp_path / "four.tsv", None, columns, ("en", "he")), tmp_path))
+    told = f"{said} of {tmp_path / 'four.tsv'}: 100 % of the lines are a number alone"
+    assert (told in caplog.text) if said else ("number alone" not in caplog.text)
+
+
 def test_the_command_says_what_it_chose_and_what_comes_next(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_table(tmp_path / "pairs.tsv")
