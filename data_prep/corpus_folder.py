@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from seq2seq.errors import DataError
-from seq2seq.files import write_atomically
+from seq2seq.files import held, write_atomically
 
 
 class CorpusWriter:
@@ -69,9 +69,11 @@ def open_files(paths: Sequence[Path], replace: bool) -> Iterator[list[BinaryIO]]
     folder = paths[0].parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
+        with ExitStack() as holding, ExitStack() as stack:
             streams = [stack.enter_context(write_atomically(path)) for path in paths]
             yield streams
+            # While they appear, or splits of two calls at once would get mixed.
+            holding.enter_context(held(folder, wait=True))
             if not replace:
                 _check_unchanged(paths, streams)
     except OSError as error:

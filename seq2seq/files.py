@@ -133,16 +133,20 @@ def remove_leftovers(path: Path) -> None:
 
 
 @contextmanager
-def held(directory: Path) -> Iterator[None]:
+def held(directory: Path, wait: bool = False) -> Iterator[None]:
     """Holds a directory for this process, on file systems that know locks.
 
+    Args:
+        directory: is there.
+        wait: until another process that holds it is done.
+
     Raises:
-        BlockingIOError: another process holds it.
+        BlockingIOError: another process holds it, and `wait` is false.
     """
     handle = os.open(directory, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise
         except OSError:  # some network file systems know none

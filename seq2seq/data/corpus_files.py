@@ -12,7 +12,7 @@ from seq2seq.config.languages import WELL_FORMED, Languages, language_of_file
 from seq2seq.data.held_out import held_out_sizes, link
 from seq2seq.data.lines import check_encoding, read_lines, read_pairs
 from seq2seq.errors import DataError
-from seq2seq.files import hidden_sibling, rename_durably, write_atomically
+from seq2seq.files import held, hidden_sibling, rename_durably, write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ def hold_out(
     Raises:
         DataError: too little text, a file that is missing or no UTF-8, or files are there already;
             also a split that is there and would not be written anew, as its text may be in the new
-            training text.
+            training text; or another process writes splits into the folder.
     """
     _check_there(corpus, also)
     for path in read_files(corpus, also):
@@ -166,19 +166,20 @@ def hold_out(
     possible = split_files(corpus, folder)
     chosen = {"train", *split_of.values()}
     new = {split: both for split, both in possible.items() if split in chosen}
-    _check_new(new, read_files(corpus, also), replace)
-    _check_former(set(_paths(possible)) - set(_paths(new)), read_files(corpus, also))
     folder.mkdir(parents=True, exist_ok=True)
     hidden = {split: (_hidden(both[0]), _hidden(both[1])) for split, both in new.items()}
-    try:
-        written = _write(corpus, hidden, split_of)
-        yield Splits(new | files, hidden | files, written)
-        for split in reversed(new):  # train appears last
-            for path, name in zip(hidden[split], new[split], strict=True):
-                rename_durably(path, Path(os.path.realpath(name)))
-    finally:
-        for path in _paths(hidden):
-            path.unlink(missing_ok=True)
+    with _alone_in(folder):
+        _check_new(new, read_files(corpus, also), replace)
+        _check_former(set(_paths(possible)) - set(_paths(new)), read_files(corpus, also))
+        try:
+            written = _write(corpus, hidden, split_of)
+            yield Splits(new | files, hidden | files, written)
+            for split in reversed(new):  # train appears last
+                for path, name in zip(hidden[split], new[split], strict=True):
+                    rename_durably(path, Path(os.path.realpath(name)))
+        finally:
+            for path in _paths(hidden):
+                path.unlink(missing_ok=True)
 
 
 def read_files(corpus: Corpus, also: Sequence[Pair]) -> list[Path]:
@@ -296,6 +297,19 @@ def _hidden(path: Path) -> Path:
 
 def _paths(files: Mapping[str, Pair]) -> list[Path]:
     return [path for both in files.values() for path in both]
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Holds a folder, whose hidden files have the same names for every process."""
+    with ExitStack() as holding:
+        try:
+            holding.enter_context(held(folder))
+        except BlockingIOError:
+            raise DataError(
+                f"another process writes splits into {folder}; wait, or pass another --data"
+            ) from None
+        yield
 
 
 def _check_there(corpus: Corpus, also: Sequence[Pair]) -> None:

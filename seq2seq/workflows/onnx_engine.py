@@ -5,14 +5,12 @@ none is taken for another; those of weights that training has replaced go when t
 Processes that want the same model wait for the one that exports it.
 """
 
-import fcntl
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from typing import Any
 from seq2seq.config.loading import with_decoding
 from seq2seq.errors import ExportError, RunError, installed_version
 from seq2seq.exported_folder import FORMAT, LACKING, OF_THE_CALLER
-from seq2seq.files import hidden_sibling, rename_durably
+from seq2seq.files import held, hidden_sibling, rename_durably
 from seq2seq.manifest import CONFIG, SUBWORDS, check_files, read_manifest
 from seq2seq.run_folder import SHORTLIST, SOURCE_WORDS, RunFolder
 
@@ -117,20 +115,16 @@ def keep_model(
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Waits until no other process exports into a folder of models."""
-    try:
-        folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise ExportError(
-            f"{folder} cannot be made ({error.strerror}), where models of --engine onnx are kept; "
-            "`seq2seq export --format onnx` makes one elsewhere"
-        ) from None
-    try:
-        with suppress(OSError):  # some network file systems know no locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with ExitStack() as holding:
+        try:
+            folder.mkdir(exist_ok=True)
+            holding.enter_context(held(folder, wait=True))
+        except OSError as error:
+            raise ExportError(
+                f"{folder} cannot be made ({error.strerror}), where models of --engine onnx are "
+                "kept; `seq2seq export --format onnx` makes one elsewhere"
+            ) from None
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _remove_superseded(directory: Path) -> None:

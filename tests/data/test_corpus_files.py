@@ -63,6 +63,18 @@ def test_former_splits_stay_if_the_block_fails(tmp_path, error):
     assert contents(tmp_path / "data") != before
 
 
+def test_two_calls_at_once_do_not_write_into_one_folder(tmp_path):
+    corpus, folder = corpus_in(tmp_path / "corpus"), tmp_path / "data"
+    with hold_out(corpus, folder, 1, True) as splits:
+        wanted = splits.readable["test"][0].read_text()
+        with pytest.raises(DataError, match="another process writes splits into .*data; wait, or"):
+            split(corpus, folder, seed=2)
+        split(corpus, tmp_path / "other", seed=2)  # control
+    assert contents(folder)["test.en"] == wanted != contents(tmp_path / "other")["test.en"]
+    split(corpus, folder, seed=2)
+    assert contents(folder) == contents(tmp_path / "other")
+
+
 def test_given_text_that_is_absent_is_named_before_anything_is_written(tmp_path):
     absent = tmp_path / "absent.en", tmp_path / "absent.de"
     with pytest.raises(DataError, match="absent.en does not exist"):

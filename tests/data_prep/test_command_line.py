@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from data_prep.__main__ import main
 from data_prep.corpus_folder import open_corpus
 from data_prep.miniature import command
 from seq2seq.errors import DataError
+from seq2seq.files import held
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,6 +106,22 @@ def test_a_file_that_cannot_take_its_name_leaves_no_training_file(tmp_path):
             writer.add("train", "new", "neu")
     assert not (tmp_path / "train.en").exists()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_files_appear_while_no_other_call_has_the_folder(tmp_path):
+    """The splits of two calls, of which one has the other's test text in training, never mix."""
+
+    def write():
+        with open_corpus(tmp_path, ["train", "val"], ("en", "de"), True) as writer:
+            writer.add("train", "new", "neu")
+
+    with ThreadPoolExecutor(1) as other:
+        with held(tmp_path):
+            writing = other.submit(write)
+            assert not wait([writing], timeout=0.5).done
+            assert not list(tmp_path.glob("[!.]*"))
+        writing.result(timeout=20)
+    assert (tmp_path / "train.de").read_text() == "neu\n"
 
 
 def test_a_corpus_without_failure_has_all_its_files(tmp_path):
