@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seq2seq.config.loading import differences
-from seq2seq.config.sections import RunConfig
+from seq2seq.config.sections import RunConfig, TrainingConfig
 from seq2seq.data.held_out import HeldOut
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.run_folder import RunFolder
@@ -17,10 +17,12 @@ from seq2seq.training.corpus import evaluation_files, read_parallel, report_met
 from seq2seq.training.sharded_corpus import ShardedCorpus
 from seq2seq.training.starting_weights import begin, with_vocabulary_of
 from seq2seq.training.text import TrainingText, training_text
+from seq2seq.training.training_state import TrainingState, saved_state
 
 logger = logging.getLogger(__name__)
 
 CHANGEABLE_DATA = {"data.test_source", "data.test_target", "data.source_language"}
+LENGTHS = ("training.steps:", "training.epochs:")
 FIXED_TRAINING = {  # what the state of a run was made with, or its best result is measured in
     "training.seed",
     "training.averaging",
@@ -71,6 +73,7 @@ def open_to_go_on(
     Raises:
         RunError: the folder or its training text was altered.
         ConfigError: a setting differs from the run's in a way that it cannot honour; each is named.
+            Fewer steps or epochs than it has taken are such a setting.
     """
     folder = RunFolder.open(run)
     folder.remove_leftovers()
@@ -86,12 +89,27 @@ def open_to_go_on(
             f"{run} was started with other settings and cannot go on with these: "
             f"{'; '.join(refused)}; change them back, or train into another folder with --run"
         )
+    if any(each.startswith(LENGTHS) for each in changes):
+        _check_not_passed(config.training, run, saved_state(folder))
     corpus = corpus or _encoded_again(config, folder)
     folder.check_trained_on(config, corpus.hashes)
     if changes:
         logger.info("%s goes on with changed settings: %s", run, "; ".join(changes))
         folder.replace_config(config)
     return folder, corpus
+
+
+def _check_not_passed(training: TrainingConfig, run: Path, state: TrainingState) -> None:
+    if training.steps is None:
+        passed, asked = (state.epoch, state.batch) > (training.epochs, 0), "epochs"
+    else:
+        passed, asked = state.step > training.steps, "steps"
+    if passed:
+        raise ConfigError(
+            f"{run} has taken {state.step} steps ({state.epoch} whole epochs), more than "
+            f"training.{asked}: {getattr(training, asked)}; nothing was changed: a larger number "
+            "goes on, and --run trains into another folder"
+        )
 
 
 def _encoded_again(config: RunConfig, folder: RunFolder) -> TrainingText:

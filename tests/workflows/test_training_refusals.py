@@ -78,3 +78,20 @@ def test_a_run_takes_another_language_unless_its_scores_would_change(trained_run
     chinese = replace(config, data=replace(config.data, target_language="zh"))
     with pytest.raises(ConfigError, match="data.target_language: nds -> zh"):
         open_to_go_on(chinese, run)
+
+
+@pytest.mark.parametrize("asked", [{"steps": 1}, {"epochs": 1}])
+def test_a_run_is_not_made_shorter_than_it_is(trained_run, tmp_path, asked):
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    folder = RunFolder.open(run)
+    config, taken = folder.config(), int(folder.history()[-1]["step"])
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    (name, number), *_ = asked.items()
+    told = (
+        rf"run has taken {taken} steps \(3 whole epochs\), more than training.{name}: {number}; no"
+    )
+    with pytest.raises(ConfigError, match=told):
+        open_to_go_on(replace(config, training=replace(config.training, **asked)), run)
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+    as_long = replace(config, training=replace(config.training, steps=taken))
+    assert open_to_go_on(as_long, run)[0].config().training.steps == taken
