@@ -5,6 +5,7 @@ Requests are read within bounds, and dropped when their client goes away; errors
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,9 @@ logger = logging.getLogger(__name__)
 LARGE_BODY = 64 * 1024  # bytes from which requests are read on a thread, beside the event loop
 # Their number bounds what reading takes from the rest of the server; threads of answers are others.
 _READERS = ThreadPoolExecutor(2, "reading")
-HEALTH_PATHS = frozenset(("/healthz", "/readyz", "/health"))  # anybody's, as often as they like
+# Anybody's, as often as they like; what the page asks is not.
+HEALTH_PATHS = frozenset(("/healthz", "/readyz", "/health"))
+PAGE_FILE = re.compile(r"/|/page/(?!api/).*")
 Result = TypeVar("Result")
 Endpoint = Callable[[Request], Awaitable[Response]]
 

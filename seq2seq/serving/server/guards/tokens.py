@@ -4,7 +4,6 @@ A token comes as `Authorization: Bearer TOKEN`, or in LibreTranslate's field `ap
 """
 
 import hmac
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,13 +11,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seq2seq.serving.server.errors import Code, RequestError
-from seq2seq.serving.server.http_requests import HEALTH_PATHS, json_response
+from seq2seq.serving.server.http_requests import HEALTH_PATHS, PAGE_FILE, json_response
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.rest_json import write_error
 
 # Health, and what a client of LibreTranslate may ask before it has a token.
 FREE = HEALTH_PATHS | {"/languages", "/frontend/settings", "/spec"}
-PAGE_FILE = re.compile(r"/|/page/(?!api/).*")  # anybody's; what it asks needs the token
 WITH_KEY = frozenset(("/translate", "/detect"))  # whose fields may have the token
 SCHEME = "bearer"
 REFUSAL = "this server wants a token: send the header Authorization: Bearer TOKEN"

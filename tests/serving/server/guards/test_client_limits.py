@@ -136,6 +136,15 @@ def test_the_server_says_when_to_come_again_and_leaves_health_alone(tmp_path):
         assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+def test_the_pages_files_are_outside_of_the_limits_and_what_it_asks_is_not(tmp_path):
+    with serving(tmp_path, ShoutingModel(), limits={"client_rate": 3}) as server:
+        for path in ["/", "/page/app.js", "/page/style.css", "/page/vendor/preact.js"] * 2:
+            assert server.request("GET", path)[0] == 200
+        found = [server.request("GET", "/page/api/models")[0] for _ in range(4)]
+        assert found == [200, 200, 200, 429]
+        assert server.request("GET", "/page/app.js")[0] == 200
+
+
 def test_the_server_counts_what_is_under_way(tmp_path):
     model = ShoutingModel()
     with serving(tmp_path, model, limits={"client_under_way": 3}) as server:
