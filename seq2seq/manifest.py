@@ -11,9 +11,9 @@ from pydantic.dataclasses import dataclass
 
 from seq2seq.errors import RunError
 from seq2seq.files import file_sha256, held
+from seq2seq.serving.saved_model.version_directory import MODEL_FILE
 
 CONFIG, SUBWORDS, MANIFEST = "config.yaml", "subwords.model", "manifest.json"
-SAVED_MODEL = "saved_model.pb"
 FORMAT = 2  # of the manifest and the weights; 1 was version 0.1's, see `weight_files`
 RESTORE = "restore it from a copy of the run"
 
@@ -109,7 +109,7 @@ def only_writer(run: Path) -> Iterator[None]:
 def _no_run(path: Path) -> str:
     if not path.exists():
         return f"{path} does not exist; give a run folder, which `seq2seq train` makes"
-    if path.is_dir() and (any(path.glob(SAVED_MODEL)) or any(path.glob(f"*/{SAVED_MODEL}"))):
+    if path.is_dir() and (any(path.glob(MODEL_FILE)) or any(path.glob(f"*/{MODEL_FILE}"))):
         return f"{path} holds a SavedModel; serve it, and translate with --server (`seq2seq serve`)"
     return f"{path} is not a run folder (it has no {MANIFEST}); `seq2seq train` makes one"
 

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from seq2seq.errors import ServerError
-from seq2seq.serving.saved_model.version_directory import HIGHEST
+from seq2seq.serving.saved_model.version_directory import HIGHEST, MODEL_FILE
 
-MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt", "model.onnx")
+MODEL_FILES = (MODEL_FILE, "saved_model.pbtxt", "model.onnx")
 
 Fingerprint = frozenset[tuple[str, int, int]]  # path, bytes, nanoseconds of the last change
 
