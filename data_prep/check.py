@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> str:
         DataError: a file cannot be read.
         UnusableCorpusError: the corpus cannot be trained on; it holds the report.
     """
-    rules = Rules(options.longest, options.ratio)
+    rules = Rules(options.longest, options.ratio, symbols=frozenset(options.symbol))
     splits = read_splits(options, rules)
     corpus = examine_corpus(options.source, options.target, rules, splits)
     report = "\n\n".join(_sections(options, corpus, rules))

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> str:
             replace a file that is read.
     """
     kept = frozenset(finding for finding in KEEPABLE if finding.option in options.keep)
-    rules = Rules(options.longest, options.ratio, kept)
+    rules = Rules(options.longest, options.ratio, kept, frozenset(options.symbol))
     outputs = output_paths(options)
     splits = read_splits(options, rules)
     corpus = examine_corpus(options.source, options.target, rules, splits)

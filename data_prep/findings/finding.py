@@ -80,3 +80,4 @@ class Rules:
     longest: int = 100  # words in a line; and 20 times as many characters
     ratio: float = 3.0  # longer side to shorter side, in words or in characters
     kept: Set[Finding] = frozenset()  # findings to overlook, of KEEPABLE
+    symbols: Set[str] = frozenset()  # of the vocabulary; no tags, though they look so

@@ -62,7 +62,7 @@ def examine_line(raw: bytes, rules: Rules) -> Line:
         is_garbled(text) or (text != mended and is_garbled(mended))
     ):  # mending may remove the characters that tell
         findings.append(Finding.MOJIBAKE)
-    if "<" in mended and _TAG.search(mended):
+    if "<" in mended and set(_TAG.findall(mended)) - rules.symbols:
         findings.append(Finding.TAGS)
     if count_words(mended) > rules.longest or len(mended) > CHARACTERS_PER_WORD * rules.longest:
         findings.append(Finding.LONG)

@@ -23,7 +23,7 @@ def ratio(text: str) -> float:
 
 
 def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the two files, the bounds of lengths and ratios, and other splits."""
+    """Adds the two files, the bounds of lengths and ratios, symbols, and other splits."""
     add = parser.add_argument
     add("source", type=Path, metavar="SOURCE", help="a sentence a line, plain or .gz")
     add("target", type=Path, metavar="TARGET", help="its translation on the same line")
@@ -40,6 +40,13 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
         default=Rules.ratio,
         metavar="X",
         help="longer side to shorter side of a pair; default %(default)s",
+    )
+    add(
+        "--symbol",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="no HTML tag, but one of subwords.symbols, such as <bt>; may be given again",
     )
     add(
         "--against",
@@ -78,6 +85,8 @@ def clean_command(options: argparse.Namespace) -> str:
         words += ["--longest", str(options.longest)]
     if options.ratio != Rules.ratio:
         words += ["--ratio", f"{options.ratio:g}"]
+    for symbol in options.symbol:
+        words += ["--symbol", symbol]
     for paths in options.against:
         words += ["--against", *map(str, paths)]
     return f"{shlex.join(words)} --output DIR"

@@ -95,11 +95,11 @@ def test_three_lines_are_named_and_more_are_dots(files, capsys):
 
 def test_the_last_line_says_how_many_are_usable_and_how_to_keep_them(files, capsys):
     paths = files({4: b"", 5: b" a dog"})
-    assert check(*paths, "--longest", 50, "--ratio", 2.5) == 0
+    assert check(*paths, "--longest", 50, "--ratio", 2.5, "--symbol", "<bt>") == 0
     verdict = capsys.readouterr().out.splitlines()[-1]
     assert verdict == (
         f"usable: 19 of 20 pairs; `python -m data_prep clean {paths[0]} {paths[1]} --longest 50 "
-        "--ratio 2.5 --output DIR` leaves out the rest and mends lines"
+        "--ratio 2.5 --symbol '<bt>' --output DIR` leaves out the rest and mends lines"
     )
 
 
@@ -161,6 +161,12 @@ def test_compressed_files_get_the_same_report(tmp_path, files, capsys):
     assert check(*packed) == 0
     compressed = capsys.readouterr().out
     assert compressed.replace(".gz", "").split() == plain.split()
+
+
+def test_symbols_are_told_apart_from_tags(files, capsys):
+    paths = files({4: b"<bt> a dog", 5: b"<new> a dog", 6: b"<b> a dog"})
+    assert check(*paths, "--symbol", "<bt>", "--symbol", "<new>") == 0
+    assert "HTML tags: source 1 5.00% 6" in " ".join(capsys.readouterr().out.split())
 
 
 def test_sentences_of_other_splits_are_counted_by_file(tmp_path, files, capsys):

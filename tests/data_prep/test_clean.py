@@ -155,6 +155,12 @@ def test_limits_can_be_tuned(tmp_path):
         assert len(read(tmp_path / "out")) == left
 
 
+def test_pairs_with_symbols_of_the_vocabulary_stay(tmp_path):
+    paths = write(tmp_path, [(b"<bt> a dog", b"ein Hund"), (b"<b> a cat", b"eine Katze")])
+    assert clean(*paths, tmp_path / "out", "--symbol", "<bt>") == 0
+    assert read(tmp_path / "out") == [("<bt> a dog", "ein Hund")]
+
+
 def test_sentences_of_another_split_are_left_out(tmp_path):
     paths = write(tmp_path, HEALTHY)
     test = write(tmp_path, [(HEALTHY[3][0], b"neu"), (b"new", HEALTHY[5][1])], ("t.en", "t.de"))

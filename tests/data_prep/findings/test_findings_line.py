@@ -109,6 +109,14 @@ def test_tags_are_found_even_where_they_were_escaped():
         assert Finding.TAGS in examine_line(text.encode(), RULES).findings
 
 
+def test_symbols_of_the_vocabulary_are_no_tags():
+    """Such as augment writes before back-translations."""
+    rules = Rules(symbols={"<bt>"})
+    assert Finding.TAGS in examine_line(b"<bt> a dog", RULES).findings
+    assert examine_line(b"<bt> a dog", rules).findings == ()
+    assert Finding.TAGS in examine_line(b"<bt> a <b>dog", rules).findings
+
+
 def test_a_line_is_long_by_its_words_or_by_its_letters():
     rules = Rules(longest=5)
     found = [
