@@ -174,6 +174,12 @@ def test_every_combination_trains_steps_ignores_padding_and_comes_back(share, tm
         keras.backend.clear_session()
 
 
+TRANSFORMER = {"encoder": "transformer", "bridge": "zero"}
+WIDENING = {"bidirectional": "first", "directions": "full", "bridge": "zero"}
+UNTIED = {"tied_embeddings": "none"}
+VECTORS = {"source_vectors": "a.vec", "target_vectors": "b.vec"}
+
+
 @pytest.mark.parametrize(
     "settings, message",
     [
@@ -192,10 +198,38 @@ def test_every_combination_trains_steps_ignores_padding_and_comes_back(share, tm
         ({"attention": "none", "bridge": "zero"}, "bridge: zero without attention"),
         ({"readout": "top", "tied_embeddings": "none"}, "readout: top would drop"),
         ({"cell": "gru", "forget_bias": 2.0}, "forget_bias: cell: gru has no forget gate"),
+        ({"cell": "simple_rnn", "forget_bias": 2.0}, "forget_bias: cell: simple_rnn has no forget"),
+        ({"cell": "ssru", "recurrent_dropout": 0.1}, "recurrent_dropout: cell: ssru has no recur"),
+        ({"cell": "ssru", "weight_dropout": 0.1}, "weight_dropout: cell: ssru has no recurrent"),
+        (TRANSFORMER | {"bidirectional": "none", "reverse_source": True}, "reverse_source is for"),
         ({"residual_from": 1}, "residual_from: 1 would add embeddings"),
+        (WIDENING | {"encoder_layers": 2, "residual_from": 2}, "2 would add 16 units to 8"),
+        (UNTIED | {"readout": "both", "readout_size": 4}, "readout: both has no size of its own"),
+        (UNTIED | {"readout": "top", "attention_reads": "bottom"}, "readout: top would drop"),
+        ({"tied_embeddings": "all", "readout_size": 4}, "embeddings .8., and the readout has 4"),
+        (VECTORS | {"tied_embeddings": "source"}, "has one table for source and target; give"),
+        (VECTORS | {"tied_embeddings": "all"}, "has one table for source and target; give"),
     ],
 )
 def test_a_combination_without_sense_is_refused_by_name(settings, message):
     with pytest.raises(ValueError, match=message):
         ModelConfig(**SMALL | settings)
     ModelConfig(**SMALL)  # what is left makes sense
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cell": "ssru", "forget_bias": 0.0},
+        WIDENING | {"encoder_layers": 2, "residual_from": 3},
+        WIDENING | {"residual_from": 2},  # for the decoder; the encoder has one layer
+        TRANSFORMER | {"encoder_layers": 2, "residual_from": 2},
+        UNTIED | {"readout": "top", "attention_reads": "bottom", "decoder_layers": 2},
+        UNTIED | {"readout": "top", "input_feeding": True},
+        UNTIED | {"readout_size": 4},
+        VECTORS | {"tied_embeddings": "target"},
+        VECTORS | {"tied_embeddings": "all", "target_vectors": "a.vec"},
+    ],
+)
+def test_what_is_close_to_a_refused_combination_is_taken(settings):
+    ModelConfig(**SMALL | settings)

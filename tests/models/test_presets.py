@@ -155,12 +155,37 @@ def test_a_size_scales_widths_alone_to_a_network_that_makes_sense(preset, size):
     whole = expand_preset({"preset": preset}, "test")
     scaled = expand_preset({"preset": preset, "size": size}, "test")
     for name, value in whole.items():
-        if name not in WIDTHS:
+        if name not in WIDTHS or size == 1:
             assert scaled[name] == value
-        elif size < 1:
+        else:
             assert scaled[name] % WIDTH_MULTIPLE == 0
             assert abs(scaled[name] - size * value) <= WIDTH_MULTIPLE
     ModelConfig(**scaled)
+
+
+def test_half_of_a_network_is_half_as_wide_everywhere():
+    def half(preset, *names):
+        settings = expand_preset({"preset": preset, "size": 0.5}, "test")
+        return [settings[name] for name in names]
+
+    assert half("hybrid2018", "embedding_size", "units", "feed_forward") == [512, 512, 4096]
+    assert half("bahdanau2015", "embedding_size", "units", "readout_size") == [304, 496, 256]
+
+
+# What the number of weights does not show.
+@pytest.mark.parametrize(
+    ("preset", "name", "value"),
+    [
+        ("sutskever2014", "reverse_source", True),  # section 3.3
+        ("luong2015", "reverse_source", True),  # table 1
+        ("luong2015", "dropout", 0.2),  # section 4.1
+        ("gnmt2016", "residual_from", 3),  # figure 1: from the third layer on
+        ("rnmt_plus2018", "residual_from", 3),  # section 4.1
+        ("hybrid2018", "residual_from", 3),  # section 6: the decoder is the same
+    ],
+)
+def test_a_network_is_built_as_its_paper_has_it(preset, name, value):
+    assert getattr(ModelConfig(**expand_preset({"preset": preset}, "test")), name) == value
 
 
 def test_what_the_section_says_itself_goes_before_the_preset():
@@ -177,6 +202,7 @@ def test_what_the_section_says_itself_goes_before_the_preset():
         ({"preset": "gnmt"}, "model.preset: no such network .got 'gnmt'.; there are sutskever2014"),
         ({"preset": ["gnmt2016"]}, "model.preset: no such network .got ..gnmt2016"),
         ({"size": 0.5}, "model.size: scales a preset, and none is named"),
+        ({"preset": "gnmt2016", "size": 0.009}, "model.size: from 0.01 to 1 .got 0.009."),
         ({"preset": "gnmt2016", "size": 2}, "model.size: from 0.01 to 1 .got 2."),
         ({"preset": "gnmt2016", "size": "half"}, "got 'half'"),
         ({"preset": "gnmt2016", "size": True}, "got True"),
