@@ -160,8 +160,8 @@ def test_numbers_are_what_they_look_like(tmp_path):
         load_run_config(path, ["training.steps=12:30:45"])
     assert load_run_config(path, ["training.steps=010"]).training.steps == 10
     assert load_run_config(path, ["training.steps=1_000"]).training.steps == 1000
-    assert parse_yaml("[1, -2, 0x10, 1.5, 1.e-3, .5, .inf, 0]", "here") == [
-        *(1, -2, 16, 1.5, 0.001, 0.5, float("inf"), 0)
+    assert parse_yaml("[1, -2, 0x10, 1.5, 1.e-3, 1.5e3, .5E+1, .inf, 0]", "here") == [
+        *(1, -2, 16, 1.5, 0.001, 1500.0, 5.0, float("inf"), 0)
     ]
 
 

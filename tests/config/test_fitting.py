@@ -38,6 +38,7 @@ def test_every_corpus_gets_settings_that_load(pairs, characters, languages, core
     text = commented_yaml(settings_of(FILES, LANGUAGES, fitted), fitted, "Fitted.")
     assert check_settings(parse_yaml(text, "text"), "text") == found
     assert all(f"# {each.reason}" in text for each in fitted)
+    assert text.startswith("# Fitted.\n") and "`seq2seq settings` explains" in text
 
 
 def test_the_more_text_the_larger_the_network_and_the_fewer_epochs():
@@ -110,3 +111,14 @@ def test_norwegian_and_odd_paths_survive_yaml():
     data = yaml.safe_load(text)["data"]
     assert data["source_language"] == "no"
     assert data["train_target"] == FILES["train"][1]
+
+
+def test_a_setting_is_a_line_as_people_write_it():
+    """So that a path can be found, and changed, with an editor."""
+    path = "Übersetzungen/" + 40 * "lang und " + "größer.de"
+    files = FILES | {"train": ("a.no", path)}
+    text = commented_yaml(settings_of(files, LANGUAGES, []), [], "Fitted.")
+    assert f"  train_target: {path}\n" in text
+    assert "  target_language: de\n" in text
+    unknown = commented_yaml(settings_of(files, Languages(None, "de"), []), [], "Fitted.")
+    assert "source_language" not in unknown and "target_language" in unknown

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seq2seq.config.loading import load_run_config
+from seq2seq.config.loading import as_run_config, load_run_config
+from seq2seq.config.presets import PRESETS
 from seq2seq.errors import ConfigError
 
 PATHS = {
@@ -119,7 +120,10 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
-    assert complaint(tmp_path).startswith(f"{tmp_path} is a folder; give a settings file")
+    assert complaint(tmp_path) == f"{tmp_path} is a folder; give a settings file"
+    own = tmp_path / "config.yaml"
+    own.touch()  # as in a run folder
+    assert complaint(tmp_path).endswith(f"file; {own} is one, and goes on with this run")
 
 
 @pytest.mark.parametrize("value", ["2024-02-30", "0x_", "!!int x"])
@@ -149,11 +153,45 @@ def test_overrides_are_read_as_yaml_and_win_over_the_file(write):
     assert load_run_config(path).model.units == 64
 
 
+def test_a_preset_and_its_size_may_be_overrides(write):
+    config = load_run_config(write(), ["model.preset=luong2015", "model.size=0.064"])
+    assert (config.model.units, config.model.encoder_layers) == (64, 4)
+    scaled = load_run_config(write(model={"preset": "luong2015"}), ["model.size=0.064"])
+    assert scaled == config
+    assert "no such network (got 'luong'); there are" in complaint(write(), "model.preset=luong")
+
+
+def test_settings_of_a_program_stay_as_they_were_given():
+    given = {"data": dict(PATHS), "model": {"preset": "gnmt2016", "size": 0.1}, "training": None}
+    before = {name: section and dict(section) for name, section in given.items()}
+    config = as_run_config(given, ["model.units=64", "training.epochs=3"])
+    assert (config.model.units, config.training.epochs) == (64, 3)
+    assert given == before
+    assert PRESETS["gnmt2016"]["units"] == 1024
+    with pytest.raises(ConfigError, match="^settings: model.unit: Unexpected setting"):
+        as_run_config(given, ["model.unit=64"])
+
+
 @pytest.mark.parametrize("override", ["model.units", "units=3", "model.=3", ".units=3", "", "="])
 def test_an_override_of_another_form_is_refused(write, override):
     assert complaint(write(), override).startswith(
         f"--set {override}: expected SECTION.FIELD=VALUE"
     )
+
+
+def test_an_override_of_what_is_no_section_is_refused(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("data: corpus.en\n")
+    with pytest.raises(ConfigError, match="^data: expected a section of settings .got 'corpus.en"):
+        load_run_config(path, ["data.train_source=a"])
+
+
+@pytest.mark.parametrize(
+    "override", ["\x1b[31m", "\n.=3", "x" * 5000, f"model.units=!!int {'x' * 5000}"]
+)
+def test_a_mistake_in_an_override_is_one_short_line(write, override):
+    message = complaint(write(), override)
+    assert message.isprintable() and len(message) < 500
 
 
 def test_an_override_is_checked_as_the_file_is(write):
