@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from command_line import fails, run_command
 
-from seq2seq.cli import augment, evaluate, export, init, score, train, translate
+from seq2seq.cli import augment, export, info, score, show, train, translate
 from seq2seq.cli.main import main
 from seq2seq.config.languages import Languages
 from seq2seq.data.parts import Part
@@ -41,7 +41,7 @@ def asked(monkeypatch):
     def note(gives):
         return lambda *given: asked.append(given) or gives
 
-    for module in (augment, evaluate, export, init, score, translate):
+    for module in (augment, export, info, score, show, translate):
         monkeypatch.setattr(module, "load_tensorflow", lambda **_: None)
     monkeypatch.setattr(train, "load_for_training", lambda **_: None)
     for name, gives in (
@@ -54,6 +54,9 @@ def asked(monkeypatch):
         ("train.train", None),
         ("train_on_workers.train_on_workers", None),
         ("score.score", ()),
+        ("info.describe", [("network", ""), ("units", "64")]),
+        ("show.show", ("Der Hund.", ["a.html", "b.png"])),
+        ("show.show_training", "training.png"),
     ):
         monkeypatch.setattr(f"seq2seq.workflows.{name}", note(gives))
     return asked
@@ -233,3 +236,23 @@ def test_train_hands_on_folder_settings_and_workers(asked, monkeypatch):
 def test_score_hands_on_its_files_in_order(asked):
     run("score", "run", "source", "target")
     assert asked == [(Path("run"), Path("source"), Path("target"), {})]
+
+
+def test_info_hands_on_settings_and_parts_names_from_values(asked):
+    printed = run_command("info", "my.yaml", "--set", "model.units=6", "--set", "model.cell=gru")
+    assert asked == [(Path("my.yaml"), ["model.units=6", "model.cell=gru"])]
+    assert printed.startswith("\nnetwork\n") and printed.split() == ["network", "units", "64"]
+
+
+def test_show_hands_on_sentence_trainings_and_format(asked):
+    printed = run_command("show", "run", "The dog.", "-o", "out", "--format", "svg")
+    assert asked.pop() == (Path("run"), "The dog.", Path("out"), "svg")
+    assert printed.splitlines() == ["Der Hund.", "a.html", "b.png"]
+    run_command("show", "run", "", "-o", "out")  # which the workflow refuses
+    assert asked.pop() == (Path("run"), "", Path("out"), "png")
+    others = ["--beside", "b", "--beside", "c"]
+    printed = run_command("show", "run", "--training", *others, "-o", "out", "--format", "svg")
+    assert asked.pop() == ([Path("run"), Path("b"), Path("c")], Path("out"), "svg")
+    assert printed == "training.png\n"
+    run_command("show", "run", "--training", "-o", "out")
+    assert asked == [([Path("run")], Path("out"), "png")]
