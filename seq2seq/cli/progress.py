@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.logging import RichHandler
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,10 +25,24 @@ SMOOTHING = 0.98  # of the loss and the rate that the live line shows
 
 def log_through(console: Console) -> None:
     """Sends log messages to the console, so that they do not break its live line."""
-    root = logging.getLogger()
-    root.handlers = [
-        RichHandler(console=console, show_time=False, show_path=False, show_level=False)
-    ]
+    logging.getLogger().handlers = [_ConsoleHandler(console)]
+
+
+class _ConsoleHandler(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            _print(self._console, self.format(record))
+        except Exception:  # whatever it is, as every handler does
+            self.handleError(record)
+
+
+def _print(console: Console, text: str, style: str | None = None) -> None:
+    """Prints text as it is: no line is folded, and brackets and colons are no markup."""
+    console.print(text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 class LiveReporter:
@@ -64,7 +76,7 @@ class LiveReporter:
 
     def started(self, message: str) -> None:
         """Before the first step."""
-        self._console.print(message, highlight=False)
+        _print(self._console, message)
         self._before = time.monotonic()
 
     def stepped(
@@ -100,21 +112,19 @@ class LiveReporter:
             )
         wrong = result.wrong_source_perplexity
         other = result.metric not in ("bleu", "perplexity")
-        self._console.print(
+        _print(
+            self._console,
             f"epoch {row['epoch']}, step {row['step']}, {_clock(state.seconds)}: {trained}"
             f"validation perplexity {result.perplexity:.2f}"
             f"{'' if wrong is None else f' ({wrong:.2f} with other sources)'}, "
             f"BLEU {result.bleu:.2f} (greedy)"
             f"{f', {result.metric} {result.score:.2f}' if other else ''}"
             f"{', best so far' if best else ''}",
-            highlight=False,
         )
         for source, reference, translation in result.samples:
-            self._console.print(f"    source       {escape(source)}", highlight=False, style="dim")
-            self._console.print(
-                f"    reference    {escape(reference)}", highlight=False, style="dim"
-            )
-            self._console.print(f"    translation  {escape(translation)}", highlight=False)
+            _print(self._console, f"    source       {source}", style="dim")
+            _print(self._console, f"    reference    {reference}", style="dim")
+            _print(self._console, f"    translation  {translation}")
         self._before = time.monotonic()
 
 

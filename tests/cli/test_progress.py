@@ -1,12 +1,14 @@
 """What a person sees of a training and of a translation, on a terminal and elsewhere."""
 
 import io
+import logging
+import re
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
-from seq2seq.cli.progress import LineProgress, LiveReporter
+from seq2seq.cli.progress import LineProgress, LiveReporter, log_through
 
 
 @pytest.fixture(params=[True, False], ids=["terminal", "pipe"])
@@ -43,7 +45,7 @@ def test_the_live_line_says_where_training_is_and_is_for_terminals_alone(console
 
 
 def test_a_validation_is_a_line_and_what_was_translated(console, terminal):
-    sample = ("a [b] [/] c", "d [dim] e", "f [red]g[/red]")
+    sample = ("a [b] [/] c", "d :dog: e \\", "f [red]g[/red]")
     with LiveReporter(console) as reporter:
         reporter.validated(state(40, 3661.4), result(samples=[sample]), best=True)
         reporter.validated(state(0, 59.6, training_loss=None), result(), best=False)
@@ -55,13 +57,24 @@ def test_a_validation_is_a_line_and_what_was_translated(console, terminal):
         "epoch 2, step 40, 1:01:01: loss 1.500, 4,321 target tokens/s, validation perplexity 9.88 "
         "(54.32 with other sources), BLEU 12.35 (greedy), best so far",
         "    source       a [b] [/] c",
-        "    reference    d [dim] e",
+        "    reference    d :dog: e \\",
         "    translation  f [red]g[/red]",
         "epoch 2, step 0, 1:00: before training, validation perplexity 9.88 "
         "(54.32 with other sources), BLEU 12.35 (greedy)",
         "epoch 2, step 80, 1:00:00: loss 1.500, 4,321 target tokens/s, validation perplexity 9.88, "
         "BLEU 12.35 (greedy), chrf 45.68",
     ]
+
+
+@pytest.mark.parametrize("text", ["runs/[small] is finished", "runs/a[/b] :dog: 12", "long " * 99])
+def test_what_is_told_is_a_line_as_it_is(console, monkeypatch, text):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    log_through(console)
+    with LiveReporter(console) as reporter:
+        reporter.started(text)
+        logging.getLogger("seq2seq").warning("%s, logged", text)
+    shown = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", console.file.getvalue())
+    assert f"{text}\n" in shown and f"{text}, logged\n" in shown
 
 
 @pytest.mark.parametrize(
