@@ -67,6 +67,13 @@ def test_multi30k_gets_the_settings_that_were_measured():
     assert found.data.batch_tokens == measured.data.batch_tokens
 
 
+def test_a_second_pass_is_spoken_of_where_there_is_one():
+    for pairs, twice in ((14_999, False), (15_000, True), (59_999, True), (60_000, False)):
+        fitted = fit_settings(CorpusSize(pairs, 100), SMALL)
+        assert any("two passes" in each.reason for each in fitted) == twice
+        assert config(CorpusSize(pairs, 100)).training.consistency == twice
+
+
 def load_run_config_of_multi30k():
     from pathlib import Path
 
