@@ -62,6 +62,17 @@ def test_what_is_no_tag_is_refused(tag):
         data_config(target_language=tag)
 
 
+@pytest.mark.parametrize(
+    "tag",
+    [
+        *("de", "gsw", "pt-BR", "es-419", "zh-Hant-TW", "de-1996", "ca-valencia", "sl-rozaj-biske"),
+        *("de-DE-u-co-phonebk", "en-x-plain"),
+    ],
+)
+def test_every_form_of_a_tag_is_taken(tag):
+    assert data_config(target_language=tag).languages.target == tag
+
+
 def test_norwegian_is_not_false():
     """YAML takes no for false, unless it is in quotes."""
     unquoted, quoted = (yaml.safe_load(f"target_language: {text}") for text in ("no", "'no'"))
@@ -104,4 +115,6 @@ def test_a_text_is_tagged_once_and_nothing_not_at_all(text, tagged):
 
 def test_directions_and_spaces():
     assert [is_right_to_left(tag) for tag in ("he", "ar-EG", "de", "ks-Deva")] == [1, 1, 0, 0]
+    assert all(map(is_right_to_left, ("fa", "ur", "ug", "ps", "sd", "yi", "dv", "ckb", "uz-Arab")))
     assert [is_unspaced(tag) for tag in ("zh-Hans", "th", "ko", "de")] == [1, 1, 0, 0]
+    assert all(map(is_unspaced, ("ja", "yue", "lo", "km-KH", "my", "bo", "dz")))

@@ -31,6 +31,12 @@ def test_tf_config_as_tensorflow_has_it(cluster, job, index, expected):
     assert (found.addresses, found.index) == (("a:1", "b:2"), expected)
 
 
+def test_an_index_may_be_text_and_a_port_the_highest():
+    """As templates of clusters write it."""
+    found = workers_of(None, None, 1.0, tf_config({"worker": ["a:1", "b:65535"]}, index="1"))
+    assert (found.addresses, found.index) == (("a:1", "b:65535"), 1)
+
+
 def test_a_task_without_type_or_index_is_the_first_worker():
     cluster = {"chief": ["a:1"], "worker": ["b:2", "c:3"]}
     for task, expected in (({}, 1), ({"index": 1}, 2), ({"type": "chief"}, 0)):
@@ -51,6 +57,7 @@ def test_one_process_trains_alone(environment):
         (("a:1,b:2", None, 1.0, {}), "--workers and --worker are given together"),
         ((None, 1, 1.0, {}), "--workers and --worker are given together"),
         (("a:1,b", 0, 1.0, {}), r"expected HOST:PORT \(got b\)"),
+        (("a:1, b:2", 0, 1.0, {}), r"expected HOST:PORT \(got  b:2\)"),
         (("a:1,b:0", 0, 1.0, {}), r"expected HOST:PORT \(got b:0\)"),
         (("a:1,b:65536", 0, 1.0, {}), r"expected HOST:PORT \(got b:65536\)"),
         (("a:1,b:2", 0, float("nan"), {}), r"expected seconds above 0 \(got nan\)"),
