@@ -1,5 +1,6 @@
 import argparse
 import importlib.util
+import logging
 import socket
 from pathlib import Path
 
@@ -45,6 +46,76 @@ def test_options_reach_their_settings(tmp_path, calls):
     batching = config.batching
     assert (batching.max_batch, batching.max_delay, batching.queue) == (8, 1.5, 99)
     assert (batching.threads, batching.timeout, batching.max_rows) == (2, 3, 16)
+
+
+def test_who_may_ask_and_what_is_told_reach_their_settings(tmp_path, calls, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    (tmp_path / "tokens").write_text("secret\n")
+    options = ["--client-rate", "30", "--client-under-way", "4", "--host", "localhost"]
+    options += ["--token-file", tmp_path / "tokens", "--log-format", "json"]
+    command.run(parsed(write_versions(tmp_path / "m", 1), *options, "--no-page", "--no-access-log"))
+    ((_, config, _, _),) = calls
+    assert (config.limits.client_rate, config.limits.client_under_way) == (30, 4)
+    assert (config.host, config.token_file) == ("localhost", tmp_path / "tokens")
+    assert (config.log_format, config.page, config.access_log) == ("json", False, False)
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    """A run, as far as the command looks at it."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "manifest.json").write_text("{}")
+    return folder
+
+
+def test_onnx_models_of_runs_are_kept_and_served_in_their_place(run_folder, calls, monkeypatch):
+    kept, asked = {"seq2seq": run_folder.parent / "kept"}, []
+    write_versions(kept["seq2seq"], 1)
+    keep = "seq2seq.workflows.serve.keep_onnx_models"
+    monkeypatch.setattr(keep, lambda *given: asked.append(given[:4]) or kept)
+    command.run(parsed(run_folder, "--engine", "onnx", "--beam", "3"))
+    options = ["--weights", "int8", "--also", "terms", "--also", "scores"]
+    command.run(parsed(run_folder, "--engine", "onnx", *options))
+    assert asked == [
+        ({"seq2seq": run_folder}, {"beam_width": 3}, "float32", ()),
+        ({"seq2seq": run_folder}, {}, "int8", ["terms", "scores"]),
+    ]
+    assert calls == [(kept, ServerConfig(), {}, None)] * 2  # searched as it was exported
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--export", "out", "--engine", "onnx"], "--export writes a SavedModel; leave it out"),
+        (["--weights", "int8"], "--weights goes with --engine onnx"),
+        (["--also", "terms", "--engine", "tensorflow"], "--also goes with --engine onnx"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(run_folder, calls, options, message):
+    with pytest.raises(ServerError, match=message):
+        command.run(parsed(run_folder, *options))
+    assert calls == []
+
+
+def test_runs_at_the_same_time_share_the_processors(tmp_path, calls, monkeypatch):
+    shares = []
+    monkeypatch.setattr(command, "load_tensorflow", lambda threads=None: shares.append(threads))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(12))
+    write_versions(tmp_path, 1)
+    for options in ((), ("--threads", "3")):
+        command.run(parsed(tmp_path, *options))
+    assert shares == [None, 4]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_does_not_end_is_left_behind(tmp_path, calls, monkeypatch, ended):
+    """A run that hangs would keep the process from ending."""
+    left = []
+    monkeypatch.setattr("os._exit", left.append)
+    monkeypatch.setattr("seq2seq.workflows.serve.serve", lambda *given: ended)
+    command.run(parsed(write_versions(tmp_path, 1)))
+    assert left == ([] if ended else [0])
 
 
 def test_without_options_only_this_machine_reaches_the_server(tmp_path, calls):

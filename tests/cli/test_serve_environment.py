@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import sys
 
 import pytest
 from fake_server import write_versions
@@ -99,6 +100,31 @@ def test_what_is_off_stays_on(config_of):
     assert not config_of("--no-access-log", SEQ2SEQ_SERVE_NO_ACCESS_LOG="0").access_log
 
 
+@pytest.mark.parametrize(
+    ("value", "page"), [("True", False), ("YES", False), (" 1 ", False), ("No", True), ("", True)]
+)
+def test_yes_and_no_are_read_in_any_case(config_of, value, page):
+    assert config_of(SEQ2SEQ_SERVE_NO_PAGE=value).page == page
+
+
+def test_a_variable_with_spaces_around_is_read_without(config_of):
+    assert config_of(SEQ2SEQ_SERVE_HOST=" 0.0.0.0\n").host == "0.0.0.0"
+
+
+def test_decoding_of_a_run_is_by_variables_too(config_of, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr("seq2seq.workflows.serve.is_run", lambda _: True)
+    monkeypatch.setattr("seq2seq.workflows.serve.serve", lambda *each: given.append(each) or True)
+    monkeypatch.setenv("SEQ2SEQ_SERVE_BEAM", "3")
+    for shortlist in ("yes", "no"):
+        monkeypatch.setenv("SEQ2SEQ_SERVE_SHORTLIST", shortlist)
+        command.run(parsed(tmp_path))
+    assert [settings for _, _, settings, _ in given] == [
+        {"beam_width": 3, "shortlist": True},
+        {"beam_width": 3},
+    ]
+
+
 def test_a_line_of_json_holds_a_message_or_fields():
     record = logging.LogRecord("seq2seq", logging.WARNING, "", 0, "a \n %s", ("b",), None)
     line = json.loads(command.JsonLines().format(record))
@@ -107,6 +133,12 @@ def test_a_line_of_json_holds_a_message_or_fields():
     record.fields = {"status": 200}
     line = command.JsonLines().format(record)
     assert "\n" not in line and json.loads(line)["status"] == 200
+    try:
+        raise ValueError("too\nlong")
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    line = command.JsonLines().format(record)
+    assert "\n" not in line and "ValueError: too\nlong" in json.loads(line)["exception"]
 
 
 def test_json_is_for_every_handler_of_the_log(config_of, monkeypatch):
