@@ -26,6 +26,12 @@ def test_bash_completes_verbs_options_and_files(tmp_path):
     assert completed(script, ["seq2seq", "tr"], tmp_path) == ["train", "translate"]
     assert completed(script, ["seq2seq", "translate", "--bea"], tmp_path) == ["--beam"]
     assert completed(script, ["seq2seq", "translate", "ru"], tmp_path) == ["runs"]
+    (tmp_path / "text.en").touch()
+    assert completed(script, ["seq2seq", "score", "runs", "te"], tmp_path) == ["text.en"]
+    assert completed(script, ["seq2seq", "evaluate", "runs", "--report", "te"], tmp_path) == [
+        "text.en"
+    ]
+    assert completed(script, ["seq2seq", "settings", "te"], tmp_path) == []  # no file
     assert completed(script, ["seq2seq", "show", "--bea"], tmp_path) == []  # control
 
 

@@ -7,11 +7,13 @@ import select
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from loaded import loaded
 
 from seq2seq.cli.main import main
+from seq2seq.cli.prompt import is_terminal
 
 # Without TensorFlow, so that the child starts at once; it answers in capitals, and slowly if asked.
 CHILD = """
@@ -108,6 +110,14 @@ def typed(monkeypatch, trained_run):
     monkeypatch.setattr("seq2seq.cli.translate.is_terminal", lambda: True)
     translator = loaded(trained_run)
     monkeypatch.setattr("seq2seq.translation.loading.load_translator", lambda *_: translator)
+
+
+@pytest.mark.parametrize("written", [True, False])
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_conversation_is_typed_and_read_by_a_person(monkeypatch, typed, written):
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: typed))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: written))
+    assert is_terminal() == (typed and written)
 
 
 def test_translate_at_a_terminal_answers_each_line(trained_run, typed, capfdbinary):
