@@ -23,8 +23,8 @@ def explain(error: ValidationError, sections: type) -> str:
     """
     mistakes = error.errors(include_url=False, include_context=False)
     listed = [_describe(mistake, sections) for mistake in mistakes[:LISTED]]
-    if len(mistakes) > LISTED:
-        listed.append(f"and {len(mistakes) - LISTED:,} more mistakes")
+    if more := len(mistakes[LISTED:]):
+        listed.append(f"and {more:,} more mistake{'s' if more > 1 else ''}")
     return "; ".join(listed)
 
 
