@@ -79,7 +79,7 @@ def test_what_is_told_is_a_line_as_it_is(console, monkeypatch, text):
 
 @pytest.mark.parametrize(
     ("lines", "done", "shown"),
-    [(range(0, 50), 0, "2/50"), (range(100, 150), 110, "12/50"), (None, 7, "9/?")],
+    [(range(0, 50), 0, " 2/50"), (range(100, 150), 110, " 12/50"), (None, 7, " 9/?")],
 )
 def test_lines_are_counted_within_the_part_that_is_translated(
     console, terminal, lines, done, shown

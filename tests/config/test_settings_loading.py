@@ -187,7 +187,7 @@ def test_an_override_of_what_is_no_section_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "override", ["\x1b[31m", "\n.=3", "x" * 5000, f"model.units=!!int {'x' * 5000}"]
+    "override", ["\x1b[31m", "\n.=3", "x" * 5000, f"model.units=!{'x' * 5000} 1"]
 )
 def test_a_mistake_in_an_override_is_one_short_line(write, override):
     message = complaint(write(), override)
