@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from seq2seq.config.architecture import ModelConfig
-from seq2seq.models.products import Projection, Tensor
+from seq2seq.models.products import Dense, Tensor
 
 
 @keras.saving.register_keras_serializable(package="seq2seq")
@@ -42,7 +42,7 @@ class Bridge(keras.layers.Layer):
         self.denses = []
         if config.bridge == "dense":
             self.denses = [
-                Projection(config.units, precision, activation="tanh", name=f"state_{n}")
+                Dense(config.units, precision, activation="tanh", name=f"state_{n}")
                 for n in range(config.decoder_layers * count)
             ]
 

@@ -8,15 +8,18 @@ from typing import Any
 import keras
 from keras import ops
 
-from seq2seq.models.products import Projection, Tensor
+from seq2seq.models.products import Dense, Tensor
 
 WIDTHS = (1, 3, 5, 7)  # positions that a filter sees
 HIGHWAYS = 2
 
 
 @keras.saving.register_keras_serializable(package="seq2seq")
-class Convolution(keras.layers.Conv1D):
-    """`keras.layers.Conv1D` in a chosen precision, whose result is float32."""
+class Conv1D(keras.layers.Conv1D):
+    """Keras's layer in a chosen precision, whose result is float32.
+
+    Files name its weights by the class (see `Dense`).
+    """
 
     def __init__(self, *args: Any, precision: str = "float32", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,7 +61,7 @@ class ConvolutionalFront(keras.layers.Layer):
         self.units = units
         self.precision = precision
         self.filters = [
-            Convolution(
+            Conv1D(
                 units,
                 width,
                 padding="same",
@@ -68,15 +71,14 @@ class ConvolutionalFront(keras.layers.Layer):
             )
             for width in WIDTHS
         ]
-        self.merge = Projection(units, precision, activation="tanh", name="merge")
+        self.merge = Dense(units, precision, activation="tanh", name="merge")
         self.transforms = [
-            Projection(units, precision, activation="relu", name=f"highway_{n}")
-            for n in range(HIGHWAYS)
+            Dense(units, precision, activation="relu", name=f"highway_{n}") for n in range(HIGHWAYS)
         ]
         # Gates that start nearly closed carry their input through.
         closed = keras.initializers.Constant(-2.0)
         self.gates = [
-            Projection(
+            Dense(
                 units,
                 precision,
                 activation="sigmoid",

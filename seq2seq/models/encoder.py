@@ -91,8 +91,7 @@ def make_encoder(config: ModelConfig, precision: str) -> Encoder:
 
     front = None
     if config.encoder == "convolutional":
-        size = config.embedding_size
-        front = ConvolutionalFront(size, precision, name="convolutional_front")
+        front = ConvolutionalFront(config.embedding_size, precision, name="convolutional_front")
     recurrent = [layer(number) for number in range(config.encoder_layers)]
     return Encoder(recurrent, front, residual_from=config.residual_from)
 

@@ -71,3 +71,11 @@ class Projection(keras.layers.Dense):
     def get_config(self) -> dict:
         """Constructor arguments."""
         return {**super().get_config(), "precision": self.precision}
+
+
+@keras.saving.register_keras_serializable(package="seq2seq")
+class Dense(Projection):
+    """A projection in a list of layers, where Keras names weights in files by the class.
+
+    Files from before these layers had a precision have the name of Keras's own.
+    """

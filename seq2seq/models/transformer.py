@@ -10,14 +10,15 @@ import numpy as np
 from keras import ops
 
 from seq2seq.config.architecture import ModelConfig
-from seq2seq.models.products import Projection, Tensor
+from seq2seq.models.products import Dense, Tensor
 
 
-@keras.saving.register_keras_serializable(package="seq2seq")
-class SelfAttention(keras.layers.MultiHeadAttention):
-    """`keras.layers.MultiHeadAttention` whose projections' products have a chosen precision.
+@keras.saving.register_keras_serializable(package="seq2seq", name="SelfAttention")
+class MultiHeadAttention(keras.layers.MultiHeadAttention):
+    """Keras's layer, of which the projections' products have a chosen precision.
 
-    Their biases are added in that precision too; scores, softmax and contexts are float32.
+    Their biases are added in that precision too; scores, softmax and contexts are float32. Files
+    name its weights by the class (see `Dense`).
     """
 
     def __init__(self, *args: Any, precision: str = "float32", **kwargs: Any) -> None:
@@ -71,9 +72,9 @@ class TransformerEncoder(keras.layers.Layer):
         units, layers = config.units, range(config.encoder_layers)
         self.widen = None
         if config.embedding_size != units:
-            self.widen = Projection(units, precision, use_bias=False, name="widen")
+            self.widen = Dense(units, precision, use_bias=False, name="widen")
         self.attentions = [
-            SelfAttention(
+            MultiHeadAttention(
                 config.encoder_heads,
                 units // config.encoder_heads,
                 dropout=config.dropout,
@@ -83,10 +84,10 @@ class TransformerEncoder(keras.layers.Layer):
             for n in layers
         ]
         self.inner = [
-            Projection(config.feed_forward, precision, activation="relu", name=f"inner_{n}")
+            Dense(config.feed_forward, precision, activation="relu", name=f"inner_{n}")
             for n in layers
         ]
-        self.outer = [Projection(units, precision, name=f"outer_{n}") for n in layers]
+        self.outer = [Dense(units, precision, name=f"outer_{n}") for n in layers]
         self.norms = [
             keras.layers.LayerNormalization(epsilon=1e-6, name=f"norm_{n}")
             for n in range(2 * config.encoder_layers + 1)

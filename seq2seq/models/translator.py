@@ -94,14 +94,13 @@ def _make_layers(config: ModelConfig, vocabulary_size: int, precision: str) -> L
     source, target = make_embeddings(config, vocabulary_size)
     decoder = make_decoder(config, precision)
     output = Output(vocabulary_size, config.tied_output, precision=precision, name="output")
-    states = decoder.recurrent[0].states
     if config.tied_output:
         output.tie(target)
     return Layers(
         source_embedding=source,
         target_embedding=target,
         encoder=make_encoder(config, precision),
-        bridge=Bridge(config, states, precision, name="bridge"),
+        bridge=Bridge(config, decoder.recurrent[0].states, precision, name="bridge"),
         decoder=decoder,
         output=output,
     )

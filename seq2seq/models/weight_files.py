@@ -1,4 +1,4 @@
-"""Files of weights, those with former names too."""
+"""Files of weights, those of version 0.1 too."""
 
 import io
 import re
@@ -12,23 +12,13 @@ import keras
 
 from seq2seq.errors import RunError
 
-# Keras names weights in a file by the classes of their layers. Version 0.1 had a layer of its own
-# for the plain LSTM, which held its weights itself; a bridge, a Transformer and convolutions were
-# of Keras's own layers before they knew a precision.
-FORMER_NAMES = [
-    (re.compile(former), name)
-    for former, name in {
-        r"(.*/)lstm((?:_\d+)?)/vars": r"\1recurrence\2/cell/vars",
-        r"(.*/(?:denses|inner|outer|transforms|gates))/dense((?:_\d+)?)": r"\1/projection\2",
-        r"(.*/attentions)/multi_head_attention((?:_\d+)?)": r"\1/self_attention\2",
-        r"(.*/filters)/conv1d((?:_\d+)?)": r"\1/convolution\2",
-    }.items()
-]
+# Version 0.1 had a layer of its own for the plain LSTM, which held its weights itself.
+FORMER_LSTM = re.compile(r"(.*/)lstm((?:_\d+)?)/vars")
 LONGEST_REASON = 200  # characters of what a library says
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Reads what `model.save_weights` wrote, in this version or a former one.
+    """Reads what `model.save_weights` wrote, in this version or in 0.1.
 
     Args:
         model: built, of the settings that the weights were saved with.
@@ -57,12 +47,7 @@ def _load(model: keras.Model, path: Path) -> None:
     groups: list[str] = []
     with h5py.File(path) as stored:
         stored.visit(groups.append)
-    found = [
-        (group, pattern.fullmatch(group), name)
-        for group in groups
-        for pattern, name in FORMER_NAMES
-    ]
-    former = {group: match.expand(name) for group, match, name in found if match}
+    former = [match for match in map(FORMER_LSTM.fullmatch, groups) if match]
     if not former:
         model.load_weights(path)
         return
@@ -70,8 +55,8 @@ def _load(model: keras.Model, path: Path) -> None:
         renamed = Path(folder) / "renamed.weights.h5"
         shutil.copy(path, renamed)
         with h5py.File(renamed, "r+") as stored:
-            for group, name in former.items():
-                stored.move(group, name)
+            for match in former:
+                stored.move(match[0], f"{match[1]}recurrence{match[2]}/cell/vars")
         model.load_weights(renamed)
 
 
