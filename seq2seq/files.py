@@ -133,12 +133,13 @@ def remove_leftovers(path: Path) -> None:
 
 
 @contextmanager
-def held(directory: Path, wait: bool = False) -> Iterator[None]:
+def held(directory: Path, wait: bool = False, taken: Exception | None = None) -> Iterator[None]:
     """Holds a directory for this process, on file systems that know locks.
 
     Args:
         directory: is there.
         wait: until another process that holds it is done.
+        taken: what is raised in place of a BlockingIOError.
 
     Raises:
         BlockingIOError: another process holds it, and `wait` is false.
@@ -148,6 +149,8 @@ def held(directory: Path, wait: bool = False) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
+            if taken:
+                raise taken from None
             raise
         except OSError:  # some network file systems know none
             pass

@@ -1,8 +1,7 @@
 """The manifest of a run folder: its format, and the hashes of its files."""
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -91,19 +90,14 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise RunError(f"{path / MANIFEST} is damaged; {RESTORE}") from None
 
 
-@contextmanager
-def only_writer(run: Path) -> Iterator[None]:
+def only_writer(run: Path) -> AbstractContextManager[None]:
     """Holds the run for this process, which alone writes its manifest meanwhile.
 
     Raises:
         RunError: another process trains it.
     """
-    with ExitStack() as holding:
-        try:
-            holding.enter_context(held(run))
-        except BlockingIOError:
-            raise RunError(f"{run} is being trained by another process; wait or stop it") from None
-        yield
+    mistake = f"{run} is being trained by another process; wait or stop it"
+    return held(run, taken=RunError(mistake))
 
 
 def _no_run(path: Path) -> str:

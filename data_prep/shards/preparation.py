@@ -86,7 +86,8 @@ def prepare(config: RunConfig, output: Path, processes: int) -> Manifest:
     folder = hidden_sibling(output, ".preparing")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with held(folder):
+        busy = f"another process prepares {output}; wait or stop it"
+        with held(folder, taken=RunError(busy)):
             manifest = Preparation(config, folder, processes).run()
             rename_durably(folder, output)
         for path in (output / STATE, *output.glob("lengths-*")):
@@ -95,8 +96,6 @@ def prepare(config: RunConfig, output: Path, processes: int) -> Manifest:
         if not holds_work(folder):  # begun on settings or text that cannot be used
             shutil.rmtree(folder)
         raise
-    except BlockingIOError:
-        raise RunError(f"another process prepares {output}; wait or stop it") from None
     except OSError as error:
         raise RunError(f"{error.filename or folder}: {error.strerror}; {KEPT}") from error
     except KeyboardInterrupt:

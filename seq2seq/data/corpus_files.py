@@ -168,7 +168,8 @@ def hold_out(
     new = {split: both for split, both in possible.items() if split in chosen}
     folder.mkdir(parents=True, exist_ok=True)
     hidden = {split: (_hidden(both[0]), _hidden(both[1])) for split, both in new.items()}
-    with _alone_in(folder):
+    busy = f"another process writes splits into {folder}; wait, or pass another --data"
+    with held(folder, taken=DataError(busy)):  # hidden files have the same names for every process
         _check_new(new, read_files(corpus, also), replace)
         _check_former(set(_paths(possible)) - set(_paths(new)), read_files(corpus, also))
         try:
@@ -297,19 +298,6 @@ def _hidden(path: Path) -> Path:
 
 def _paths(files: Mapping[str, Pair]) -> list[Path]:
     return [path for both in files.values() for path in both]
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Holds a folder, whose hidden files have the same names for every process."""
-    with ExitStack() as holding:
-        try:
-            holding.enter_context(held(folder))
-        except BlockingIOError:
-            raise DataError(
-                f"another process writes splits into {folder}; wait, or pass another --data"
-            ) from None
-        yield
 
 
 def _check_there(corpus: Corpus, also: Sequence[Pair]) -> None:

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from fake_server import load_by_prefix, write_versions
+from fake_server import load_by_prefix, write_bare_run, write_versions
 
 from seq2seq.cli import serve as command
 from seq2seq.config.serving import ServerConfig, check_server_settings
@@ -62,11 +62,7 @@ def test_who_may_ask_and_what_is_told_reach_their_settings(tmp_path, calls, monk
 
 @pytest.fixture
 def run_folder(tmp_path):
-    """A run, as far as the command looks at it."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "manifest.json").write_text("{}")
-    return folder
+    return write_bare_run(tmp_path / "run")
 
 
 def test_onnx_models_of_runs_are_kept_and_served_in_their_place(run_folder, calls, monkeypatch):
@@ -126,9 +122,7 @@ def test_without_options_only_this_machine_reaches_the_server(tmp_path, calls):
 
 def test_decoding_options_are_for_a_run_and_refused_by_name_for_a_model(tmp_path, calls):
     options = ["--beam", "2", "--n-best", "1", "--length-penalty", "0", "--export", "ende"]
-    run, model = tmp_path / "run", write_versions(tmp_path / "model", 1)
-    run.mkdir()
-    (run / "manifest.json").write_text("{}")
+    run, model = write_bare_run(tmp_path / "run"), write_versions(tmp_path / "model", 1)
     command.run(parsed(run, *options))
     settings = {"beam_width": 2, "n_best": 1, "length_penalty": 0.0}
     assert calls == [({"seq2seq": run}, ServerConfig(), settings, Path("ende"))]
@@ -141,7 +135,7 @@ def test_decoding_options_are_for_a_run_and_refused_by_name_for_a_model(tmp_path
 
 def test_a_port_that_is_taken_is_named_before_anything_is_loaded(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "load_tensorflow", lambda **_: pytest.fail("loaded"))
-    (tmp_path / "manifest.json").write_text("{}")  # of a run, whose export takes a while
+    write_bare_run(tmp_path)  # whose export takes a while
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         for options in (("--port", port), ("--port", 0, "--grpc-port", port)):
@@ -204,7 +198,7 @@ def test_several_models_have_names_of_their_own(tmp_path, calls):
         command.run(parsed(f"ende={first}", second))
     with pytest.raises(ServerError, match="two models are called ende"):
         command.run(parsed(f"ende={first}", f"ende={second}"))
-    (tmp_path / "manifest.json").write_text("{}")
+    write_bare_run(tmp_path)
     with pytest.raises(ServerError, match="--export is for a single run"):
         command.run(parsed(f"a={tmp_path}", f"b={tmp_path}", "--export", "out"))
     assert len(calls) == 2

@@ -155,6 +155,13 @@ def write_versions(base, *versions):
     return base
 
 
+def write_bare_run(folder):
+    """A run, as far as those who serve it look at it."""
+    folder.mkdir(exist_ok=True)
+    (folder / "manifest.json").write_text("{}")
+    return folder
+
+
 def load_by_prefix(folder):
     """A loader: the file is what the model puts before each text; "broken" does not load."""
     prefix = (folder / "saved_model.pb").read_bytes()

@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from fake_server import write_versions
+from fake_server import write_bare_run, write_versions
 from server_process import server_process
 
 import seq2seq
@@ -59,10 +59,7 @@ assert finished
 
 @pytest.fixture
 def run(tmp_path):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "manifest.json").write_text("{}")
-    return folder
+    return write_bare_run(tmp_path / "run")
 
 
 @pytest.fixture

@@ -23,11 +23,18 @@ logger = logging.getLogger(__name__)
 LARGE_BODY = 64 * 1024  # bytes from which requests are read on a thread, beside the event loop
 # Their number bounds what reading takes from the rest of the server; threads of answers are others.
 _READERS = ThreadPoolExecutor(2, "reading")
-# Anybody's, as often as they like; what the page asks is not.
 HEALTH_PATHS = frozenset(("/healthz", "/readyz", "/health"))
-PAGE_FILE = re.compile(r"/|/page/(?!api/).*")
+_PAGE_FILE = re.compile(r"/|/page/(?!api/).*")
 Result = TypeVar("Result")
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def is_anybodys(path: str) -> bool:
+    """Whether anybody may ask it, as often as they like: health, and files of the page.
+
+    What the page itself asks is not.
+    """
+    return path in HEALTH_PATHS or _PAGE_FILE.fullmatch(path) is not None
 
 
 class HttpError(Exception):

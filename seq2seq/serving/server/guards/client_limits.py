@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from seq2seq.serving.server.http_requests import HEALTH_PATHS, PAGE_FILE, json_response
+from seq2seq.serving.server.http_requests import is_anybodys, json_response
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.rest_json import write_error
 
@@ -110,7 +110,7 @@ class ClientGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        if scope["path"] in HEALTH_PATHS or PAGE_FILE.fullmatch(scope["path"]):
+        if is_anybodys(scope["path"]):
             await self._application(scope, receive, send)
             return
         try:

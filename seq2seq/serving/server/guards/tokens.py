@@ -11,12 +11,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seq2seq.serving.server.errors import Code, RequestError
-from seq2seq.serving.server.http_requests import HEALTH_PATHS, PAGE_FILE, json_response
+from seq2seq.serving.server.http_requests import is_anybodys, json_response
 from seq2seq.serving.server.metrics import Metrics
 from seq2seq.serving.server.rest_json import write_error
 
-# Health, and what a client of LibreTranslate may ask before it has a token.
-FREE = HEALTH_PATHS | {"/languages", "/frontend/settings", "/spec"}
+# What a client of LibreTranslate may ask before it has a token.
+FREE = frozenset(("/languages", "/frontend/settings", "/spec"))
 WITH_KEY = frozenset(("/translate", "/detect"))  # whose fields may have the token
 SCHEME = "bearer"
 REFUSAL = "this server wants a token: send the header Authorization: Bearer TOKEN"
@@ -90,7 +90,7 @@ class TokenGuard:
                 self._tokens.check_header(header)
             elif scope["path"] in WITH_KEY:
                 scope.setdefault("state", {})["tokens"] = self._tokens
-            elif scope["path"] not in FREE and not PAGE_FILE.fullmatch(scope["path"]):
+            elif not is_anybodys(scope["path"]) and scope["path"] not in FREE:
                 raise RequestError(Code.UNAUTHENTICATED, REFUSAL)
         except RequestError as error:
             self._metrics.refused(error.code.http_status)
