@@ -95,8 +95,8 @@ class ModelConfig:
     """Decoder state that asks: the top layer's (Luong), the bottom layer's (GNMT), or the one
     before the step (Bahdanau)."""
     input_feeding: bool = False
-    """Whether what attention found is part of the next step's input; training then goes position by
-    position, which is slower."""
+    """Whether what attention found is part of the next step's input; attention and readout then go
+    position by position in training too, which is slower."""
     readout: Literal["tanh", "maxout", "top", "both"] = "tanh"
     """Input of the output layer: a tanh or maxout layer over state and context, the top state
     alone, or both side by side."""
