@@ -18,6 +18,7 @@ class CorpusSize:
     pairs: int  # that training sees
     characters: int  # different ones, of both sides
     languages: tuple[str | None, str | None] = (None, None)
+    altered: float = 0.0  # share of target lines that the default's normalisation changes
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ RECIPES = (
     _Recipe(float("inf"), 16_000, 320, 640, 0.2, 8, 1024, 0.0015, 400, 0.998),
 )
 WIDE_CORES, WIDE_PAIRS = 8, 150_000  # from so many on, a wider network pays and takes no longer
+# Of the target's lines: from so many on, what normalisation changes is how the language is written.
+MANY_ALTERED = 0.02
 WIDE = {"embedding_size": 512, "units": 1024, "batch_tokens": 2048}
 
 
@@ -85,6 +88,9 @@ def _subwords(size: CorpusSize) -> Iterator[Fitted]:
     if wanted < 2 * needed:
         wanted, reason = 2 * needed, f"room for {size.characters:,} different characters"
     yield Fitted("subwords", "vocabulary_size", wanted, reason)
+    if size.altered >= MANY_ALTERED:
+        reason = f"{size.altered:.0%} of the target's lines would not come back as they are"
+        yield Fitted("subwords", "normalization", "identity", reason)
     yield Fitted(
         "subwords", "sampling", 0.1, "words cut at random now and then: few are overlearnt"
     )

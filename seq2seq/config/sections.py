@@ -38,7 +38,8 @@ class SubwordConfig:
     normalization: Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"] = "nmt_nfkc"
     """SentencePiece's rule for text before it is cut: compatibility forms become one (nfkc),
     control characters and odd spaces go too (nmt), capitals are folded (cf). With identity text
-    comes back as it went in, but for spaces at its ends: for Persian and phonetic symbols."""
+    comes back as it went in, but for spaces at its ends: for Chinese, Japanese, Thai and Persian,
+    which nfkc changes, and for phonetic symbols."""
     symbols: tuple[Symbol, ...] = ()
     """Texts that are never split or normalised, each a subword, such as the tags `V;PST` or
     `<2fr>`."""

@@ -8,7 +8,7 @@ at the ends go, and a text of white space alone is blank.
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,6 +149,11 @@ class Subwords:
         """
         found = self._processor.nbest_encode(text, nbest_size=most, return_type="proto")
         return [([piece.id for piece in each.pieces], each.score) for each in found.nbests]
+
+
+def normalizer(rule: str) -> Callable[[str], str]:
+    """What `Subwords.normalize` will do to text by that `subwords.normalization`."""
+    return sentencepiece.SentencePieceNormalizer(rule_name=rule).normalize
 
 
 def train_subwords(lines: Iterable[str], config: SubwordConfig) -> Subwords:

@@ -2,11 +2,13 @@
 
 import itertools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from seq2seq.config.corpora import DataConfig
+from seq2seq.config.fitting import MANY_ALTERED
+from seq2seq.config.mistakes import shown
 from seq2seq.config.sections import RunConfig
 from seq2seq.data.held_out import HeldOut
 from seq2seq.data.lines import read_pairs
@@ -14,6 +16,7 @@ from seq2seq.data.shards import Shards
 from seq2seq.data.subwords import Subwords, train_subwords
 from seq2seq.errors import DataError
 from seq2seq.scoring.metrics import bleu
+from seq2seq.scoring.reachable import altered
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +85,21 @@ def report_met(held_out: Mapping[str, HeldOut]) -> None:
                 "training text too: scores on it flatter; leave these sentences out of training",
                 *(split, 100 * source, 100 * target),
             )
+
+
+def report_unreachable(config: RunConfig, references: Sequence[str], subwords: Subwords) -> None:
+    """Says how many validation references the vocabulary's normalisation keeps out of reach."""
+    rule = config.subwords.normalization
+    if rule.endswith("_cf"):  # whoever folds capitals wants other text than the references
+        return
+    found = altered(references, subwords.normalize)
+    if found.share >= MANY_ALTERED and found.example:
+        logger.warning(
+            "%.0f %% of the lines of %s cannot be written as they are: subwords.normalization: %s "
+            "makes %s of %s, for one; identity keeps them",
+            *(100 * found.share, config.data.validation_target, rule),
+            *map(shown, reversed(found.example)),
+        )
 
 
 def tagged_sources(data: DataConfig, sources: Iterable[str], target_path: Path) -> list[str]:

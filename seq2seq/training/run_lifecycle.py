@@ -13,7 +13,12 @@ from seq2seq.data.held_out import HeldOut
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.run_folder import RunFolder
 from seq2seq.scoring.metrics import bleu
-from seq2seq.training.corpus import evaluation_files, read_parallel, report_met
+from seq2seq.training.corpus import (
+    evaluation_files,
+    read_parallel,
+    report_met,
+    report_unreachable,
+)
 from seq2seq.training.sharded_corpus import ShardedCorpus
 from seq2seq.training.starting_weights import begin, with_vocabulary_of
 from seq2seq.training.text import TrainingText, training_text
@@ -56,6 +61,7 @@ def create_if_missing(config: RunConfig, run: Path) -> TrainingText | None:
     if isinstance(corpus, ShardedCorpus):
         corpus.shards.verify()
     report_met(held_out)
+    report_unreachable(beginning.config, texts["validation"][1], beginning.subwords)
     RunFolder.create(run, beginning.config, beginning.subwords, corpus.hashes, fill=beginning.write)
     return corpus
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from seq2seq.config.fitting import CorpusSize, Fitted, Machine, fit_settings
 from seq2seq.config.languages import Languages
 from seq2seq.config.loading import check_settings
+from seq2seq.config.sections import SubwordConfig
 from seq2seq.config.settings_file import commented_yaml, settings_of
 from seq2seq.data.corpus_files import (
     Corpus,
@@ -23,9 +24,10 @@ from seq2seq.data.corpus_files import (
     split_files,
 )
 from seq2seq.data.lines import read_pairs, write_lines
-from seq2seq.data.subwords import VocabularySizeError
+from seq2seq.data.subwords import VocabularySizeError, normalizer
 from seq2seq.errors import ConfigError
 from seq2seq.files import write_atomically
+from seq2seq.scoring.reachable import comes_back
 from seq2seq.training.corpus import check_files, learn_subwords
 from seq2seq.training.pilot import Pilot, time_steps
 
@@ -105,7 +107,8 @@ def _check_config(job: InitJob) -> None:
 def _measure(job: InitJob, train: Pair) -> CorpusSize:
     """Pairs and characters of the training text; says where one side of it is numbers."""
     languages = job.corpus.languages
-    pairs, characters = 0, set[str]()
+    normalize = normalizer(SubwordConfig.normalization)
+    pairs, changed, characters = 0, 0, set[str]()
     named = [_names(job.corpus), *((str(source), str(target)) for source, target in job.also)]
     for names, files in zip(named, [train, *job.also], strict=True):
         used, numbers = 0, [0, 0]
@@ -113,11 +116,13 @@ def _measure(job: InitJob, train: Pair) -> CorpusSize:
             characters.update(*both)
             if all(map(str.strip, both)):
                 used += 1
+                changed += not comes_back(both[1], normalize)
                 for side, text in enumerate(both):
                     numbers[side] += NUMBER.fullmatch(text.strip()) is not None
         _report_numbers(names, numbers, used)
         pairs += used
-    return CorpusSize(pairs, len(characters), (languages.source, languages.target))
+    tags = languages.source, languages.target
+    return CorpusSize(pairs, len(characters), tags, changed / max(1, pairs))
 
 
 def _names(corpus: Corpus) -> tuple[str, str]:

@@ -271,6 +271,28 @@ def test_a_side_of_numbers_beside_text_is_told(tmp_path, caplog, columns, said):
     assert (told in caplog.text) if said else ("number alone" not in caplog.text)
 
 
+@pytest.mark.parametrize(
+    ("side", "end", "chosen"),
+    [
+        ("target", "，世界！", "identity"),  # full-width marks
+        ("target", " น้ำ", "identity"),  # one vowel, which NFKC makes two of
+        ("target", " می\u200cروم", "identity"),
+        ("target", " 1 000 €.", "nmt_nfkc"),  # the controls
+        ("source", "，世界！", "nmt_nfkc"),
+    ],
+)
+def test_what_a_target_language_needs_is_not_normalised_away(tmp_path, side, end, chosen):
+    paths = write_files(tmp_path, languages=("en", "he"))
+    changed = paths[side == "target"]
+    texts = lines(changed)
+    texts[::10] = [text + end for text in texts[::10]]
+    changed.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    made = init(job(find_corpus(*paths), tmp_path))
+    assert load_run_config(made.config).subwords.normalization == chosen
+    told = "10% of the target's lines would not come back" in made.config.read_text()
+    assert told == (chosen == "identity")
+
+
 def test_the_command_says_what_it_chose_and_what_comes_next(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_table(tmp_path / "pairs.tsv")

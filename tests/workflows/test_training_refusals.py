@@ -1,5 +1,6 @@
 """Mistakes in settings or files: one message, and nothing is written."""
 
+import re
 import shutil
 from dataclasses import replace
 
@@ -47,6 +48,38 @@ def test_a_vocabulary_larger_than_the_corpus_allows_is_refused(small_corpus, tmp
     with pytest.raises(ConfigError, match=r"vocabulary_size: 50000 is more than .* set it to \d+"):
         train(config, tmp_path / "run", Silent())
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("rule", "end", "told"),
+    [
+        (
+            "nmt_nfkc",
+            "，gut",
+            "100 % of the lines of {} cannot be written .* makes ',' of '，', for",
+        ),
+        ("nmt_nfkc", "", None),  # the controls
+        ("identity", "，gut", None),
+        ("nmt_nfkc_cf", "，gut", None),  # who folds capitals wants other text
+    ],
+)
+def test_references_that_normalisation_keeps_out_of_reach_are_told(
+    small_corpus, tmp_path, caplog, stopped_at_once, rule, end, told
+):
+    targets = (small_corpus / "val.de").read_text().splitlines()
+    path = tmp_path / "val.de"
+    path.write_text("".join(f"{line}{end}\n" for line in targets), encoding="utf-8")
+    config = miniature_settings(
+        small_corpus,
+        data={"validation_target": str(path)},
+        subwords={"normalization": rule},
+    )
+    with pytest.raises(stopped_at_once):
+        train(config, tmp_path / "run", Silent())
+    if told:
+        assert re.search(told.format(re.escape(str(path))), caplog.text)
+    else:
+        assert "cannot be written" not in caplog.text
 
 
 def test_a_place_that_takes_no_curves_is_an_os_error_that_names_it(trained_run, tmp_path):
