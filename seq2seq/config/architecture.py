@@ -88,7 +88,9 @@ class ModelConfig:
     ] = "general"
     """How the decoder scores source positions: Luong's dot and general, Bahdanau's additive."""
     scaled_scores: bool = True
-    """Whether scores of dot and general attention are divided by the root of their width."""
+    """Whether scores of dot and general attention are divided by the root of their width.
+    Undivided, those of residual stacks look at one position alone from the start, and hardly
+    learn."""
     heads: Heads = 4
     """Heads of multi-head attention."""
     attention_reads: Literal["top", "bottom", "before"] = "top"

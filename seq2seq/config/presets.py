@@ -24,10 +24,13 @@ _RNMT_PLUS_DECODER: Mapping[str, Any] = {
     "dropout": 0.2,
 }
 
-# What a paper leaves open, or what the parts here read otherwise, is said beside it.
+# What a paper leaves open, or what the parts here read otherwise, is said beside it. Of all:
+# `initial_gain` gives kernels of inputs that are as wide as the layer the paper's deviation, others
+# theirs by their width; recurrent kernels begin orthogonal, embeddings of a deviation of 1 where
+# they are read, and forget gates open.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    # Sutskever et al. 2014, https://arxiv.org/abs/1409.3215, section 3.4. Weights begin uniform in
-    # +-0.08: of 1000 inputs, a gain of 0.08 (1000 / 3) ** 0.5.
+    # Sutskever et al. 2014, https://arxiv.org/abs/1409.3215, section 3.4. Its weights begin uniform
+    # in +-0.08: of 1000 inputs, a gain of 0.08 (1000 / 3) ** 0.5.
     "sutskever2014": {
         "embedding_size": 1000,
         "units": 1000,
@@ -62,7 +65,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "dropout": 0.0,
     },
     # Luong et al. 2015, https://arxiv.org/abs/1508.04025, section 4.1: global attention, "general".
-    # Weights begin uniform in +-0.1.
+    # Its weights begin uniform in +-0.1.
     "luong2015": {
         "embedding_size": 1000,
         "units": 1000,
@@ -83,7 +86,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     # Wu et al. 2016, https://arxiv.org/abs/1609.08144, section 3: attention goes to all layers
     # above the bottom one. It reads the bottom layer's output of the same step, where eq. 4 has
-    # that of the step before. Weights begin uniform in +-0.04 (section 5).
+    # that of the step before. Its weights begin uniform in +-0.04 (section 5).
     "gnmt2016": {
         "embedding_size": 1024,
         "units": 1024,

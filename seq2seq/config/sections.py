@@ -103,7 +103,8 @@ class TrainingConfig:
     """Batches whose gradients are summed for one step, as if they were one batch: for a larger
     batch than memory takes, or for as large a one as several workers have together."""
     averaging: Share = 0.0
-    """Decay, each step, of the averaged weights (EMA) that translate; 0: the weights as trained."""
+    """Decay, each step, of the averaged weights (EMA) that translate; 0: the weights as trained. It
+    rises to this value in the first 10 / (1 - decay) steps, so that early averages are of few."""
     word_dropout: Share = 0.0
     """Share of embedded subwords, source and target, that is zeroed."""
     consistency: Annotated[float, Field(ge=0, le=100), NUMBER] = 0.0

@@ -1,15 +1,21 @@
-"""How much of each source word is left in what attention reads.
+"""How much of each source word is left in what attention reads, and how much of it it looks at.
 
 A network whose encoder blurs its words when training begins learns a language model of the target
 first, and may stay with it. A linear probe sees that before a step is taken (Alain and Bengio 2016,
 https://arxiv.org/abs/1610.01644, probe trained networks so).
 
+Attention that begins at one position alone is hardly better: softmax passes next to no gradient to
+positions without weight, so what it looks at it cannot learn to leave.
+
 Shape suffixes: B sentences, S source positions, M memory units, E embedding units, N positions.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from keras import ops
 
+from seq2seq.inspection.trace import trace
 from seq2seq.models.embeddings import scaled
 from seq2seq.models.translator import Translator
 
@@ -45,6 +51,24 @@ def words_recovered(translator: Translator, source_ids_BS: np.ndarray, training:
             f"{len(seen[0])} positions for {memory_BSM.shape[-1]} memory units: give more sentences"
         )
     return _r_squared(*_standardized(seen, held_out))
+
+
+def positions_attended(
+    translator: Translator, source_ids: Sequence[int], target_in: Sequence[int]
+) -> float:
+    """Share of a sentence's positions among which attention spreads its weight.
+
+    The exponential of the weights' entropy, on average over target positions, over the number of
+    source positions S: 1 where all get the same weight, 1/S where one gets all of it.
+
+    Args:
+        translator: fresh or trained; with attention.
+        source_ids: (S,) as the encoder reads them, no padding.
+        target_in: (T,) as the decoder reads them.
+    """
+    weights_TS = trace(translator, source_ids, target_in).attention.astype("float64")
+    entropies_T = -np.sum(weights_TS * np.log(np.maximum(weights_TS, 1e-30)), axis=-1)
+    return float(np.mean(np.exp(entropies_T))) / weights_TS.shape[-1]
 
 
 def _standardized(

@@ -101,9 +101,9 @@ class DotAttention(Attention):
 
     Args:
         scaled: whether scores are divided by the root of their width (Vaswani et al. 2017,
-            https://arxiv.org/abs/1706.03762, eq. 1). Luong's are not; but so the wide networks of
-            one layer trained here look at one position alone after an epoch, and hardly learn to
-            look elsewhere.
+            https://arxiv.org/abs/1706.03762, eq. 1). Luong's are not; but so wide networks of one
+            layer look at one position alone after an epoch, residual stacks from the start, and
+            hardly learn to look elsewhere.
         precision: of matrix products.
     """
 

@@ -1,8 +1,8 @@
 """Matrix products in a chosen precision: the one place where training may leave float32.
 
-With "bfloat16" the factors are rounded to 8 significant bits and multiplied; what a product is
-added to, states, gates, softmax and gradients' sums stay float32. Processors with AVX512-BF16 or
-AMX multiply bfloat16 about twice as fast as float32.
+With "bfloat16" the factors are rounded to 8 significant bits and multiplied, and so is the product;
+what it is added to, states, gates, attention's softmax and sums of gradients stay float32.
+Processors with AVX512-BF16 or AMX multiply bfloat16 about twice as fast as float32.
 """
 
 from typing import Any

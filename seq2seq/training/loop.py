@@ -133,6 +133,13 @@ class Training:
         if extended and training.when_extended == "restart":
             state.schedule_start, state.halvings, state.worse = state.step, 0, 0
             logger.info("a new schedule begins at step %d", state.step)
+        steps = state.total_steps - state.schedule_start
+        if state.step == state.schedule_start and 0 < steps <= training.warmup_steps:
+            logger.warning(
+                "training.warmup_steps: %d is as long as this training of %d steps: its learning "
+                "rate never falls; a tenth of the steps would do",
+                *(training.warmup_steps, steps),
+            )
 
     @property
     def _workers(self) -> int:

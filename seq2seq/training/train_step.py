@@ -72,6 +72,11 @@ class Adam(keras.optimizers.Adam):
         )
 
 
+def _fades(weight: keras.Variable) -> bool:
+    """Whether weight decay moves it: matrices, not gains, nor biases, which heads have in rows."""
+    return len(weight.shape) > 1 and weight.name != "bias"
+
+
 class Step(NamedTuple):
     """What a step was over."""
 
@@ -112,8 +117,8 @@ class Optimization:
             weight_decay=training.weight_decay or None,
             global_clipnorm=training.clip_norm,
         )
-        vectors = [weight for weight in self._weights if len(weight.shape) < 2]  # biases, gains
-        self._optimizer.exclude_from_weight_decay(var_list=vectors)
+        kept = [weight for weight in self._weights if not _fades(weight)]
+        self._optimizer.exclude_from_weight_decay(var_list=kept)
         self._optimizer.build(self._weights)
         averaged = self._weights if self._decay else []
         self._averages = [self._copy(weight) for weight in averaged]

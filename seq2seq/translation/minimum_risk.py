@@ -3,7 +3,8 @@
 The expected utility of an output is the sum over all outputs r of p(r) u(output, r), u being the
 chrF or BLEU of a sentence, 0 to 100. Of a beam, p is the network's probability, normalised over the
 list (Kumar and Byrne 2004, https://aclanthology.org/N04-1022); samples count alike, because they
-were drawn by it (Eikema and Aziz 2020, https://aclanthology.org/2020.coling-main.398, eq. 6).
+were drawn by it (Eikema and Aziz 2020, https://aclanthology.org/2020.coling-main.398, eq. 6), or by
+what `temperature`, `top_k` and `top_p` make of it.
 """
 
 import math
@@ -38,7 +39,10 @@ class MinimumRisk:
         self._utility = utility(decoding.mbr, language)
 
     def __call__(self, outputs: list[Translation]) -> list[Translation]:
-        """The `n_best` of a search's outputs; of two equal ones the search's better goes first."""
+        """The `n_best` of a search's outputs; of two equal ones the search's better goes first.
+
+        Copies of a text go behind all others: they are only there to be counted.
+        """
         if not outputs:
             return []
         texts = [self._subwords.decode(output.ids) for output in outputs]
@@ -47,9 +51,10 @@ class MinimumRisk:
             best = max(output.log_probability for output in outputs)
             shares = [math.exp(output.log_probability - best) for output in outputs]
         expected = expected_utilities(texts, shares, self._utility)
-        pairs = sorted(zip(expected, outputs, strict=True), key=lambda pair: -pair[0])
-        kept = pairs[: self._decoding.n_best]
-        return [replace(output, score=value) for value, output in kept]
+        copies = [text in texts[:number] for number, text in enumerate(texts)]
+        ranked = sorted(range(len(texts)), key=lambda number: (copies[number], -expected[number]))
+        kept = ranked[: self._decoding.n_best]
+        return [replace(outputs[number], score=expected[number]) for number in kept]
 
 
 def expected_utilities(

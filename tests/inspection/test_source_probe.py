@@ -1,6 +1,7 @@
 """What attention reads when training begins: the words, in every network as configs/ has it."""
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from planted_faults import dropped_sum
 
 from seq2seq.config.loading import load_run_config
-from seq2seq.inspection.source_probe import words_recovered
+from seq2seq.inspection.source_probe import positions_attended, words_recovered
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.translator import build_translator
 from seq2seq.training.train_step import seeded
@@ -19,6 +20,7 @@ NETWORKS = (
     *("multi30k_7m", "bahdanau2015", "luong2015", "sutskever2014"),
     *("gnmt2016", "rnmt_plus2018", "hybrid2018", "ssru2019"),
 )
+LEAST_ATTENDED = 0.5  # of a sentence's positions, before the first step
 VOCABULARY = 800
 
 
@@ -31,12 +33,24 @@ def sentences(count=300, longest=16):
     return ids
 
 
-def recovered(name, overrides=()):
-    """What is left of words in a fresh network's memory, under training's dropout."""
+@functools.cache
+def fresh(name, *overrides):
+    """The network of a file in configs/, of its width."""
     config = load_run_config(CONFIGS / f"{name}.yaml", list(overrides)).model
     with seeded(1):
-        network = build_translator(config, VOCABULARY)
-    return words_recovered(network, sentences(), training=True)
+        return build_translator(config, VOCABULARY)
+
+
+def recovered(name, *overrides):
+    """What is left of words in a fresh network's memory, under training's dropout."""
+    return words_recovered(fresh(name, *overrides), sentences(), training=True)
+
+
+def attended(name, *overrides):
+    """Share of the positions of a long sentence that a fresh network looks at."""
+    network, random = fresh(name, *overrides), np.random.default_rng(1)
+    source, target = random.integers(4, VOCABULARY, (2, 15))
+    return positions_attended(network, source.tolist(), target.tolist())
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -53,13 +67,34 @@ def test_words_are_in_what_attention_reads(name):
     ],
 )
 def test_control_deep_stacks_as_published_blur_them(name, overrides):
-    assert recovered(name, overrides) < FLOOR / 2
+    assert recovered(name, *overrides) < FLOOR / 2
 
 
 def test_control_dropout_on_the_residual_sum_blurs_them(monkeypatch):
-    as_it_is = recovered("gnmt2016", ["model.dropout=0.3"])
+    as_it_is = recovered("gnmt2016", "model.dropout=0.3")
+    fresh.cache_clear()
     monkeypatch.setattr(Encoder, "above", dropped_sum)
-    assert recovered("gnmt2016", ["model.dropout=0.3"]) < as_it_is / 4
+    assert recovered("gnmt2016", "model.dropout=0.3") < as_it_is / 4
+    fresh.cache_clear()
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "sutskever2014"])
+def test_attention_begins_with_most_of_a_sentence(name):
+    assert attended(name) > LEAST_ATTENDED
+
+
+def test_control_unscaled_scores_of_residual_sums_begin_with_a_few_words():
+    assert attended("luong2015", "model.scaled_scores=false") < LEAST_ATTENDED
+
+
+@pytest.mark.parametrize("positions", [1, 4])
+def test_attended_positions_are_counted(monkeypatch, positions):
+    """Of eight: one, or four alike."""
+    weights = np.zeros((3, 8), np.float32)
+    weights[:, :positions] = 1 / positions
+    found = type("Trace", (), {"attention": weights})
+    monkeypatch.setattr("seq2seq.inspection.source_probe.trace", lambda *_: found)
+    assert positions_attended(None, [], []) == pytest.approx(positions / 8)
 
 
 def test_nothing_is_found_in_a_memory_of_noise():

@@ -49,11 +49,11 @@ def test_control_other_moments_are_other_steps(changed):
     assert np.abs(own - other).max() > 1e-3
 
 
-def small_network(dropout=0.0, **training):
+def small_network(dropout=0.0, model=None, **training):
     """A small network in training."""
     files = {f"{split}_{side}": side for split in ("train", "validation") for side in SIDES}
-    model = {"units": 8, "embedding_size": 8, "dropout": dropout}
-    sections = {"data": files, "model": model, "training": {"averaging": 0.0, **training}}
+    settings = {"units": 8, "embedding_size": 8, "dropout": dropout} | (model or {})
+    sections = {"data": files, "model": settings, "training": {"averaging": 0.0, **training}}
     with seeded(3):
         return Optimization(check_settings(sections, "test settings"), 270)
 
@@ -83,6 +83,21 @@ def test_a_step_takes_its_share_of_matrices_and_leaves_biases():
         share = 0.1 * 0.5 if first.ndim > 1 else 0.0
         np.testing.assert_allclose(without - with_decay, share * first, atol=1e-6)
     assert {each.ndim for each in before} == {1, 2}
+
+
+def test_biases_of_attention_heads_stay_though_they_are_no_vectors():
+    heads = {"encoder": "transformer", "encoder_heads": 2, "feed_forward": 8, "bridge": "zero"}
+    plain, decaying = (small_network(model=heads, weight_decay=decay) for decay in (0.0, 0.5))
+    for optimization in (plain, decaying):
+        for weight in optimization._weights:  # biases begin at 0, where nothing fades
+            weight.assign(tf.ones_like(weight))
+        step(optimization)
+    seen = set()
+    for without, with_decay in zip(plain._weights, decaying._weights, strict=True):
+        faded = not np.allclose(without, with_decay, atol=1e-6)
+        assert faded == (without.name in ("kernel", "recurrent_kernel", "embeddings")), without.path
+        seen.add((without.name, len(without.shape)))
+    assert {("bias", 1), ("bias", 2), ("kernel", 3)} <= seen
 
 
 def test_averages_are_the_weights_until_there_is_something_to_average():

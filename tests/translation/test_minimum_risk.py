@@ -97,6 +97,23 @@ def test_outputs_too_unlikely_for_a_float_have_their_shares():
     assert [each.score for each in choose(outputs)] == pytest.approx(expected)
 
 
+def test_copies_are_counted_and_listed_behind_other_texts():
+    texts = ["a dog runs", "a dog runs", "a dog ran", "a dog runs", "two cats sleep"]
+    outputs = [
+        Translation([number], 0.0, 0.0, np.zeros(1), [3], np.zeros((1, 0)))
+        for number in range(len(texts))
+    ]
+
+    def chosen(n_best):
+        config = DecodingConfig(mbr="chrf", n_best=n_best, sampling=True)
+        choose = MinimumRisk(config, SimpleNamespace(decode=lambda ids: texts[ids[0]]), "en")
+        return [output.ids[0] for output in choose(outputs)]
+
+    assert chosen(1) == [0]  # thrice drawn, so the most expected
+    assert chosen(3) == [0, 2, 4]
+    assert chosen(5) == [0, 2, 4, 1, 3]
+
+
 @pytest.mark.parametrize("name", ["chrf", "bleu"])
 def test_the_hypotheses_of_a_beam_are_ordered_by_expected_utility(trained_run, name):
     plain = loaded(trained_run, beam_width=4, n_best=4).search(LINES)

@@ -82,6 +82,17 @@ def test_references_that_normalisation_keeps_out_of_reach_are_told(
         assert "cannot be written" not in caplog.text
 
 
+@pytest.mark.parametrize(("warmup", "told"), [(30, True), (29, False)])
+def test_a_training_that_ends_warming_up_is_told(
+    small_corpus, tmp_path, caplog, stopped_at_once, warmup, told
+):
+    settings = {"steps": 30, "warmup_steps": warmup}
+    with pytest.raises(stopped_at_once):
+        train(miniature_settings(small_corpus, training=settings), tmp_path / "run", Silent())
+    assert ("warmup_steps: 30 is as long as this training of 30 steps" in caplog.text) == told
+    assert ("its learning rate never falls" in caplog.text) == told
+
+
 def test_a_place_that_takes_no_curves_is_an_os_error_that_names_it(trained_run, tmp_path):
     run = shutil.copytree(trained_run, tmp_path / "run")
     shutil.rmtree(run / "tensorboard")
