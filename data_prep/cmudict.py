@@ -55,11 +55,12 @@ def run(options: argparse.Namespace) -> str:
                 writer.add(split, spaced(word), sounds)
             if split != "train":
                 others[split].append(pronunciations[1:])
-        for split, rows in others.items():
-            for former in options.output.glob(f"{split}.{ENDINGS[1]}[0-9]*"):
+    for split, rows in others.items():
+        for former in options.output.glob(f"{split}.{ENDINGS[1]}*"):
+            if re.fullmatch("[0-9]+", former.name.removeprefix(f"{split}.{ENDINGS[1]}")):
                 former.unlink()  # with another split, it would be of other words
-            for number, lines in enumerate(zip_longest(*rows, fillvalue=""), 2):
-                write_lines(options.output / f"{split}.{ENDINGS[1]}{number}", lines)
+        for number, lines in enumerate(zip_longest(*rows, fillvalue=""), 2):
+            write_lines(options.output / f"{split}.{ENDINGS[1]}{number}", lines)
     return describe_corpus(options.output, ENDINGS, writer.counts)
 
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seq2seq.data.resumable_output import check_output
 from seq2seq.errors import DataError
 from seq2seq.translation.quiet import load_tensorflow
 
@@ -49,6 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     report = arguments.report
     if report and (report.is_dir() or not report.parent.is_dir()):
         raise DataError(f"--report {report}: give a file in a folder that exists")
+    check_output(report, (arguments.source, *arguments.reference, arguments.baseline))
     load_tensorflow()
     from seq2seq.scoring.metrics import USUAL
     from seq2seq.workflows.evaluate import evaluate

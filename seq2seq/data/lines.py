@@ -105,8 +105,6 @@ def check_encoding(path: Path) -> None:
     """
     broken = lines = 0
     for line in raw_lines(path):
-        if not lines:
-            _refuse_utf_16(line, str(path))
         lines += 1
         try:
             line.decode("utf-8")
@@ -138,10 +136,13 @@ def raw_lines(path: Path, hear: Hear | None = None) -> Iterator[bytes]:
             one reading serves a hash too.
 
     Raises:
-        DataError: the file is missing, unreadable, or not the gzip file that its name says.
+        DataError: the file is missing, unreadable, UTF-16, or not the gzip file that its name says.
     """
     with _named_failures(path), _open(path, hear) as stream:
-        yield from cut_lines(stream, str(path))
+        for number, line in enumerate(cut_lines(stream, str(path))):
+            if number == 0:
+                _refuse_utf_16(line, str(path))
+            yield line
 
 
 @contextmanager

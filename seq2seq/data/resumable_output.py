@@ -158,7 +158,7 @@ class PartialOutput:
             descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT, 0o666)
             stream = cast(BinaryIO, os.fdopen(descriptor, "r+b"))
             try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(stream)
                 if os.path.samestat(os.fstat(descriptor), os.stat(self._partial)):
                     return stream
             except BlockingIOError:
@@ -294,6 +294,26 @@ def check_files(
     if output and not output.parent.is_dir():
         raise DataError(f"{output.parent} is no folder; create it before translating into {output}")
     check_output(output, (source, *others))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether an output has its name and text, and nothing of it is begun anew."""
+    partial = hidden_sibling(Path(os.path.realpath(path)), ".partial")
+    return path.is_file() and path.stat().st_size > 0 and not partial.exists()
+
+
+def _lock(stream: BinaryIO) -> None:
+    """For this process alone, where the file system knows locks; some network ones know none.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        pass
 
 
 def check_output(output: Path | None, read: Iterable[Path | None]) -> None:

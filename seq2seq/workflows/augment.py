@@ -180,6 +180,9 @@ def _check_outputs(job: AugmentJob, pairs: int) -> Path | None:
     """The output that has its name, of a job that was stopped just before the other got its own."""
     for path in job.outputs:
         check_output(path, job.text.files)
+        packed = path.with_name(f"{path.name}.gz")
+        if packed.exists():  # which nobody would read any more beside it
+            raise DataError(f"{packed} is there already, compressed; pass another -o")
     begun = {path: lines_begun(path) for path in job.outputs} if job.resume else {}
     there = [path for path in job.outputs if path.exists() and begun.get(path) is None]
     if len(there) == 1 and pairs in begun.values():

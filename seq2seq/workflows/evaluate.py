@@ -11,8 +11,8 @@ from typing import Any
 from seq2seq.config.languages import UNKNOWN, Languages, language_of_file, primary
 from seq2seq.config.loading import as_settings
 from seq2seq.config.mistakes import printable
-from seq2seq.errors import ConfigError
-from seq2seq.files import write_atomically
+from seq2seq.errors import ConfigError, DataError
+from seq2seq.files import file_sha256, write_atomically
 from seq2seq.inspection.figures.lengths import draw_bleu_by_length
 from seq2seq.inspection.figures.picture import save
 from seq2seq.run_folder import SCORES, RunFolder
@@ -117,6 +117,9 @@ def evaluate(
     unknown = [name for name in metrics if name not in NAMES]
     if unknown:
         raise ConfigError(f"--metrics {printable(','.join(unknown))}: there are {', '.join(NAMES)}")
+    for path in (source, *_paths(reference)):
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path} is no plain file; it is read more than once")
     for each in _paths(reference):
         sources, _ = read_parallel(source, each)  # mistakes that need no network to be seen
     other = None
@@ -181,6 +184,7 @@ def score_run(folder: RunFolder) -> None:
         "weights": folder.manifest["weights"].get("best"),
         "decoding": as_settings(config)["decoding"],
         "files": {split: [str(path) for path in files] for split, files in splits.items()},
+        "sha256": {split: [*map(file_sha256, files)] for split, files in splits.items()},
     }
     if folder.scores().get("of") == scored:
         return

@@ -8,6 +8,7 @@ Processes that want the same model wait for the one that exports it.
 import hashlib
 import json
 import logging
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 FOLDER = "onnx"
 COPIED = (SUBWORDS, SOURCE_WORDS, SHORTLIST)  # files of a run that a model has, as they are or not
 DIGITS = 16  # of hashes in names
+# Names of kept models, and of the hidden folders that they are made in.
+KEPT = re.compile(rf"\.?[0-9a-f]{{{DIGITS}}}-[0-9a-f]{{{DIGITS}}}.*")
 
 
 def kept_model(
@@ -131,5 +134,5 @@ def _remove_superseded(directory: Path) -> None:
     """Removes models of other weights, and what exports that were killed have left."""
     current, _, _ = directory.name.partition("-")
     for other in directory.parent.iterdir():
-        if not other.name.startswith(current):
+        if KEPT.fullmatch(other.name) and not other.name.startswith(current):
             shutil.rmtree(other, ignore_errors=True)

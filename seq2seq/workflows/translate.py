@@ -13,7 +13,7 @@ from seq2seq.data.lines import count_lines, equal_lines, read_lines
 from seq2seq.data.output_formats import FORMATS
 from seq2seq.data.parts import Part
 from seq2seq.data.read_ahead import MOST_CHARACTERS, stream_windows, windows
-from seq2seq.data.resumable_output import PartialOutput, check_files
+from seq2seq.data.resumable_output import PartialOutput, check_files, is_whole
 from seq2seq.data.source_words import UnseenTally
 from seq2seq.errors import DataError, ExportError
 from seq2seq.exported_folder import PREFIXES, TERMS, is_portable
@@ -208,6 +208,10 @@ def _check(job: FileJob) -> None:
         equal_lines((job.source, job.prefix_file))
     if job.resume and not (job.source and job.output):
         raise DataError("--resume needs an input file and an output file (-o)")
+    if job.resume and job.output and is_whole(job.output):
+        raise DataError(
+            f"{job.output} is whole already; run without --resume to translate anew, over it"
+        )
     if job.part and not (job.source and job.source.is_file()):
         raise DataError("--part needs an input file, whose lines can be counted")
     exported = is_portable(job.run)

@@ -1,5 +1,6 @@
 """What a stopped run wrote is neither lost nor doubled, and never taken for another run's."""
 
+import errno
 import fcntl
 import gzip
 import json
@@ -321,6 +322,19 @@ def test_nothing_is_said_where_nothing_is_lost(tmp_path, caplog):
     write(path, WINDOWS, resume=True)
     write(path, WINDOWS)
     assert caplog.messages == []
+
+
+def test_a_file_system_without_locks_takes_outputs(tmp_path, monkeypatch):
+    """As some network file systems are."""
+
+    def flock(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    path = tmp_path / "output"
+    stop_at(path, 2)
+    write(path, WINDOWS, resume=True)
+    assert path.read_bytes() == WHOLE and files(tmp_path) == {"output": WHOLE}
 
 
 def test_two_runs_at_once_are_refused(tmp_path):

