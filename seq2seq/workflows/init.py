@@ -96,6 +96,11 @@ def _check_config(job: InitJob) -> None:
     """Looks that the settings can be written, and write over nothing that is to stay."""
     if not job.config.parent.is_dir():
         raise ConfigError(f"{job.config.parent} is no folder; make it, or choose another -o")
+    if job.config.is_dir() or job.config.resolve() == job.data.resolve():
+        raise ConfigError(
+            f"{job.config} is a folder, of text maybe; name a file for the settings, such as "
+            f"-o {job.config}.yaml"
+        )
     check_not_read(job.config, read_files(job.corpus, job.also), "choose another -o")
     splits = split_files(job.corpus, job.data).values()
     if job.config.resolve() in {path.resolve() for both in splits for path in both}:

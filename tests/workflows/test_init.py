@@ -271,6 +271,19 @@ def test_a_side_of_numbers_beside_text_is_told(tmp_path, caplog, columns, said):
     assert (told in caplog.text) if said else ("number alone" not in caplog.text)
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_in_place_of_the_settings_is_told_before_anything_is_done(tmp_path, there):
+    corpus = find_corpus(*write_files(tmp_path))
+    given = job(corpus, tmp_path)
+    folder = tmp_path / "other" if there else given.data  # as `-o data/french` makes it
+    if there:
+        folder.mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ConfigError, match=f"{folder} is a folder.* such as -o {folder}.yaml"):
+        init(replace(given, config=folder))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     ("side", "end", "chosen"),
     [
