@@ -11,6 +11,7 @@ from data_prep import check, clean, cmudict, dates, inflection, multi30k, po, tm
 from data_prep.miniature import command as miniature
 from data_prep.shards import command as shards
 from seq2seq.errors import DISTRIBUTION, Seq2SeqError
+from seq2seq.standard_streams import open_standard_streams
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 when done, 1 after the user's mistake, 130 when interrupted; wrong usage exits with 2.
     """
+    open_standard_streams()
     options = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     logging.getLogger("data_prep").setLevel(logging.INFO)

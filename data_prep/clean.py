@@ -6,6 +6,7 @@ digests of the text are held in memory.
 """
 
 import argparse
+import itertools
 from collections import defaultdict
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from data_prep.findings.pair import SIDES, Examiner
 from data_prep.findings.report import describe_cost, describe_findings, describe_shifts
 from seq2seq.data.lines import raw_lines
 from seq2seq.errors import DataError
+from seq2seq.files import is_among
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -86,11 +88,10 @@ def output_paths(options: argparse.Namespace) -> tuple[Path, Path]:
     )
     if source == target:
         options.parser.error(f"both copies would be {source}; give the files different names")
-    read = {path.resolve() for path in (options.source, options.target)}
-    read |= {path.resolve() for paths in options.against for path in paths}
+    read = [options.source, options.target, *itertools.chain.from_iterable(options.against)]
     for path in (source, target):
-        packed = path.with_name(f"{path.name}.gz").resolve()
-        if path.resolve() in read or (path.exists() and packed in read):
+        packed = path.with_name(f"{path.name}.gz")
+        if is_among(path, read) or (path.exists() and is_among(packed, read)):
             raise DataError(
                 f"{path} is read, or beside a .gz that is, and would be overwritten; "
                 "pass another --output"

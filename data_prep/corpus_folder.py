@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from seq2seq.errors import DataError
-from seq2seq.files import held, write_atomically
+from seq2seq.files import held, remove_leftovers, write_atomically
 
 
 class CorpusWriter:
@@ -70,6 +70,8 @@ def open_files(paths: Sequence[Path], replace: bool) -> Iterator[list[BinaryIO]]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as holding, ExitStack() as stack:
+            for path in paths:
+                remove_leftovers(path)
             streams = [stack.enter_context(write_atomically(path)) for path in paths]
             yield streams
             # While they appear, or splits of two calls at once would get mixed.

@@ -24,7 +24,7 @@ SPLITS = ("train", "val", "test")
 MOST_BY_DEFAULT = 1000  # pairs each, of val and test; of small files SHARE
 SHARE = 20  # one of so many pairs
 # Whatever ends a line in some program, so that whoever reads the files counts the same lines.
-LINE_END = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
+LINE_END = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def one_line(text: str) -> str:
     >>> one_line(" Save the\n file? ")
     'Save the file?'
     """
-    return LINE_END.sub(" ", text.strip())
+    return " ".join(filter(None, map(str.strip, LINE_END.split(text))))
 
 
 def _distinct(file: PairFile, skipped: Counter[str]) -> Iterator[tuple[str, str]]:

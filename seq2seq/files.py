@@ -79,6 +79,7 @@ def write_atomically(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
     temporary = hidden_sibling(path, f".{number}.tmp")
     try:
         with open(temporary, "wb") as raw:
+            _lock(raw.fileno())  # until it is closed, or this process is gone
             if compressed:
                 with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
                     yield cast(BinaryIO, stream)
@@ -124,12 +125,32 @@ def file_errors_of_libraries(path: Path) -> Iterator[None]:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Removes temporary files that killed processes left of writing `path`; for its only writer."""
+    """Removes temporary files that killed processes left of writing `path`.
+
+    Those that somebody is writing stay, and all of them on file systems that know no locks.
+    """
     path = Path(os.path.realpath(path))
     for entry in path.parent.iterdir():
         suffix = TEMPORARY.search(entry.name)
         if suffix and entry == hidden_sibling(path, suffix[0]):
-            entry.unlink(missing_ok=True)
+            with suppress(FileNotFoundError), open(entry, "rb") as stream:
+                if _lock(stream.fileno()):
+                    entry.unlink()
+
+
+def _lock(descriptor: int) -> bool:
+    """Takes a file for this process alone; False where another has it, or locks are not known."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def is_among(path: Path, others: Iterable[Path | None]) -> bool:
+    """Whether two names are of one file, which need not be there; links may end in themselves."""
+    real = os.path.realpath(path)
+    return any(real == os.path.realpath(each) for each in others if each)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from seq2seq.files import (
     flush,
     flush_tree,
     hidden_sibling,
+    is_among,
     make_directories,
     new_folder,
     remove_empty,
@@ -231,3 +232,24 @@ def test_a_write_that_fails_names_its_file(tmp_path):
     with pytest.raises(OSError, match=f"No space left on device: '{tmp_path / 'file'}'"):
         with write_atomically(tmp_path / "file"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("name", ["lines.de", "lines.de.gz"])
+def test_what_somebody_is_writing_is_no_leftover(tmp_path, name):
+    with write_atomically(tmp_path / name) as stream:
+        stream.write(b"half of it, ")
+        remove_leftovers(tmp_path / name)
+        stream.write(b"and the rest")
+    assert read(tmp_path / name) == b"half of it, and the rest"
+
+
+def test_names_of_one_file_are_told(tmp_path):
+    path, link, loop = tmp_path / "text.en", tmp_path / "link.en", tmp_path / "loop.en"
+    path.touch()
+    link.symlink_to(path)
+    loop.symlink_to(loop)
+    assert is_among(path, [None, tmp_path / "other", link])
+    assert is_among(tmp_path / "new" / ".." / "new", [tmp_path / "new"])
+    assert is_among(loop, [loop])
+    assert not is_among(loop, [path, link])
+    assert not is_among(path, [])

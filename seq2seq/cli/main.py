@@ -21,6 +21,7 @@ from seq2seq.cli import (
     verify,
 )
 from seq2seq.errors import RestartNeeded, Seq2SeqError, installed_version
+from seq2seq.standard_streams import open_standard_streams
 
 VERBS = (
     *(
@@ -74,7 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> None:
     """Exits with 0: done; 1: the user's mistake; 2: wrong usage; 75: start anew; 130: Ctrl-C."""
-    _open_streams()
+    open_standard_streams()
     parsed = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("seq2seq").setLevel(logging.INFO)
@@ -95,14 +96,3 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:  # no permission, no space left, a folder for a file
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-def _open_streams() -> None:
-    """Gives a standard stream that was closed (`>&-`) the null device.
-
-    Python has none then, and the next file that is opened would get its number, under which
-    libraries print.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))

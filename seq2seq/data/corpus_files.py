@@ -12,7 +12,14 @@ from seq2seq.config.languages import WELL_FORMED, Languages, language_of_file
 from seq2seq.data.held_out import held_out_sizes, link
 from seq2seq.data.lines import check_encoding, read_lines, read_pairs
 from seq2seq.errors import DataError
-from seq2seq.files import held, hidden_sibling, rename_durably, write_atomically
+from seq2seq.files import (
+    held,
+    hidden_sibling,
+    is_among,
+    remove_leftovers,
+    rename_durably,
+    write_atomically,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +136,7 @@ def check_not_read(path: Path, read: Sequence[Path], advice: str) -> None:
     Raises:
         DataError: it is.
     """
-    if any(path.resolve() == each.resolve() for each in read):
+    if is_among(path, read):
         raise DataError(f"{path} is read, and would be written over; {advice}")
 
 
@@ -172,6 +179,7 @@ def hold_out(
     with held(folder, taken=DataError(busy)):  # hidden files have the same names for every process
         _check_new(new, read_files(corpus, also), replace)
         _check_former(set(_paths(possible)) - set(_paths(new)), read_files(corpus, also))
+        _remove_killed(_paths(possible))
         try:
             written = _write(corpus, hidden, split_of)
             yield Splits(new | files, hidden | files, written)
@@ -296,6 +304,13 @@ def _hidden(path: Path) -> Path:
     return hidden_sibling(Path(os.path.realpath(path)), ".new")
 
 
+def _remove_killed(paths: Sequence[Path]) -> None:
+    """Removes what a killed process was writing."""
+    for path in map(_hidden, paths):
+        remove_leftovers(path)
+        path.unlink(missing_ok=True)
+
+
 def _paths(files: Mapping[str, Pair]) -> list[Path]:
     return [path for both in files.values() for path in both]
 
@@ -322,8 +337,7 @@ def _check_new(files: Mapping[str, Pair], read: Sequence[Path], replace: bool) -
 
 def _check_former(paths: Collection[Path], read: Sequence[Path]) -> None:
     """Looks for splits of a former call, of whose text the new training text may have some."""
-    kept = {path.resolve() for path in read}
-    former = [path for path in sorted(paths) if path.exists() and path.resolve() not in kept]
+    former = [path for path in sorted(paths) if path.exists() and not is_among(path, read)]
     if former:
         raise DataError(
             f"{' and '.join(map(str, former))} would stay beside new training text that may "

@@ -20,7 +20,13 @@ from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 from seq2seq.errors import DataError
-from seq2seq.files import hidden_sibling, remove_leftovers, rename_durably, write_atomically
+from seq2seq.files import (
+    hidden_sibling,
+    is_among,
+    remove_leftovers,
+    rename_durably,
+    write_atomically,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -265,10 +271,11 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 def lines_begun(path: Path) -> int | None:
     """Lines of a part of an output that a run with `resume` goes on with; None if there is none."""
-    if not hidden_sibling(path.resolve(), ".partial").exists():
+    path = Path(os.path.realpath(path))
+    if not hidden_sibling(path, ".partial").exists():
         return None
     try:
-        return _read_note(hidden_sibling(path.resolve(), ".partial.json")).lines
+        return _read_note(hidden_sibling(path, ".partial.json")).lines
     except ValueError:  # as opening it will say
         return 0
 
@@ -322,5 +329,5 @@ def check_output(output: Path | None, read: Iterable[Path | None]) -> None:
     Raises:
         DataError: one would.
     """
-    if output and any(path and path.resolve() == output.resolve() for path in read):
+    if output and is_among(output, read):
         raise DataError(f"{output} is read, and would be written over; pass another -o")

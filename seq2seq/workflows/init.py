@@ -26,9 +26,9 @@ from seq2seq.data.corpus_files import (
 from seq2seq.data.lines import read_pairs, write_lines
 from seq2seq.data.subwords import VocabularySizeError, normalizer
 from seq2seq.errors import ConfigError
-from seq2seq.files import write_atomically
+from seq2seq.files import is_among, write_atomically
 from seq2seq.scoring.reachable import comes_back
-from seq2seq.training.corpus import check_files, learn_subwords
+from seq2seq.training.corpus import check_files, learn_subwords, read_parallel
 from seq2seq.training.pilot import Pilot, time_steps
 
 logger = logging.getLogger(__name__)
@@ -81,6 +81,8 @@ def init(job: InitJob) -> Initialised:
         Seq2SeqError: the corpus cannot be used, or files are there already.
     """
     _check_config(job)
+    for given in filter(None, (job.corpus.validation, job.corpus.test)):
+        read_parallel(*given)
     languages = job.corpus.languages
     with hold_out(job.corpus, job.data, job.seed, job.replace, job.also) as splits:
         size = _measure(job, splits.readable["train"])
@@ -96,14 +98,14 @@ def _check_config(job: InitJob) -> None:
     """Looks that the settings can be written, and write over nothing that is to stay."""
     if not job.config.parent.is_dir():
         raise ConfigError(f"{job.config.parent} is no folder; make it, or choose another -o")
-    if job.config.is_dir() or job.config.resolve() == job.data.resolve():
+    if job.config.is_dir() or is_among(job.config, [job.data]):
         raise ConfigError(
             f"{job.config} is a folder, of text maybe; name a file for the settings, such as "
             f"-o {job.config}.yaml"
         )
     check_not_read(job.config, read_files(job.corpus, job.also), "choose another -o")
     splits = split_files(job.corpus, job.data).values()
-    if job.config.resolve() in {path.resolve() for both in splits for path in both}:
+    if is_among(job.config, itertools.chain.from_iterable(splits)):
         raise ConfigError(f"{job.config} is for text that is held out; choose another -o")
     if job.config.exists() and not job.replace:
         raise ConfigError(f"{job.config} is there already; choose another -o, or pass --replace")

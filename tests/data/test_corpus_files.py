@@ -120,3 +120,13 @@ def test_the_training_text_takes_its_name_last(tmp_path, monkeypatch):
     split(corpus_in(tmp_path / "corpus"), tmp_path / "data")
     assert {name.partition(".")[0] for name in appeared[:4]} == {"val", "test"}
     assert sorted(appeared[4:]) == ["train.de", "train.en"]
+
+
+def test_what_a_killed_call_left_is_gone_after_the_next(tmp_path):
+    corpus, folder = corpus_in(tmp_path / "whole"), tmp_path / "held_out"
+    folder.mkdir()
+    for name in (".train.en.new", "..train.en.new.7.tmp", ".test.de.new", "..val.de.new.7.tmp"):
+        (folder / name).touch()
+    (folder / ".mine").touch()
+    split(corpus, folder, replace=False)
+    assert {path.name for path in folder.glob(".*")} == {".mine"}

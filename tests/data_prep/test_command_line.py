@@ -134,3 +134,26 @@ def test_a_corpus_without_failure_has_all_its_files(tmp_path):
         "val.en",
     ]
     assert writer.counts == {"train": 1, "val": 0}
+
+
+def test_what_a_killed_call_left_is_gone_after_the_next(tmp_path):
+    for name in (".train.en.7.tmp", ".mine.tmp"):
+        (tmp_path / name).touch()
+    with open_corpus(tmp_path, ["train"], ("en", "de"), False):
+        pass
+    assert sorted(os.listdir(tmp_path)) == [".mine.tmp", "train.de", "train.en"]
+
+
+@pytest.mark.parametrize("locale", ["utf-8:strict", "ascii:strict"])
+def test_names_of_any_bytes_are_printed(tmp_path, locale):
+    paths = [tmp_path / os.fsdecode(name) for name in (b"caf\xe9.en", "grün.de".encode())]
+    for path, text in zip(paths, ("A dog runs.\n", "Ein Hund rennt.\n"), strict=True):
+        path.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "data_prep", "check", *map(str, paths)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": locale},
+        capture_output=True,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"caf\\udce9.en" in done.stdout

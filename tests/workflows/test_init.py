@@ -324,3 +324,22 @@ def test_wrong_usage_exits_with_2(tmp_path, capsys, given, complaint):
     with pytest.raises(SystemExit, match="2"):
         main(["init", "pairs.tsv", "-o", "my.yaml", *given])
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_held_out_text_that_cannot_be_read_as_pairs_is_told_at_once(tmp_path, split):
+    given, short = write_files(tmp_path), write_files(tmp_path, 5, split="short")
+    short[1].write_text("one line\n")
+    with pytest.raises(DataError, match=r"short.en has 5 lines but .*short.he has 1"):
+        init(job(replace(find_corpus(*given), **{split: tuple(short)}), tmp_path))
+    for path in short:
+        path.write_text("")
+    with pytest.raises(DataError, match=r"short.en is empty"):
+        init(job(replace(find_corpus(*given), **{split: tuple(short)}), tmp_path))
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_link_to_itself_is_written_over(tmp_path):
+    (tmp_path / "my.yaml").symlink_to(tmp_path / "my.yaml")
+    made = init(job(find_corpus(*write_files(tmp_path)), tmp_path))
+    assert load_run_config(made.config).data.train_source.is_file()
