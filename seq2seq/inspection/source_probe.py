@@ -1,5 +1,8 @@
 """How much of each source word is left in what attention reads, and how much of it it looks at.
 
+Of a memory whose vectors are nearly the same at all positions, attention gets nearly the same
+wherever it looks, though a probe may find the words in what differs.
+
 A network whose encoder blurs its words when training begins learns a language model of the target
 first, and may stay with it. A linear probe sees that before a step is taken (Alain and Bengio 2016,
 https://arxiv.org/abs/1610.01644, probe trained networks so).
@@ -51,6 +54,24 @@ def words_recovered(translator: Translator, source_ids_BS: np.ndarray, training:
             f"{len(seen[0])} positions for {memory_BSM.shape[-1]} memory units: give more sentences"
         )
     return _r_squared(*_standardized(seen, held_out))
+
+
+def positions_apart(translator: Translator, source_ids_BS: np.ndarray) -> float:
+    """Share of what attention reads that differs between the positions of a sentence.
+
+    The mean squared distance of the memory's vectors from their mean over a sentence, over their
+    mean squared length: 0 where they are all the same, 1 where their mean is 0.
+
+    Args:
+        translator: fresh or trained.
+        source_ids_BS: sentences as the encoder reads them, 0 at padding.
+    """
+    memory_BSM = ops.convert_to_numpy(translator.encoder(source_ids_BS)[0]).astype("float64")
+    shares = []
+    for memory_SM, ids_S in zip(memory_BSM, source_ids_BS, strict=True):
+        real_SM = memory_SM[ids_S != 0]
+        shares.append(np.sum((real_SM - real_SM.mean(0)) ** 2) / np.sum(real_SM**2))
+    return float(np.mean(shares))
 
 
 def positions_attended(

@@ -19,11 +19,19 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
 
     Their biases are added in that precision too; scores, softmax and contexts are float32. Files
     name its weights by the class (see `Dense`).
+
+    Args:
+        args: of Keras's layer, as `kwargs`.
+        precision: "float32" or "bfloat16".
+        output_gain: of the last projection's first deviation, see `branch_initializer`.
     """
 
-    def __init__(self, *args: Any, precision: str = "float32", **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, precision: str = "float32", output_gain: float = 1.0, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.precision = precision
+        self.output_gain = output_gain
 
     def call(self, *args: Any, **kwargs: Any) -> Tensor:
         """See Keras's layer; (B, S, U) in float32."""
@@ -31,7 +39,13 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
 
     def get_config(self) -> dict:
         """Constructor arguments."""
-        return {**super().get_config(), "precision": self.precision}
+        own = {"precision": self.precision, "output_gain": self.output_gain}
+        return {**super().get_config(), **own}
+
+    def _make_output_dense(self, shape: Any, settings: dict, name: str | None = None) -> Any:
+        """The last projection, which adds to what passes by."""
+        start = {"kernel_initializer": branch_initializer(self.output_gain)}
+        return super()._make_output_dense(shape, {**settings, **start}, name)
 
     def _get_common_kwargs_for_sublayer(self) -> dict:
         """Settings of the projections alone: what is between them keeps the layer's own type."""
@@ -53,6 +67,11 @@ class TransformerEncoder(keras.layers.Layer):
     sum of what came before and adds to it, and the last sum is normalised (as in Chen et al. 2018,
     section 5). Positions are sines, section 3.5.
 
+    What the branches add is made smaller the more they are, as GPT-2 does (Radford et al. 2019,
+    section 2.3): the last matrix of each begins with 1 / sqrt(2 layers) of Glorot's deviation. With
+    all of it, the first sum behind six layers is mostly means over the sentence, alike at all
+    positions, and attention learns slowly what to look at.
+
     Args:
         config: `units`, `encoder_layers`, `encoder_heads`, `feed_forward`, `dropout`.
         precision: of products with matrices of weights, "float32" or "bfloat16".
@@ -70,6 +89,7 @@ class TransformerEncoder(keras.layers.Layer):
         self.config = config
         self.precision = precision
         units, layers = config.units, range(config.encoder_layers)
+        gain = (2 * config.encoder_layers) ** -0.5  # as many branches add to a word
         self.widen = None
         if config.embedding_size != units:
             self.widen = Dense(units, precision, use_bias=False, name="widen")
@@ -79,6 +99,7 @@ class TransformerEncoder(keras.layers.Layer):
                 units // config.encoder_heads,
                 dropout=config.dropout,
                 precision=precision,
+                output_gain=gain,
                 name=f"attention_{n}",
             )
             for n in layers
@@ -87,7 +108,10 @@ class TransformerEncoder(keras.layers.Layer):
             Dense(config.feed_forward, precision, activation="relu", name=f"inner_{n}")
             for n in layers
         ]
-        self.outer = [Dense(units, precision, name=f"outer_{n}") for n in layers]
+        self.outer = [
+            Dense(units, precision, kernel_initializer=branch_initializer(gain), name=f"outer_{n}")
+            for n in layers
+        ]
         self.norms = [
             keras.layers.LayerNormalization(epsilon=1e-6, name=f"norm_{n}")
             for n in range(2 * config.encoder_layers + 1)
@@ -132,6 +156,11 @@ class TransformerEncoder(keras.layers.Layer):
     def from_config(cls, config: dict) -> "TransformerEncoder":
         """A layer with fresh weights."""
         return cls(**{**config, "config": ModelConfig(**config["config"])})
+
+
+def branch_initializer(gain: float) -> keras.initializers.Initializer:
+    """Glorot's, whose deviation is multiplied by `gain`."""
+    return keras.initializers.VarianceScaling(gain**2, "fan_avg", "uniform")
 
 
 def positions(length: Tensor, units: int) -> Tensor:

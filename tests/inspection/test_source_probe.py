@@ -9,7 +9,8 @@ import pytest
 from planted_faults import dropped_sum
 
 from seq2seq.config.loading import load_run_config
-from seq2seq.inspection.source_probe import positions_attended, words_recovered
+from seq2seq.inspection.source_probe import positions_apart, positions_attended, words_recovered
+from seq2seq.models import transformer
 from seq2seq.models.encoder import Encoder
 from seq2seq.models.translator import build_translator
 from seq2seq.training.train_step import seeded
@@ -20,6 +21,7 @@ NETWORKS = (
     *("multi30k_7m", "bahdanau2015", "luong2015", "sutskever2014"),
     *("gnmt2016", "rnmt_plus2018", "hybrid2018", "ssru2019"),
 )
+LEAST_APART = 0.3  # of the memory, before the first step
 LEAST_ATTENDED = 0.5  # of a sentence's positions, before the first step
 VOCABULARY = 800
 
@@ -76,6 +78,31 @@ def test_control_dropout_on_the_residual_sum_blurs_them(monkeypatch):
     monkeypatch.setattr(Encoder, "above", dropped_sum)
     assert recovered("gnmt2016", "model.dropout=0.3") < as_it_is / 4
     fresh.cache_clear()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_attention_reads_differs_between_positions(name):
+    assert positions_apart(fresh(name), sentences()) > LEAST_APART
+
+
+@pytest.mark.parametrize("name", ["hybrid2018", "ssru2019"])
+def test_control_whole_branches_of_a_deep_transformer_make_positions_alike(name, monkeypatch):
+    fresh.cache_clear()
+    initializer = transformer.branch_initializer
+    monkeypatch.setattr(transformer, "branch_initializer", lambda gain: initializer(1.0))
+    assert positions_apart(fresh(name), sentences()) < LEAST_APART
+    fresh.cache_clear()
+
+
+def test_how_far_positions_are_apart_is_counted():
+    """Two vectors at right angles beside two that are the same; padding is not looked at."""
+    memory = np.array([[[2.0, 0.0], [0.0, 2.0]], [[3.0, 1.0], [3.0, 1.0]], [[1.0, 1.0], [9, 0]]])
+    ids = np.array([[4, 5], [4, 5], [4, 0]])
+    network = type("Network", (), {"encoder": lambda self, ids: [memory]})()
+    for kept, share in (([0], 0.5), ([1], 0.0), ([2], 0.0), ([0, 1], 0.25)):
+        part = type("Network", (), {"encoder": lambda self, ids, kept=kept: [memory[kept]]})()
+        assert positions_apart(part, ids[kept]) == pytest.approx(share)
+    assert positions_apart(network, ids) == pytest.approx(0.5 / 3)
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name != "sutskever2014"])

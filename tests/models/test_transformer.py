@@ -1,5 +1,7 @@
 """The Transformer encoder is what its papers write: equal to an independent one in NumPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from plain_network import softmax, values
@@ -71,3 +73,20 @@ def test_the_encoder_equals_its_equations(layer):
     np.testing.assert_allclose(found, encode(layer, vectors), atol=1e-4)
     # Control: where a word stands matters.
     assert np.abs(encode(layer, vectors[::-1])[::-1] - found).max() > 1e-2
+
+
+def deviations(layers):
+    """Of fresh matrices in the first of so many layers: the last of each branch, and the first."""
+    config = replace(CONFIG, units=64, feed_forward=128, encoder_layers=layers)
+    layer = TransformerEncoder(config)
+    layer.build((None, None, config.embedding_size))
+    attention = layer.attentions[0]
+    last, first = (attention.output_dense, layer.outer[0]), (attention.query_dense, layer.inner[0])
+    return [[float(np.std(each.kernel)) for each in both] for both in (last, first)]
+
+
+def test_branches_begin_smaller_the_more_of_them_add():
+    """Radford et al. 2019, section 2.3: by the root of their number."""
+    (few_last, few_first), (many_last, many_first) = deviations(2), deviations(8)
+    np.testing.assert_allclose(np.divide(few_last, many_last), 2, rtol=0.1)
+    np.testing.assert_allclose(np.divide(few_first, many_first), 1, rtol=0.1)
