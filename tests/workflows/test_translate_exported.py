@@ -229,8 +229,11 @@ def test_the_command_needs_no_tensorflow(exported, model, trained_run, tmp_path)
     assert done.returncode != 0 and b"ModuleNotFoundError" in done.stderr
 
 
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # as a file that is refused begins
+
+
 @given(
-    content=st.binary(max_size=80)
+    content=st.binary(max_size=80).filter(lambda content: content[:2] not in UTF_16)
     | st.lists(
         st.sampled_from(
             [b"The dog sleeps.", b"", b" \t ", "\u2028 \x85 dog".encode(), b"\0", b"\r"]
