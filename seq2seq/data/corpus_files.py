@@ -167,6 +167,11 @@ def hold_out(
     files = {name: pair for name, pair in given.items() if pair}
     if corpus.validation and not isinstance(corpus.train, Table):
         files = {"train": corpus.train, **files}
+        if os.path.realpath(corpus.train[0].parent) != os.path.realpath(folder):
+            held_out = [
+                path for path in _paths(split_files(corpus, folder)) if _stem(path) != "train"
+            ]
+            _check_former(held_out, read_files(corpus, also))
         yield Splits(files, files, {})
         return
     split_of = _choose(corpus, [] if corpus.validation else set(given) - set(files), seed, also)

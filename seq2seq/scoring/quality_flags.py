@@ -42,8 +42,8 @@ def flags(
     Args:
         source_pieces: subwords read, as SentencePiece writes them; "</s>" last.
         target_pieces: subwords written; "</s>" last.
-        weights: attention (target pieces, source pieces); no columns if the network has none, and
-            then no source counts as unread.
+        weights: attention (target pieces, source pieces); no columns, or 0 alone, if the network
+            has none, and then no source counts as unread.
         ended: whether the network ended the output, not its length limit.
 
     Raises:
@@ -55,7 +55,7 @@ def flags(
             f"weights {weights.shape} for {expected[0]} target and {expected[1]} source pieces"
         )
     found = []
-    if weights.shape[1] and (unread := _unread(source_pieces, weights)):
+    if weights.any() and (unread := _unread(source_pieces, weights)):
         found.append(Flag("unread_source", f"no attention to {', '.join(map(_quoted, unread))}"))
     for phrase, times in _repeated([word for word, _ in words(target_pieces) if word]):
         found.append(Flag("repeated_phrase", f"{_quoted(phrase)} {times} times in a row"))

@@ -101,6 +101,26 @@ def test_a_former_split_that_is_not_written_anew_has_to_go_first(tmp_path):
     assert splits.files["validation"] == read and splits.written == {"train": 60}
 
 
+def test_former_splits_have_to_go_where_nothing_is_written_too(tmp_path):
+    """The training text is taken as it is, and the former test text is of it."""
+    whole, folder = corpus_in(tmp_path / "corpus"), tmp_path / "data"
+    split(whole, folder)
+    given = replace(whole, validation=write(tmp_path / "other", "val"))
+    with pytest.raises(DataError, match=r"test.de and .*test.en and .* would stay beside new"):
+        split(given, folder)
+    for path in [*folder.glob("test.*"), *folder.glob("val.*")]:
+        path.unlink()
+    assert split(given, folder).written == {}
+
+
+def test_a_folder_that_is_the_corpus_keeps_its_other_splits(tmp_path):
+    for name in ("train", "val", "test"):
+        write(tmp_path / "prepared", name)
+    found = find_corpus(tmp_path / "prepared", None, ends=("en", "de"))
+    other = replace(found, test=write(tmp_path / "other", "test"))
+    assert split(other, tmp_path / "prepared").files["test"] == other.test
+
+
 def test_a_folder_in_the_place_of_a_split_is_seen_before_anything_is_written(tmp_path):
     (tmp_path / "data" / "train.de").mkdir(parents=True)
     with pytest.raises(DataError, match="train.de is there, and no file"):

@@ -88,8 +88,11 @@ def test_the_end_of_the_source_need_not_be_read():
 
 
 def test_a_network_without_attention_reads_nothing_and_is_not_blamed():
-    assert flags(READ, WRITTEN, np.zeros((len(WRITTEN), 0)), ended=True) == []
-    assert kinds(flags(READ, WRITTEN, 0 * reading(), ended=True)) == ["unread_source"]
+    for columns in (0, len(READ)):  # as the search gives it, and as figures do
+        assert flags(READ, WRITTEN, np.zeros((len(WRITTEN), columns)), ended=True) == []
+    at_the_end = 0 * reading()
+    at_the_end[:, -1] = 1
+    assert kinds(flags(READ, WRITTEN, at_the_end, ended=True)) == ["unread_source"]
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,8 @@ def test_only_what_is_missing_is_held_out(tmp_path):
     with_test = init(job(replace(corpus, test=given), tmp_path))
     assert sorted(with_test.written) == ["train", "validation"]
     assert load_run_config(with_test.config).data.test_source == given[0]
-    with_validation = init(job(replace(corpus, validation=given), tmp_path, replace=True))
+    (tmp_path / "other").mkdir()
+    with_validation = init(job(replace(corpus, validation=given), tmp_path / "other"))
     assert with_validation.written == {}
     assert load_run_config(with_validation.config).data.test_source is None
 

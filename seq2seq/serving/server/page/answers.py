@@ -102,7 +102,7 @@ def source_words(source: Sequence[str]) -> list[dict[str, Any]]:
 def _flags(source: list[str], tokens: list[str], weights: np.ndarray) -> list[dict[str, str]]:
     found = [
         {"kind": each.kind, "detail": each.detail}
-        for each in flags(source, tokens, weights if weights.any() else weights[:, :0], ended=True)
+        for each in flags(source, tokens, weights, ended=True)
     ]
     spelt = [each["text"] for each in source_words(source) if each["unknown"]]
     if spelt:
