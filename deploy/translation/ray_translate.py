@@ -2,8 +2,8 @@
 
 Every node has seq2seq, and a disk that all of them share has RUN, INPUT and OUTPUT. Each task
 translates one of the PARTS of the lines into OUTPUT.K; a task that is lost with its node goes on
-elsewhere with what it had written, and parts that are whole stay. OUTPUT appears when it is whole,
-with what one command would have written.
+elsewhere with what it had written. OUTPUT appears when it is whole, with what one command would
+have written. A part OUTPUT.K of a former call, perhaps of other lines, is refused: remove it first.
 """
 
 import argparse
@@ -21,9 +21,7 @@ MISTAKES = (1, 2)  # exit statuses of the command; starting it anew would repeat
 
 @ray.remote(num_cpus=PROCESSORS, max_retries=5, retry_exceptions=[RuntimeError])
 def translate(run: Path, source: Path, part: Path, number: str) -> Path:
-    """One part: the command, in a process of its own, unless it is there."""
-    if part.exists() and part.stat().st_mtime >= source.stat().st_mtime:
-        return part
+    """One part: the command, in a process of its own."""
     command = ["seq2seq", "translate", run, source, "--output", part, "--part", number, "--resume"]
     status = subprocess.run([*command, "--threads", str(PROCESSORS)]).returncode
     if status in MISTAKES:
